@@ -1,0 +1,113 @@
+"""What a model says about one picture, in the picture's own pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfseg.errors import DataError
+from tfseg.structures import rle
+
+__all__ = ["Prediction"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prediction:
+    """Objects found in one picture, best score first. Indexing selects objects:
+    `prediction[prediction.scores > 0.9]`.
+
+    Attributes:
+        size: `(H, W)` of the picture.
+        boxes: float32 `(N, 4)`, `(y1, x1, y2, x2)` in pixels of the original picture, ends
+            exclusive.
+        class_ids: int32 `(N,)`, counted from 1.
+        scores: float32 `(N,)` in [0, 1].
+        rles: N run-length masks (`tfseg.structures.rle`); `masks` decodes them. They keep a
+            hundred masks of a large photograph in a few kilobytes.
+        class_names: Name of class id k at position k - 1.
+        image_id: The picture's id.
+        path: The picture's file, or None.
+        keypoints: float32 `(N, K, 3)` or None.
+        label_maps: name to int `(H, W)` for systems that label every pixel.
+    """
+
+    size: tuple[int, int]
+    boxes: np.ndarray
+    class_ids: np.ndarray
+    scores: np.ndarray
+    rles: tuple[dict, ...] = ()
+    class_names: tuple[str, ...] = ()
+    image_id: int | str = 0
+    path: str | None = None
+    keypoints: np.ndarray | None = None
+    label_maps: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        boxes = np.asarray(self.boxes, np.float32).reshape(-1, 4)
+        ids = np.asarray(self.class_ids, np.int32).reshape(-1)
+        scores = np.asarray(self.scores, np.float32).reshape(-1)
+        if not len(boxes) == len(ids) == len(scores) == len(self.rles):
+            raise DataError(
+                f"a prediction needs as many boxes, classes, scores and masks; got {len(boxes)}, "
+                f"{len(ids)}, {len(scores)} and {len(self.rles)}."
+            )
+        values = dict(boxes=boxes, class_ids=ids, scores=scores, rles=tuple(self.rles))
+        values.update(size=(int(self.size[0]), int(self.size[1])))
+        values.update(class_names=tuple(self.class_names))
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_masks(cls, masks: np.ndarray, **fields) -> Prediction:
+        """Builds a prediction from bool masks `(N, H, W)` in place of run lengths."""
+        masks = np.asarray(masks)
+        fields.setdefault("size", masks.shape[1:])
+        return cls(rles=tuple(rle.encode(mask) for mask in masks), **fields)
+
+    @property
+    def masks(self) -> np.ndarray:
+        """bool `(N, H, W)`, decoded at each access."""
+        return rle.decode_many(self.rles, self.size)
+
+    @property
+    def names(self) -> list[str]:
+        """The class name of each object."""
+        return [self.class_names[i - 1] if 0 < i <= len(self.class_names) else f"class {i}"
+                for i in self.class_ids.tolist()]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, index) -> Prediction:
+        positions = np.arange(len(self))[index]
+        positions = np.atleast_1d(positions)
+        return dataclasses.replace(
+            self,
+            boxes=self.boxes[positions],
+            class_ids=self.class_ids[positions],
+            scores=self.scores[positions],
+            rles=tuple(self.rles[i] for i in positions),
+            keypoints=None if self.keypoints is None else self.keypoints[positions],
+        )
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{n} {s:.2f}" for n, s in list(zip(self.names, self.scores))[:5])
+        more = ", ..." if len(self) > 5 else ""
+        return f"Prediction({len(self)} objects in {self.size[0]} x {self.size[1]}: {found}{more})"
+
+    def to_coco(self) -> list[dict]:
+        """Returns COCO result records: `image_id, category_id, bbox (x, y, w, h), score,
+        segmentation`."""
+        y1, x1, y2, x2 = self.boxes.astype(float).T if len(self) else np.zeros((4, 0))
+        return [
+            {
+                "image_id": self.image_id,
+                "category_id": int(self.class_ids[i]),
+                "bbox": [x1[i], y1[i], x2[i] - x1[i], y2[i] - y1[i]],
+                "score": float(self.scores[i]),
+                "segmentation": self.rles[i],
+            }
+            for i in range(len(self))
+        ]

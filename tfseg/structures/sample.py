@@ -1,0 +1,141 @@
+"""One annotated picture: what every data set returns and every augmentation moves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfseg.errors import DataError
+
+__all__ = ["Sample", "boxes_from_masks"]
+
+
+def boxes_from_masks(masks: np.ndarray) -> np.ndarray:
+    """Returns the tight box of each mask.
+
+    Args:
+        masks: bool `(N, H, W)`.
+
+    Returns:
+        float32 `(N, 4)`, `(y1, x1, y2, x2)` in pixels, ends exclusive; zeros for an empty mask.
+    """
+    count, height, width = masks.shape
+    boxes = np.zeros((count, 4), np.float32)
+    if count == 0 or height == 0 or width == 0:
+        return boxes
+    rows, columns = masks.any(axis=2), masks.any(axis=1)
+    boxes[:, 0], boxes[:, 2] = rows.argmax(axis=1), height - rows[:, ::-1].argmax(axis=1)
+    boxes[:, 1], boxes[:, 3] = columns.argmax(axis=1), width - columns[:, ::-1].argmax(axis=1)
+    boxes[~rows.any(axis=1)] = 0
+    return boxes
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sample:
+    """A picture with its annotations. `N` objects; every array may have `N == 0`.
+
+    Attributes:
+        image: uint8 `(H, W, 3)`, RGB.
+        image_id: The picture's id in its data set.
+        class_ids: int32 `(N,)`, counted from 1; `class_names[id - 1]` is the name.
+        masks: bool `(N, H, W)`, the visible pixels of each object.
+        boxes: float32 `(N, 4)`, `(y1, x1, y2, x2)` in pixels, ends exclusive. Left out: taken
+            from the masks.
+        is_crowd: bool `(N,)`: a region of many objects that is neither found nor missed.
+            Left out: all False.
+        keypoints: float32 `(N, K, 3)` of `(x, y, visibility)` as in COCO: pixels, and
+            0 not labelled, 1 hidden, 2 visible. None: the data set has none.
+        label_maps: name to int32 `(H, W)`, 0 background, 255 ignored.
+        annotation_ids: int64 `(N,)`, ids in the source. Left out: 1, 2, ...
+        path: The file that the picture came from, or None.
+
+    Raises:
+        DataError: If an array has the wrong shape or dtype kind. Values are not checked here,
+            that is the readers' and `tfseg doctor`'s work.
+    """
+
+    image: np.ndarray
+    image_id: int | str = 0
+    class_ids: np.ndarray | None = None
+    masks: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    is_crowd: np.ndarray | None = None
+    keypoints: np.ndarray | None = None
+    label_maps: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    annotation_ids: np.ndarray | None = None
+    path: str | None = None
+
+    def __post_init__(self):
+        image = np.asarray(self.image)
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise DataError(
+                f"{self.where}: expected an RGB image uint8 (H, W, 3), got {image.dtype} "
+                f"{image.shape}. tfseg.data.images.to_rgb converts other layouts."
+            )
+        height, width = image.shape[:2]
+        ids = np.zeros(0, np.int32) if self.class_ids is None else self.class_ids
+        ids = np.asarray(ids).astype(np.int32).reshape(-1)
+        count = len(ids)
+        masks = self.masks if self.masks is not None else np.zeros((count, height, width), bool)
+        masks = np.asarray(masks)
+        self._require("masks", masks, (count, height, width))
+        masks = masks if masks.dtype == bool else masks != 0
+        boxes = boxes_from_masks(masks) if self.boxes is None else self.boxes
+        boxes = np.asarray(boxes, np.float32)
+        self._require("boxes", boxes, (count, 4))
+        crowd = np.zeros(count, bool) if self.is_crowd is None else np.asarray(self.is_crowd, bool)
+        self._require("is_crowd", crowd, (count,))
+        known = np.arange(1, count + 1) if self.annotation_ids is None else self.annotation_ids
+        known = np.asarray(known)
+        self._require("annotation_ids", known, (count,))
+        keypoints = self.keypoints
+        if keypoints is not None:
+            keypoints = np.asarray(keypoints, np.float32)
+            self._require("keypoints", keypoints, (count, keypoints.shape[1], 3))
+        maps = {name: np.asarray(value) for name, value in self.label_maps.items()}
+        for name, value in maps.items():
+            self._require(f"label map {name!r}", value, (height, width))
+        values = dict(image=image, class_ids=ids, masks=masks, boxes=boxes, is_crowd=crowd)
+        values.update(annotation_ids=known, keypoints=keypoints, label_maps=maps)
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _require(self, name: str, array: np.ndarray, shape: tuple[int, ...]):
+        if array.shape != shape:
+            raise DataError(
+                f"{self.where}: {name} should have shape {shape} for {shape[0]} objects and an "
+                f"image of {np.shape(self.image)}, got {array.shape}."
+            )
+
+    @property
+    def where(self) -> str:
+        """The picture's name for messages."""
+        return f"image {self.image_id!r}" + (f" ({self.path})" if self.path else "")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """`(height, width)` of the picture in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+    def __len__(self) -> int:
+        """The number of objects."""
+        return len(self.class_ids)
+
+    def replace(self, **changes) -> Sample:
+        """Returns a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def take(self, index: np.ndarray) -> Sample:
+        """Returns the sample with only some objects: bool `(N,)` or integer positions."""
+        index = np.asarray(index)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+        return self.replace(
+            class_ids=self.class_ids[index],
+            masks=self.masks[index],
+            boxes=self.boxes[index],
+            is_crowd=self.is_crowd[index],
+            annotation_ids=self.annotation_ids[index],
+            keypoints=None if self.keypoints is None else self.keypoints[index],
+        )
