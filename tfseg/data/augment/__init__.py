@@ -1,0 +1,1 @@
+"""Moving pictures and all their annotations together: resizing, and random changes."""
