@@ -98,7 +98,8 @@ def to_uncompressed(rle: dict) -> dict:
 
 def area(rles: Sequence[dict]) -> np.ndarray:
     """Returns the number of pixels of each mask, float64 `(N,)`."""
-    return np.asarray(coco_mask.area(list(rles)), np.float64).reshape(-1)
+    # One at a time: pycocotools 2.0.11 on NumPy 2 overflows on lists of more than 255.
+    return np.array([float(coco_mask.area(one)) for one in rles], np.float64)
 
 
 def iou(first: Sequence[dict], second: Sequence[dict], second_is_crowd=None) -> np.ndarray:
