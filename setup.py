@@ -1,0 +1,78 @@
+"""Installs tfseg: `pip install .`, with extras such as `pip install ".[jax,serving]"`."""
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+VERSION = re.search(
+    r'^__version__ = "([^"]+)"', (ROOT / "tfseg" / "__init__.py").read_text("utf-8"), re.MULTILINE
+).group(1)
+
+CORE = [
+    "tensorflow>=2.21,<2.22",
+    "keras>=3.15,<4",
+    "numpy>=2.0",
+    "scipy>=1.14",
+    "h5py>=3.11",
+    "pycocotools>=2.0.8",
+    "opencv-python>=4.10",
+    "imgaug>=0.4.0,<0.5",
+    "pillow>=10",
+    "matplotlib>=3.9",
+    "pyyaml>=6",
+    "tensorboard>=2.20",
+]
+EXTRAS = {
+    "quantize": [
+        "tensorflow-model-optimization>=0.8,<0.9",
+        "tf_keras>=2.21,<2.22",
+        "ai-edge-litert>=2.0",
+    ],
+    "keras-cv": ["keras-cv>=0.9,<0.10"],
+    "jax": ["jax>=0.10"],
+    "serving": ["tensorflow-serving-api>=2.19"],
+    "onnx": ["tf2onnx>=1.16", "onnxruntime>=1.20"],
+    "dev": [
+        "pytest>=8",
+        "pytest-cov>=5",
+        "hypothesis>=6.100",
+        "scikit-learn>=1.5",
+        "ruff>=0.12",
+        "jax>=0.10",
+    ],
+}
+EXTRAS["all"] = sorted({name for names in EXTRAS.values() for name in names})
+
+
+class BuildWithConfigs(build_py):
+    """Copies `configs/` into the built package, where an installed tfseg looks for them."""
+
+    def run(self):
+        super().run()
+        if getattr(self, "editable_mode", False):
+            return  # a checkout reads them in their place
+        for source in sorted((ROOT / "configs").rglob("*.yaml")):
+            target = Path(self.build_lib, "tfseg", "configs", source.relative_to(ROOT / "configs"))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+setup(
+    name="tfseg",
+    version=VERSION,
+    description="Instance and people segmentation with Keras 3: train, predict, measure, export.",
+    long_description=(ROOT / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    packages=find_packages(include=["tfseg", "tfseg.*"]),
+    include_package_data=True,
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["tfseg=tfseg.cli.main:main"]},
+    cmdclass={"build_py": BuildWithConfigs},
+)

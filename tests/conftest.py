@@ -1,0 +1,52 @@
+"""What every test shares: a quiet, headless TensorFlow, and where the real photographs lie."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+ROOT = Path(__file__).resolve().parent.parent
+# Floor 1 and the networks promise to work on both backends; these folders are run on both.
+BOTH_BACKENDS = ("tests/nn/",)
+
+
+def pytest_collection_modifyitems(items):
+    """Marks the rooms that are promised on both backends."""
+    for item in items:
+        place = Path(item.fspath).relative_to(ROOT).as_posix()
+        if place.startswith(BOTH_BACKENDS):
+            item.add_marker(pytest.mark.both_backends)
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; the test is skipped where there is none."""
+    folder = Path(os.environ.get("TFSEG_DATA", ROOT / ".." / "shared" / "data")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no real photographs at {folder}; point TFSEG_DATA to them")
+    return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_keras_graphs():
+    """Drops the graphs of one test file before the next, which keeps memory flat."""
+    yield
+    keras = sys.modules.get("keras")
+    if keras is not None and hasattr(keras, "backend"):
+        keras.backend.clear_session()
+    gc.collect()

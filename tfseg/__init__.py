@@ -1,0 +1,70 @@
+"""Instance and people segmentation with Keras 3.
+
+The public names below are fetched at their first use, so that `import tfseg` costs a blink and
+loads no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+_ROOMS = (
+    "config",
+    "convert",
+    "data",
+    "engine",
+    "errors",
+    "export",
+    "metrics",
+    "models",
+    "nn",
+    "structures",
+    "visualize",
+)
+_HOMES = {
+    "MaskRCNN": "tfseg.models.mask_rcnn",
+    "MaskRCNNConfig": "tfseg.models.mask_rcnn",
+    "load": "tfseg.models",
+    "TrainConfig": "tfseg.config.train",
+    "Stage": "tfseg.config.train",
+    "load_config": "tfseg.config.files",
+    "Dataset": "tfseg.data.dataset",
+    "Subset": "tfseg.data.dataset",
+    "CocoDataset": "tfseg.data.coco",
+    "ClothingCoParsingDataset": "tfseg.data.clothing_co_parsing",
+    "SyntheticPeople": "tfseg.data.synthetic",
+    "open_dataset": "tfseg.data.sources",
+    "diagnose": "tfseg.data.doctor",
+    "Sample": "tfseg.structures",
+    "Prediction": "tfseg.structures",
+    "Report": "tfseg.structures",
+    "LoadReport": "tfseg.structures",
+    "draw": "tfseg.visualize.draw",
+    "TFSegError": "tfseg.errors",
+    "ConfigError": "tfseg.errors",
+    "DataError": "tfseg.errors",
+    "ExportError": "tfseg.errors",
+    "NotFittedError": "tfseg.errors",
+    "TrainingError": "tfseg.errors",
+    "WeightsError": "tfseg.errors",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str):
+    """Returns a public name or a room of the package, imported at this first use."""
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name in _ROOMS:
+        value = importlib.import_module(f"tfseg.{name}")
+    else:
+        raise AttributeError(f"module 'tfseg' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_ROOMS})
