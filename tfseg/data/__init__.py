@@ -1,0 +1,41 @@
+"""Data sets: readers, drawn pictures, augmentation, the loader and the doctor.
+
+A data set is anything with a length, samples by position and class names (`Dataset`). Names
+are imported when first used, so that this package costs nothing to import.
+"""
+
+import importlib
+
+_HOMES = {
+    "Cached": "dataset",
+    "ClothingCoParsingDataset": "clothing_co_parsing",
+    "CocoDataset": "coco",
+    "Concat": "dataset",
+    "Dataset": "dataset",
+    "Diagnosis": "doctor",
+    "ListDataset": "dataset",
+    "Loader": "loader",
+    "Problem": "problem",
+    "Subset": "dataset",
+    "SyntheticPeople": "synthetic",
+    "check_dataset": "dataset",
+    "diagnose": "doctor",
+    "image_size": "images",
+    "open_dataset": "sources",
+    "read_image": "images",
+    "to_rgb": "images",
+    "train_val_split": "dataset",
+    "write_coco": "coco_writer",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tfseg.data' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"tfseg.data.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,263 @@
+"""Pictures in: files, bytes and arrays of any usual kind become uint8 `(H, W, 3)` RGB.
+
+JPEG files take the short way through OpenCV (the same pixels as Pillow, two to three times as
+fast); everything else goes through Pillow.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zlib
+
+import numpy as np
+from PIL import Image
+
+from tfseg.errors import DataError
+
+__all__ = ["image_size", "read_image", "to_rgb", "turn"]
+
+ORIENTATION_TAG = 0x0112
+_JPEG_END = b"\xff\xd9"
+
+
+def read_image(source: str | os.PathLike | bytes) -> np.ndarray:
+    """Returns a picture as a viewer shows it: uint8 `(H, W, 3)`, RGB, contiguous.
+
+    The EXIF orientation is applied. Grey becomes three equal channels; transparency is laid on
+    white; 16-bit values are scaled to 8 bits; CMYK is converted; of an animation the first
+    frame counts. Colour profiles are not applied.
+
+    Args:
+        source: A file, or the bytes of one.
+
+    Raises:
+        DataError: The file is missing, a folder, empty, cut off, no picture, or has more pixels
+            than Pillow's guard against decompression bombs allows (twice
+            `PIL.Image.MAX_IMAGE_PIXELS`, 179 million).
+    """
+    name, data = _load(source)
+    try:
+        with _open(name, data) as image:
+            orientation = _orientation(image)
+            pixels = _jpeg_pixels(image, data)
+            if pixels is None:
+                pixels = _pillow_pixels(image, name)
+    except DataError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, zlib.error) as error:
+        raise DataError(
+            f"{name}: expected a complete picture, but it is cut off or damaged ({error}). "
+            "Fetch or export the file again, or take it out of the data set."
+        ) from error
+    return np.ascontiguousarray(turn(pixels, orientation))
+
+
+def image_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
+    """Returns `(height, width)` of the picture that `read_image` would return.
+
+    Only the header is read, so a cut-off file passes.
+    """
+    name, data = _load(source) if isinstance(source, (bytes, bytearray)) else (str(source), None)
+    with _open(name, data if data is not None else _check_file(source)) as image:
+        width, height = image.size
+        return (width, height) if _orientation(image) >= 5 else (height, width)
+
+
+def stored_orientation(source: str | os.PathLike | bytes) -> int:
+    """Returns the EXIF orientation in the file, 1 (upright) to 8; 1 where there is none."""
+    name, data = _load(source)
+    with _open(name, data) as image:
+        return _orientation(image)
+
+
+def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Returns stored pixels `(H, W, ...)` as the EXIF orientation says they are to be seen.
+
+    Args:
+        pixels: The rows and columns as stored.
+        orientation: EXIF tag 274 (JEITA CP-3451): 1 as it is, 2 mirrored, 3 upside down,
+            4 mirrored upside down, 5 transposed, 6 to turn clockwise, 7 transposed about the
+            other diagonal, 8 to turn anticlockwise.
+    """
+    if orientation >= 5:
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def to_rgb(array: np.ndarray, name: str = "image array") -> np.ndarray:
+    """Returns an array of pixels as uint8 `(H, W, 3)`, RGB, contiguous.
+
+    Shapes: `(H, W)` and `(H, W, 1)` are grey, `(H, W, 2)` grey with alpha, `(H, W, 3)` RGB,
+    `(H, W, 4)` RGB with alpha; alpha is laid on white.
+    Values: uint8 as it is; bool is black and white; uint16 runs to 65535; other integers must
+    lie in 0 to 255; floats run from 0 to 1 if no value is above 1, else from 0 to 255.
+
+    Args:
+        array: The pixels.
+        name: What to call the picture in an error.
+
+    Raises:
+        DataError: Another shape, no pixels, values outside these ranges, NaN or infinity.
+    """
+    array = np.asarray(array)
+    shape = array.shape
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4):
+        hint = ""
+        if array.ndim == 3 and shape[0] in (1, 3, 4):
+            hint = " The channels seem to come first: use array.transpose(1, 2, 0)."
+        elif array.ndim == 4:
+            hint = " A batch is a list of pictures: pass list(array)."
+        raise DataError(
+            f"{name}: expected pixels (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got shape "
+            f"{shape}.{hint}"
+        )
+    if 0 in shape:
+        raise DataError(f"{name}: expected at least one pixel, got shape {shape}.")
+    array = _to_uint8(array, name)
+    if array.shape[2] in (2, 4):
+        alpha = array[:, :, -1:].astype(np.uint16)
+        colour = array[:, :, :-1].astype(np.uint16)
+        array = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    if array.shape[2] == 1:
+        array = np.repeat(array, 3, axis=2)
+    return np.ascontiguousarray(array)
+
+
+def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
+    kind = array.dtype.kind
+    if array.dtype == np.uint8:
+        return array
+    if kind == "b":
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint16:
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if kind not in "iuf":
+        raise DataError(
+            f"{name}: expected numbers for pixels, got dtype {array.dtype}. Convert the array "
+            "with array.astype('uint8')."
+        )
+    if kind == "f" and not np.isfinite(array).all():
+        raise DataError(
+            f"{name}: the pixels hold NaN or infinity. Replace them, for instance by "
+            "numpy.nan_to_num(array)."
+        )
+    low, high = array.min(), array.max()
+    if low < 0 or high > 255:
+        raise DataError(
+            f"{name}: expected {array.dtype} pixels between 0 and 255"
+            f"{' (or 0 and 1)' if kind == 'f' else ''}, got {low:g} to {high:g}. Undo any mean "
+            "subtraction or scaling first: the models do their own."
+        )
+    if kind == "f":
+        array = np.rint(array * 255.0 if high <= 1 else array)
+    return array.astype(np.uint8)
+
+
+def _check_file(source: str | os.PathLike) -> str:
+    """Returns the path of an existing, non-empty file."""
+    try:
+        path = os.fspath(source)
+    except TypeError:
+        raise DataError(
+            f"expected the path or the bytes of a picture, got {type(source).__name__}. Arrays "
+            "go through tfseg.data.images.to_rgb."
+        ) from None
+    if isinstance(path, str) and path.startswith(("http://", "https://")):
+        raise DataError(f"{path}: addresses are not fetched. Download the picture first.")
+    if os.path.isdir(path):
+        raise DataError(
+            f"{path}: expected the file of a picture, got a folder. Name its files one by one."
+        )
+    if not os.path.exists(path):
+        folder = os.path.dirname(path) or "."
+        known = "" if os.path.isdir(folder) else f" (there is no folder {folder!r} either)"
+        raise DataError(f"{path}: there is no such file{known}. Check the path.")
+    if os.path.getsize(path) == 0:
+        raise DataError(f"{path}: the file is empty. Fetch or export it again.")
+    return path
+
+
+def _load(source: str | os.PathLike | bytes) -> tuple[str, bytes]:
+    """Returns the name for messages, and the bytes."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        if not len(source):
+            raise DataError("expected the bytes of a picture, got none.")
+        return "image bytes", bytes(source)
+    path = _check_file(source)
+    try:
+        with open(path, "rb") as file:
+            return str(path), file.read()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check its rights.") from error
+
+
+def _open(name: str, data: bytes | str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data) if isinstance(data, bytes) else data)
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"{name}: the picture is too large to be opened safely ({error}). Scale it down, or "
+            "raise PIL.Image.MAX_IMAGE_PIXELS if you trust the file."
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        start = data[:8] if isinstance(data, bytes) else _first_bytes(data)
+        raise DataError(
+            f"{name}: expected a picture (JPEG, PNG, WebP, GIF, TIFF, BMP), but the file begins "
+            f"with {start!r}. Convert it, fetch it again, or take it out of the data set."
+        ) from error
+
+
+def _first_bytes(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(8)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = int(image.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:  # a damaged EXIF block raises almost anything; the picture may be sound
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def _jpeg_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
+    """Returns the stored pixels of a complete RGB or grey JPEG, or None for any other file.
+
+    OpenCV fills the missing rest of a cut-off file with grey and says nothing, so a file that
+    does not end with the end marker is left to Pillow, which knows.
+    """
+    if image.format not in ("JPEG", "MPO") or image.mode not in ("RGB", "L"):
+        return None
+    if not data.endswith(_JPEG_END):
+        return None
+    import cv2
+
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        return None
+    if pixels is None or pixels.shape[1::-1] != image.size:
+        return None
+    return pixels
+
+
+def _pillow_pixels(image: Image.Image, name: str) -> np.ndarray:
+    """Returns the stored pixels of any file that Pillow opens, uint8 `(H, W, 3)`."""
+    image.seek(0)
+    mode = image.mode
+    if mode in ("I", "F") or mode.startswith("I;16"):
+        values = np.asarray(image)
+        if mode == "I" and values.min() >= 0 and 255 < values.max() <= 65535:
+            values = values.astype(np.uint16)
+        return to_rgb(values.astype(np.uint16) if mode.startswith("I;16") else values, name)
+    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        return to_rgb(np.asarray(image.convert("RGBA")), name)
+    return np.asarray(image.convert("RGB"))
