@@ -52,6 +52,7 @@ class BuildWithConfigs(build_py):
     """Copies `configs/` into the built package, where an installed tfseg looks for them."""
 
     def run(self):
+        """Builds, then adds the experiment files."""
         super().run()
         if getattr(self, "editable_mode", False):
             return  # a checkout reads them in their place

@@ -1,0 +1,149 @@
+"""Every import points down the house, and heavy libraries have few doors."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import package_tree
+import pytest
+
+import tfseg
+
+FLOORS = {
+    "cli": 7,
+    "export": 6,
+    "models": 5,
+    "convert": 5,
+    "engine": 4,
+    "data": 3,
+    "metrics": 3,
+    "visualize": 3,
+    "structures": 2,
+    "config": 2,
+    "nn": 1,
+    "errors": 1,
+}
+# Upward calls that a verb of the estimator needs; each happens inside a function, at its use.
+UPWARD = {("tfseg/engine/estimator.py", "tfseg.export")}
+# Who may import which library. What is listed nowhere may be imported by nobody.
+EVERYWHERE = {"numpy", "tfseg"} | set(sys.stdlib_module_names)
+LIBRARIES = {
+    "keras": ("nn", "models", "engine", "export", "convert"),
+    "tensorflow": ("export", "engine/runtime.py", "data/loader.py"),
+    "tf_keras": ("export/quantize.py",),
+    "tensorflow_model_optimization": ("export/quantize.py",),
+    "tensorflow_serving": ("export/serving.py",),
+    "imgaug": ("data/augment",),
+    "pycocotools": ("structures/rle.py", "metrics/coco_ap.py", "data"),
+    "cv2": ("data", "visualize", "models/portrait/affinity.py"),
+    "PIL": ("data", "visualize"),
+    "matplotlib": ("visualize",),
+    "yaml": ("config",),
+    "h5py": ("convert", "engine"),
+    "scipy": ("data", "metrics", "nn/targets"),
+    "keras_cv": ("nn/backbones",),
+    "keras_hub": ("nn/backbones",),
+}
+# Floor 1 keeps to Keras and NumPy, whatever else the house allows.
+NN_ONLY = {"keras", "keras_cv", "keras_hub", "numpy", "scipy", "tfseg"}
+
+
+def room_of(module: str) -> str | None:
+    """Returns the room of a dotted name inside the package, or None for the package itself."""
+    parts = module.split(".")
+    if len(parts) == 2 and parts[0] == "tfseg" and parts[1] in tfseg._HOMES:
+        parts = tfseg._HOMES[parts[1]].split(".")
+    return parts[1] if len(parts) > 1 and parts[0] == "tfseg" and parts[1] in FLOORS else None
+
+
+def breaches(file: str, source: str) -> list[str]:
+    """Returns every import of one file that the house forbids."""
+    path = Path(file)
+    room = path.parts[1].removesuffix(".py")
+    if room == "__init__":
+        return []  # the lazy names: above every floor, imports nothing at load
+    package = ".".join(path.parent.parts)
+    found = []
+    for module, line in package_tree.imports(ast.parse(source), package):
+        top = module.split(".")[0]
+        if top == "tfseg":
+            found += _floor_breach(file, room, module, line)
+        elif top not in EVERYWHERE:
+            inside = path.relative_to("tfseg").as_posix()
+            doors = LIBRARIES.get(top, ())
+            if not any(inside == door or inside.startswith(f"{door}/") for door in doors):
+                known = ", ".join(doors) or "nobody"
+                found.append(f"{file}:{line} imports {top}, which is for {known}")
+        if room == "nn" and top not in NN_ONLY | set(sys.stdlib_module_names):
+            found.append(f"{file}:{line} imports {top}: nn/ keeps to Keras and NumPy")
+    return found
+
+
+def _floor_breach(file: str, room: str, module: str, line: int) -> list[str]:
+    other = room_of(module)
+    if other is None or other == room:
+        return _system_breach(file, room, module, line)
+    if any(file == f and module.startswith(m) for f, m in UPWARD):
+        return []
+    down = FLOORS[other] < FLOORS[room] or other == "errors"
+    return [] if down else [f"{file}:{line} imports {module}: {room}/ may not know {other}/"]
+
+
+def _system_breach(file: str, room: str, module: str, line: int) -> list[str]:
+    here, there = Path(file).parts, module.split(".")
+    if room != "models" or len(here) < 4 or len(there) < 3:
+        return []
+    others = {p.name for p in (package_tree.PACKAGE / "models").iterdir() if p.is_dir()}
+    if there[2] in others and there[2] != here[2]:
+        return [f"{file}:{line}: systems do not import each other; move it down into nn/"]
+    return []
+
+
+@pytest.mark.parametrize("path", package_tree.sources(), ids=package_tree.name)
+def test_imports_keep_the_floors_and_the_library_doors(path):
+    found = breaches(package_tree.name(path), path.read_text(encoding="utf-8"))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("tfseg/data/coco.py", "from tfseg.metrics import coco_ap"),
+        ("tfseg/data/coco.py", "def f():\n    from tfseg import engine"),
+        ("tfseg/data/coco.py", "import keras"),
+        ("tfseg/nn/ops/boxes.py", "import tensorflow as tf"),
+        ("tfseg/nn/ops/boxes.py", "from tfseg.structures import Sample"),
+        ("tfseg/nn/ops/boxes.py", "from ...config import base"),
+        ("tfseg/config/base.py", "from tfseg.structures import Sample"),
+        ("tfseg/models/mask_rcnn/network.py", "from tfseg.export import saved_model"),
+        ("tfseg/engine/training.py", "import importlib\nimportlib.import_module('tfseg.models')"),
+        ("tfseg/metrics/instances.py", "import pycocotools"),
+        ("tfseg/data/coco.py", "import requests"),
+        ("tfseg/cli/train.py", "import tensorflow"),
+        ("tfseg/engine/training.py", "from tfseg import MaskRCNN"),
+    ],
+)
+def test_a_forbidden_import_is_found(file, source):
+    assert breaches(file, source)
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("tfseg/cli/train.py", "import tfseg.models\nfrom tfseg.data import sources"),
+        ("tfseg/metrics/coco_ap.py", "from pycocotools import mask"),
+        ("tfseg/models/mask_rcnn/network.py", "import keras\nfrom tfseg.nn.ops import boxes"),
+        ("tfseg/models/mask_rcnn/network.py", "from tfseg.models.mask_rcnn import losses"),
+        ("tfseg/nn/ops/boxes.py", "from tfseg.errors import ConfigError"),
+        ("tfseg/data/augment/presets.py", "import imgaug"),
+    ],
+)
+def test_an_allowed_import_passes(file, source):
+    assert breaches(file, source) == []
+
+
+def test_every_room_has_a_floor():
+    rooms = {p.relative_to(package_tree.PACKAGE).parts[0] for p in package_tree.sources()}
+    assert {room.removesuffix(".py") for room in rooms} - {"__init__"} <= set(FLOORS)
