@@ -1,0 +1,41 @@
+"""The five systems, one folder each."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+
+from tfseg.config.base import nearest
+from tfseg.errors import ConfigError, WeightsError
+
+__all__ = ["SYSTEMS", "load", "system"]
+
+SYSTEMS = {"mask_rcnn": "tfseg.models.mask_rcnn:MaskRCNN"}
+"""System name, as in configs and saved models, to where its class lives."""
+
+
+def system(name: str) -> type:
+    """Returns the class of a system; only that system is imported."""
+    if name not in SYSTEMS:
+        raise ConfigError(f"there is no system {name!r}.{nearest(name, SYSTEMS)}")
+    module, _, attribute = SYSTEMS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def load(directory: str | os.PathLike):
+    """Returns the model saved in a directory, whichever system it is of.
+
+    Raises:
+        WeightsError: If the directory holds no saved model.
+    """
+    path = os.path.join(os.fspath(directory), "model.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            name = json.load(file)["system"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{os.fspath(directory)!r} is not a saved model: {path!r} cannot be read ({error}). "
+            "Give the directory that save() or `tfseg train` wrote, such as runs/NAME/final."
+        ) from error
+    return system(name).load(directory)

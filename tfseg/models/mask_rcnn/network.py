@@ -1,0 +1,300 @@
+"""The Mask R-CNN network: raw tensors out. One model for training, testing and serving.
+
+Ground truth is an input: where the inputs hold it, the regions that the heads learn from are
+sampled inside the one forward pass, and `compute_loss` sees their targets beside the outputs.
+"""
+
+from __future__ import annotations
+
+import re
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfseg.errors import ConfigError
+from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.models.mask_rcnn.losses import TERMS, l2_penalty, loss_terms
+from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
+from tfseg.nn.backbones.resnet import BLOCKS, resnet
+from tfseg.nn.layers.fpn import FeaturePyramid
+from tfseg.nn.ops.anchors import pyramid_anchors
+from tfseg.nn.ops.boxes import denormalize, normalize
+from tfseg.nn.ops.roi_align import roi_align
+from tfseg.nn.rcnn.detections import detect
+from tfseg.nn.rcnn.heads import BoxHead, MaskHead
+from tfseg.nn.rcnn.proposals import propose
+from tfseg.nn.rcnn.roi_targets import roi_targets
+from tfseg.nn.rcnn.rpn import RegionProposalNetwork
+from tfseg.nn.rcnn.rpn_targets import rpn_targets
+
+__all__ = ["MaskRCNNNetwork", "build", "layer_group", "weighted_layers"]
+
+STRIDES = (4, 8, 16, 32, 64)
+_HEADS = r"(mrcnn_.*)|(rpn_.*)|(fpn_.*)"
+_RESNET_STAGE = {3: r"(res[345].*)|(bn[345].*)", 4: r"(res[45].*)|(bn[45].*)",
+                 5: r"(res5.*)|(bn5.*)"}
+# First block of each stage in MobileNetV2: where its stride is.
+_MOBILENET_BLOCK = {3: 3, 4: 6, 5: 13}
+
+
+def build(config: MaskRCNNConfig) -> MaskRCNNNetwork:
+    """Returns the network with its weights created, for images of `config.image_size`."""
+    network = MaskRCNNNetwork(config)
+    network.build_weights()
+    return network
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class MaskRCNNNetwork(keras.Model):
+    """Body, feature pyramid, region proposals, box head and mask head.
+
+    Args:
+        config: All settings; `config.image_size` is the side S of the square input.
+
+    Inputs are a dict of tensors with a batch axis:
+
+    - `image`: uint8 or float `(B, S, S, D)`, 0 to 255, RGB where D is 3.
+    - `window` (testing): float32 `(B, 4)`, the part of the square that holds the picture, pixels.
+    - `gt_class_ids`, `gt_boxes`, `gt_masks` (training): int32 `(B, G)`, 0 padding, below 0 a crowd
+      region; float32 `(B, G, 4)` pixels; `(B, G, k, k)` masks within their boxes.
+    - `active_classes` (training, optional): `(B, C)`, 0 for classes that the picture's data set
+      does not label.
+    """
+
+    def __init__(self, config: MaskRCNNConfig, **kwargs):
+        dtype = config.precision
+        super().__init__(name="mask_rcnn", dtype=dtype, **kwargs)
+        self.config = config
+        seeds = iter(range(config.train.seed, config.train.seed + 10))
+        self.body = _body(config, next(seeds))
+        self.fpn = FeaturePyramid(config.pyramid_channels, name="fpn", dtype=dtype)
+        self.rpn = RegionProposalNetwork(
+            config.rpn_channels, len(config.anchor_ratios), config.anchor_stride,
+            name="rpn_model", dtype=dtype,
+        )
+        head = dict(norm_kind=config.resolved_head_norm, momentum=config.norm_momentum, dtype=dtype)
+        self.box_head = BoxHead(
+            config.class_count, config.box_head_channels, config.pool_size, name="box_head", **head
+        )
+        self.mask_head = MaskHead(
+            config.class_count, config.mask_head_channels, config.mask_head_convs,
+            name="mask_head", **head,
+        )
+        side = (config.image_size, config.image_size)
+        self.anchors = pyramid_anchors(
+            side, config.anchor_scales, config.anchor_ratios, STRIDES,
+            anchor_stride=config.anchor_stride,
+        )
+        self.anchors_normalized = normalize(self.anchors, side)
+        self.rpn_seed = keras.random.SeedGenerator(next(seeds))
+        self.roi_seed = keras.random.SeedGenerator(next(seeds))
+        self.trackers = [keras.metrics.Mean(name=name) for name in (*TERMS, "l2_loss")]
+
+    @property
+    def image_shape(self) -> tuple[int, int]:
+        """`(S, S)`."""
+        return self.config.image_size, self.config.image_size
+
+    def build_weights(self):
+        """Creates all weights; the shapes follow from the settings."""
+        config = self.config
+        stages = {name: x.shape for name, x in self.body.output.items()}
+        self.fpn.build(stages)
+        channels = config.pyramid_channels
+        self.rpn.build([(None, None, None, channels)] * 5)
+        self.box_head.build((None, 1, config.pool_size, config.pool_size, channels))
+        self.mask_head.build((None, 1, config.mask_pool_size, config.mask_pool_size, channels))
+        self.built = True
+
+    def build(self, input_shape=None):
+        """Creates the weights; called by Keras."""
+        if not self.built:
+            self.build_weights()
+
+    def preprocess(self, image):
+        """Returns the image as the body expects it.
+
+        ResNets get the pixel mean subtracted and no division, as their published weights want;
+        MobileNetV2 gets [-1, 1].
+        """
+        image = ops.cast(image, "float32")
+        if self.config.backbone == "mobilenet_v2":
+            image = image / 127.5 - 1.0
+        else:
+            image = image - np.array(self.config.pixel_mean, np.float32)
+        return ops.cast(image, self.compute_dtype)
+
+    def pyramid(self, image, training=None):
+        """Returns `[P2, ..., P6]` of an image with values 0 to 255."""
+        return self.fpn(self.body(self.preprocess(image), training=training))
+
+    def call(self, inputs, training=None):
+        """Returns the raw tensors of training, or detections and masks for testing.
+
+        Training: `rpn_logits (B, A, 2)`, `rpn_deltas (B, A, 4)`, `rpn_match (B, A)`,
+        `rpn_targets (B, A, 4)`, `class_logits (B, T, C)`, `box_deltas (B, T, C, 4)`,
+        `mask_logits (B, T+, m, m)` and the targets `class_ids, delta_targets, mask_targets,
+        positive, valid`. Testing: see `predict_from`.
+        """
+        levels = self.pyramid(inputs["image"], training)
+        logits, deltas = self.rpn(levels)
+        if "gt_boxes" not in inputs:
+            return self.predict_from(levels, logits, deltas, inputs.get("window"))
+        return self._train_from(levels, logits, deltas, inputs, training)
+
+    def _train_from(self, levels, logits, deltas, inputs, training):
+        config = self.config
+        class_ids = ops.cast(inputs["gt_class_ids"], "int32")
+        boxes = ops.cast(inputs["gt_boxes"], "float32")
+        anchor = rpn_targets(
+            self.anchors, boxes, class_ids, count=config.rpn_train_anchors, seed=self.rpn_seed
+        )
+        proposals, valid = self.propose(logits, deltas, config.proposals_train)
+        boxes = normalize(boxes, self.image_shape)
+        if config.add_truth_to_proposals:
+            proposals = ops.concatenate([proposals, boxes], axis=1)
+            valid = ops.concatenate([valid, class_ids > 0], axis=1)
+        rois = roi_targets(
+            proposals, valid, class_ids, boxes, inputs["gt_masks"],
+            count=config.train_rois, fraction=config.roi_positive_fraction,
+            mask_size=2 * config.mask_pool_size, fill=config.fill_rois, seed=self.roi_seed,
+        )
+        return {
+            "rpn_logits": logits, "rpn_deltas": deltas,
+            "rpn_match": anchor.match, "rpn_targets": anchor.deltas,
+            **self.heads(levels, rois, training),
+        }
+
+    def heads(self, levels, rois, training=None) -> dict:
+        """Returns the outputs of both heads for sampled RoIs, with their targets."""
+        places = rois.masks.shape[1]
+        class_logits, box_deltas = self.box_head(
+            self.align(levels, rois.rois, self.config.pool_size), training=training
+        )
+        mask_logits = self.mask_head(
+            self.align(levels, rois.rois[:, :places], self.config.mask_pool_size),
+            rois.class_ids[:, :places],
+            training=training,
+        )
+        return {
+            "class_logits": class_logits, "box_deltas": box_deltas, "mask_logits": mask_logits,
+            "class_ids": rois.class_ids, "delta_targets": rois.deltas,
+            "mask_targets": rois.masks, "positive": rois.positive, "valid": rois.valid,
+        }
+
+    def propose(self, logits, deltas, count: int):
+        """Returns `count` proposals per picture, see `tfseg.nn.rcnn.proposals.propose`."""
+        return propose(
+            logits, deltas, self.anchors_normalized, pre_nms=self.config.pre_nms_limit,
+            post_nms=count, iou_threshold=self.config.rpn_nms_threshold,
+        )
+
+    def align(self, levels, boxes, size: int):
+        """Returns the features of P2 to P5 under normalised boxes."""
+        return roi_align(
+            levels[:4], boxes, self.image_shape, size, sampling=self.config.roi_align
+        )
+
+    def predict_from(self, levels, logits, deltas, window=None) -> dict:
+        """Returns detections and masks.
+
+        Returns:
+            `detections`: float32 `(B, D, 6)` of y1, x1, y2, x2 in pixels of the square, class,
+            score; best first, zero rows as padding. `masks`: float32 `(B, D, m, m)`, the
+            probability of the detected class within the box.
+        """
+        config = self.config
+        proposals, valid = self.propose(logits, deltas, config.proposals_test)
+        class_logits, box_deltas = self.box_head(
+            self.align(levels, proposals, config.pool_size), training=False
+        )
+        if window is None:
+            side = float(config.image_size)
+            window = ops.broadcast_to(
+                np.array([0, 0, side, side], np.float32), (ops.shape(proposals)[0], 4)
+            )
+        boxes, class_ids, scores = detect(
+            proposals, valid, ops.softmax(class_logits), box_deltas,
+            normalize(ops.cast(window, "float32"), self.image_shape),
+            limit=config.max_detections, min_score=config.detection_min_confidence,
+            iou_threshold=config.detection_nms_threshold,
+        )
+        mask_logits = self.mask_head(
+            self.align(levels, boxes, config.mask_pool_size), class_ids, training=False
+        )
+        found = class_ids > 0
+        pixels = denormalize(boxes, self.image_shape)
+        pixels = ops.where(found[..., None], pixels, ops.zeros_like(pixels))
+        columns = [pixels, ops.cast(class_ids, "float32")[..., None], scores[..., None]]
+        masks = ops.sigmoid(mask_logits)
+        masks = ops.where(found[..., None, None], masks, ops.zeros_like(masks))
+        return {"detections": ops.concatenate(columns, axis=-1), "masks": masks}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Returns the sum of the five losses and the weight decay; each is also a metric."""
+        terms = loss_terms(y_pred, self.config.rpn_bbox_loss, x.get("active_classes"),
+                           count_padding=not self.config.fill_rois)
+        values = [terms[name] for name in TERMS]
+        values.append(l2_penalty(self, self.config.weight_decay))
+        for tracker, value in zip(self.trackers, values, strict=True):
+            tracker.update_state(value)
+        return sum(values)
+
+    def get_config(self):
+        """Returns the settings."""
+        return {"config": self.config.to_dict()}
+
+    @classmethod
+    def from_config(cls, config):
+        """Builds the network from `get_config()`."""
+        return build(MaskRCNNConfig.from_dict(config["config"]))
+
+
+def _body(config: MaskRCNNConfig, seed: int) -> keras.Model:
+    shape = (config.image_size, config.image_size, config.channels)
+    common = dict(input_shape=shape, norm_kind=config.norm, momentum=config.norm_momentum,
+                  dtype=config.precision)
+    if config.backbone in BLOCKS:
+        return resnet(
+            config.backbone, dropout=config.dropout, dropout_rate=config.dropout_rate,
+            dropout_stages=config.dropout_stages, seed=seed, **common,
+        )
+    return mobilenet_v2(width=config.backbone_width, **common)
+
+
+def weighted_layers(network: keras.Model) -> dict[str, keras.layers.Layer]:
+    """Returns the layers that own weights, by name; names are unique in the network."""
+    return {
+        layer.name: layer
+        for layer in network._flatten_layers(include_self=False)
+        if layer._trainable_variables or layer._non_trainable_variables
+    }
+
+
+def layer_group(network: MaskRCNNNetwork, group: str) -> set[str]:
+    """Returns the names of the layers that a training stage changes.
+
+    Args:
+        network: The network.
+        group: "heads" (names that start with mrcnn_, rpn_ or fpn_), "3+", "4+", "5+" (those and
+            the body from that stage on), or "all".
+    """
+    names = set(weighted_layers(network))
+    if group == "all":
+        return names
+    if group == "heads":
+        return {name for name in names if re.fullmatch(_HEADS, name)}
+    stages = {"3+": 3, "4+": 4, "5+": 5}
+    if group not in stages:
+        raise ConfigError(
+            f"layers should be one of heads, 3+, 4+, 5+, all; got {group!r}."
+        )
+    stage = stages[group]
+    if network.config.backbone in BLOCKS:
+        pattern = rf"{_HEADS}|{_RESNET_STAGE[stage]}"
+        return {name for name in names if re.fullmatch(pattern, name)}
+    first = _MOBILENET_BLOCK[stage]
+    block = {n: int(n.split("_")[1]) for n in names if n.startswith("block_")}
+    heads = {name for name in names if re.fullmatch(_HEADS, name)}
+    return heads | {name for name, index in block.items() if index >= first}

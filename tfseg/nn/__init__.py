@@ -1,0 +1,1 @@
+"""The shared mathematics of all systems: Keras only, the same on every Keras backend."""

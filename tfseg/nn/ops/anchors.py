@@ -1,0 +1,72 @@
+"""Anchors of a feature pyramid, as constants in NumPy: they depend on settings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["level_anchors", "level_shapes", "pyramid_anchors"]
+
+
+def level_shapes(image_size: tuple[int, int], strides: Sequence[int]) -> list[tuple[int, int]]:
+    """Returns `(height, width)` of each pyramid level, rounded up as strided layers do."""
+    height, width = image_size
+    return [(-(-height // stride), -(-width // stride)) for stride in strides]
+
+
+def level_anchors(
+    scale: float,
+    ratios: Sequence[float],
+    shape: tuple[int, int],
+    stride: int,
+    *,
+    anchor_stride: int = 1,
+    offset: float = 0.0,
+) -> np.ndarray:
+    """Returns the anchors of one level.
+
+    Args:
+        scale: Square root of an anchor's area in pixels of the image.
+        ratios: Width / height of the anchors at one place.
+        shape: `(h, w)` of the feature map.
+        stride: Pixels of the image per feature cell.
+        anchor_stride: Feature cells between anchor centres.
+        offset: Centre of the first anchor in units of the stride: 0 in Matterport's code,
+            0.5 for centres in the middle of the cell.
+
+    Returns:
+        float32 `(h * w * len(ratios), 4)`, `(y1, x1, y2, x2)` in pixels; order row, column,
+        ratio.
+    """
+    roots = np.sqrt(np.asarray(ratios, np.float64))
+    half = 0.5 * np.stack([scale / roots, scale * roots], axis=-1)  # (ratio, (h, w))
+    rows = (np.arange(0, shape[0], anchor_stride) + offset) * stride
+    columns = (np.arange(0, shape[1], anchor_stride) + offset) * stride
+    centers = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)[:, :, None]
+    anchors = np.concatenate([centers - half, centers + half], axis=-1)
+    return anchors.reshape(-1, 4).astype(np.float32)
+
+
+def pyramid_anchors(
+    image_size: tuple[int, int],
+    scales: Sequence[float],
+    ratios: Sequence[float],
+    strides: Sequence[int],
+    *,
+    anchor_stride: int = 1,
+    offset: float = 0.0,
+) -> np.ndarray:
+    """Returns the anchors of all levels, one scale a level, in the order of the strides.
+
+    Returns:
+        float32 `(A, 4)` in pixels, order level, row, column, ratio. With the defaults of the
+        paper `A` is 65,472 for 512 x 512 and 261,888 for 1024 x 1024.
+    """
+    parts = [
+        level_anchors(scale, ratios, shape, stride, anchor_stride=anchor_stride, offset=offset)
+        for scale, shape, stride in zip(
+            scales, level_shapes(image_size, strides), strides, strict=True
+        )
+    ]
+    return np.concatenate(parts, axis=0)

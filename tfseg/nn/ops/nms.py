@@ -1,0 +1,113 @@
+"""Greedy non-maximum suppression with fixed shapes, for any Keras backend and for compilers.
+
+The exact greedy result, without a loop over single boxes: boxes come sorted by score and are
+taken a tile at a time. A tile is compared with the boxes kept so far (a short buffer), and
+within itself by repeating "a box stays unless a box that stays, before it, overlaps" until
+nothing changes, which after at most `tile` rounds, and usually a handful, is the greedy answer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from keras import ops
+
+from tfseg.nn.ops.boxes import iou_matrix
+
+__all__ = ["nms"]
+
+
+def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: int = 256):
+    """Returns the positions of the boxes that survive, best first.
+
+    Args:
+        boxes: float32 `(B, K, 4)`, sorted by falling score within each picture.
+        valid: bool `(B, K)`; boxes that are not valid neither stay nor suppress.
+        iou_threshold: A box is suppressed by a better one if their IoU is *above* this.
+        limit: Number of positions to return, `L`.
+        groups: int `(B, K)`; only boxes of the same group suppress each other. None: all do.
+        tile: Boxes compared at a time; changes the speed alone.
+
+    Returns:
+        `(positions, kept)`: int32 `(B, L)` into the K boxes, and bool `(B, L)`. Places that are
+        not kept hold position 0 and follow behind the kept ones.
+    """
+    boxes = ops.stop_gradient(ops.cast(boxes, "float32"))
+    if groups is not None:  # travels as a fifth column
+        boxes = ops.concatenate([boxes, ops.cast(groups, "float32")[..., None]], axis=-1)
+    columns = boxes.shape[-1]
+    count = boxes.shape[1]
+    tile = max(1, min(tile, count))
+    tiles = -(-count // tile)
+    padding = tiles * tile - count
+    boxes = ops.pad(boxes, [[0, 0], [0, padding], [0, 0]])
+    valid = ops.pad(valid, [[0, 0], [0, padding]])
+    before = np.triu(np.ones((tile, tile), bool), 1)  # [i, j]: i is better than j
+    slots = np.arange(limit, dtype="int32")[None, :, None]
+    batch = ops.shape(boxes)[0]
+
+    def step(index, kept_boxes, kept_positions, total):
+        start = index * tile
+        current = _slice(boxes, start, tile)
+        alive = _slice(valid, start, tile)
+        against = ops.any(_clash(current, kept_boxes, iou_threshold), axis=-1)
+        alive = ops.logical_and(alive, ops.logical_not(against))
+        overlaps = ops.logical_and(_clash(current, current, iou_threshold), before)
+        keep = _resolve(alive, overlaps)
+        place = total[:, None] + ops.cumsum(ops.cast(keep, "int32"), axis=1) - 1
+        chosen = ops.logical_and(ops.equal(place[:, None, :], slots), keep[:, None, :])
+        chosen = ops.cast(chosen, "float32")  # (B, L, tile), at most one per row
+        positions = ops.cast(start + ops.arange(tile, dtype="int32"), "float32")
+        kept_boxes = kept_boxes + ops.matmul(chosen, current)
+        kept_positions = kept_positions + ops.matmul(chosen, positions[:, None])[..., 0]
+        total = total + ops.sum(ops.cast(keep, "int32"), axis=1)
+        return index + 1, kept_boxes, kept_positions, total
+
+    def unfinished(index, kept_boxes, kept_positions, total):
+        return ops.logical_and(index < tiles, ops.any(total < limit))
+
+    state = (
+        ops.convert_to_tensor(0, dtype="int32"),
+        ops.zeros((batch, limit, columns), "float32"),
+        ops.zeros((batch, limit), "float32"),
+        ops.zeros((batch,), "int32"),
+    )
+    _, _, positions, total = ops.while_loop(unfinished, step, state, maximum_iterations=tiles)
+    kept = np.arange(limit, dtype="int32")[None] < total[:, None]
+    return ops.cast(positions, "int32"), kept
+
+
+def _clash(first, second, threshold):
+    """Returns which pairs overlap too much, bool `(B, N, M)`, by group where there is one."""
+    overlap = iou_matrix(first[..., :4], second[..., :4]) > threshold
+    if first.shape[-1] == 4:
+        return overlap
+    same = ops.equal(first[..., :, None, 4], second[..., None, :, 4])
+    return ops.logical_and(overlap, same)
+
+
+def _slice(values, start, size: int):
+    if len(values.shape) == 3:
+        width = values.shape[2]
+        shape = (ops.shape(values)[0], size, width)
+        zero = ops.zeros((), "int32")
+        return ops.slice(values, (zero, start, zero), shape)
+    zero = ops.zeros((), "int32")
+    return ops.slice(values, (zero, start), (ops.shape(values)[0], size))
+
+
+def _resolve(alive, overlaps):
+    """Returns who stays of `(B, T)` candidates, given `(B, T, T)` "i suppresses j"."""
+    matrix = ops.cast(overlaps, "float32")
+
+    def survivors(keep):
+        hits = ops.matmul(ops.cast(keep, "float32")[:, None, :], matrix)[:, 0, :]
+        return ops.logical_and(alive, hits < 0.5)
+
+    def changing(keep, following):
+        return ops.any(ops.not_equal(keep, following))
+
+    def advance(keep, following):
+        return following, survivors(following)
+
+    _, keep = ops.while_loop(changing, advance, (alive, survivors(alive)))
+    return keep

@@ -1,0 +1,202 @@
+"""RoIAlign over a feature pyramid, with fixed shapes and gradients to the features.
+
+Bilinear sampling on a grid parallel to the axes is separable: each output row is a weighted sum
+of feature rows, each output column of feature columns. So there are two ways to compute it, and
+which is faster depends on the sizes:
+
+- `products`: two matrix products per level with sparse weights as dense matrices. Best for maps
+  of a few thousand cells, and the only one whose gradient is fast on every backend.
+- `gather`: each sample reads its four neighbours. Best for many RoIs on large maps.
+
+Two ways to place the samples:
+
+- `matterport`: `crop_and_resize`, one sample per bin, the outer ones on the box's corners;
+  samples outside the map are 0. Boxes are normalised as in `boxes.normalize`.
+- `aligned`: 2 x 2 samples per bin, averaged, half-pixel coordinates, as Detectron2's
+  `ROIAlignV2` and torchvision's `aligned=True`; samples up to one cell outside take the border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from keras import ops
+
+from tfseg.nn.ops.boxes import areas
+
+__all__ = ["crop_and_resize", "pyramid_levels", "roi_align"]
+
+
+def pyramid_levels(boxes, image_size: tuple[int, int], levels: tuple[int, int] = (2, 5)):
+    """Returns the pyramid level of each box, equation 1 of the FPN paper.
+
+    Args:
+        boxes: float `(..., 4)`, normalised.
+        image_size: `(height, width)` of the network's input in pixels.
+        levels: First and last level to choose from.
+
+    Returns:
+        int32 `(...)`: `clip(4 + round(log2(sqrt(h w) / (224 / sqrt(H W)))))`, rounding halves to
+        even. A box without extent goes to the first level.
+    """
+    reference = 224.0 / float(np.sqrt(image_size[0] * image_size[1]))
+    root = ops.sqrt(ops.maximum(areas(boxes), 1e-12))
+    level = 4 + ops.round(ops.log(root / reference) / float(np.log(2.0)))
+    return ops.cast(ops.clip(level, levels[0], levels[1]), "int32")
+
+
+def roi_align(
+    features: Sequence,
+    boxes,
+    image_size: tuple[int, int],
+    output_size: int,
+    *,
+    sampling: str = "matterport",
+    method: str = "auto",
+):
+    """Returns the features under each box at a fixed size.
+
+    Args:
+        features: Maps of levels P2, P3, ... each float `(B, h, w, D)`, static h and w.
+        boxes: float32 `(B, N, 4)`, normalised; no gradient flows to them.
+        image_size: `(height, width)` of the network's input in pixels.
+        output_size: Rows and columns of the result, n.
+        sampling: "matterport" or "aligned".
+        method: "products", "gather", or "auto" by an estimate of the work.
+
+    Returns:
+        `(B, N, n, n, D)` in the dtype of the features.
+    """
+    boxes = ops.stop_gradient(ops.cast(boxes, "float32"))
+    last = 1 + len(features)
+    levels = pyramid_levels(boxes, image_size, (2, last))
+    if method == "auto":
+        cells = features[0].shape[1] * features[0].shape[2]
+        method = "products" if cells <= 4096 else "gather"
+    if method == "products":
+        return _by_products(features, boxes, levels, image_size, output_size, sampling)
+    return _by_gather(features, boxes, levels, image_size, output_size, sampling)
+
+
+def sample_positions(start, end, length, extent: int, count: int, sampling: str):
+    """Returns where samples lie on one axis, in cells of the map, and which of them count.
+
+    Args:
+        start: float `(...)`, lower end of the box, normalised.
+        end: float `(...)`, upper end.
+        length: Cells of the map on this axis, float `(..., 1)` or a number.
+        extent: Pixels of the image on this axis.
+        count: Bins on this axis.
+        sampling: "matterport" or "aligned".
+
+    Returns:
+        `(positions, inside)`, float and bool `(..., samples)`; samples is `count`, or
+        `2 * count` for "aligned". Positions are cut to the map.
+    """
+    start, end = start[..., None], end[..., None]
+    if sampling == "matterport":
+        steps = np.linspace(0, 1, count, dtype=np.float32) if count > 1 else np.float32([0.5])
+        positions = (start + (end - start) * steps) * (length - 1)
+        inside = ops.logical_and(positions >= 0, positions <= length - 1)
+    else:
+        # Normalised ends are pixel centres; back to pixels with exclusive ends first.
+        scale = length / extent
+        bins = ((end - start) * (extent - 1) + 1) * scale / count
+        offsets = (np.arange(2 * count, dtype=np.float32) + 0.5) / 2
+        positions = start * (extent - 1) * scale - 0.5 + bins * offsets
+        inside = ops.logical_and(positions >= -1, positions <= length)
+    return ops.maximum(ops.minimum(positions, length - 1), 0), inside
+
+
+def axis_weights(start, end, length: int, extent: int, count: int, sampling: str):
+    """Returns the bilinear weights of one axis as a matrix, float32 `(..., count, length)`."""
+    positions, inside = sample_positions(start, end, length, extent, count, sampling)
+    cells = np.arange(length, dtype=np.float32)
+    weights = ops.maximum(0.0, 1.0 - ops.abs(positions[..., None] - cells))
+    weights = weights * ops.cast(inside, "float32")[..., None]
+    if sampling == "aligned":
+        weights = 0.5 * (weights[..., 0::2, :] + weights[..., 1::2, :])
+    return weights
+
+
+def _by_products(features, boxes, levels, image_size, size, sampling):
+    total = None
+    for index, feature in enumerate(features):
+        height, width, depth = feature.shape[1:]
+        here = ops.cast(ops.equal(levels, index + 2), "float32")[..., None, None]
+        y1, x1, y2, x2 = (boxes[..., i] for i in range(4))
+        rows = axis_weights(y1, y2, height, image_size[0], size, sampling) * here
+        columns = axis_weights(x1, x2, width, image_size[1], size, sampling)
+        rows, columns = ops.cast(rows, feature.dtype), ops.cast(columns, feature.dtype)
+        batch, count = ops.shape(boxes)[0], boxes.shape[1]
+        rows = ops.reshape(rows, (batch, count * size, height))
+        flat = ops.reshape(feature, (batch, height, width * depth))
+        strips = ops.reshape(ops.matmul(rows, flat), (batch, count, size, width, depth))
+        part = ops.matmul(columns[:, :, None], strips)  # (B, N, n, n, D)
+        total = part if total is None else total + part
+    return total
+
+
+def _by_gather(features, boxes, levels, image_size, size, sampling):
+    depth = features[0].shape[-1]
+    shapes = np.array([feature.shape[1:3] for feature in features], np.float32)
+    starts = np.concatenate([[0], np.cumsum(np.prod(shapes, axis=1))])
+    flat = ops.concatenate(
+        [ops.reshape(f, (ops.shape(f)[0], f.shape[1] * f.shape[2], depth)) for f in features], 1
+    )
+    cells = int(starts[-1])
+    batch, count = ops.shape(boxes)[0], boxes.shape[1]
+    flat = ops.reshape(flat, (batch * cells, depth))
+    base = ops.arange(batch, dtype="int32")[:, None] * cells
+    base = base + ops.take(starts[:-1].astype(np.int32), levels - 2)
+    heights = ops.take(shapes[:, 0], levels - 2)
+    widths = ops.take(shapes[:, 1], levels - 2)
+    rows = _corners(boxes[..., 0], boxes[..., 2], heights, image_size[0], size, sampling)
+    columns = _corners(boxes[..., 1], boxes[..., 3], widths, image_size[1], size, sampling)
+    stride = ops.cast(widths, "int32")[..., None, None]
+    samples = rows[0][0].shape[-1]
+    total = None
+    for row, row_weight in rows:
+        for column, column_weight in columns:
+            index = base[..., None, None] + row[..., :, None] * stride + column[..., None, :]
+            weight = row_weight[..., :, None] * column_weight[..., None, :]
+            part = ops.take(flat, ops.reshape(index, (-1,)), axis=0)
+            part = ops.reshape(part, (batch, count, samples, samples, depth))
+            part = part * ops.cast(weight, part.dtype)[..., None]
+            total = part if total is None else total + part
+    if sampling == "aligned":
+        total = ops.reshape(total, (batch, count, size, 2, size, 2, depth))
+        total = ops.mean(total, axis=(3, 5))
+    return total
+
+
+def _corners(start, end, length, extent, count, sampling):
+    """Returns the lower and upper neighbour of each sample with their weights."""
+    length = length[..., None]
+    positions, inside = sample_positions(start, end, length, extent, count, sampling)
+    low = ops.floor(positions)
+    share = positions - low
+    inside = ops.cast(inside, "float32")
+    high = ops.minimum(low + 1, length - 1)
+    low, high = ops.cast(low, "int32"), ops.cast(high, "int32")
+    return (low, (1 - share) * inside), (high, share * inside)
+
+
+def crop_and_resize(images, boxes, output_size: int):
+    """Returns one crop per image at a fixed size, sampled like Matterport's RoIAlign.
+
+    Args:
+        images: float `(..., h, w)`, one map for each box.
+        boxes: float `(..., 4)`, normalised to the map: 0 and 1 are its first and last row.
+        output_size: Rows and columns of the result, n.
+
+    Returns:
+        float32 `(..., n, n)`, bilinear; 0 outside the map.
+    """
+    height, width = images.shape[-2:]
+    boxes = ops.stop_gradient(boxes)
+    rows = axis_weights(boxes[..., 0], boxes[..., 2], height, height, output_size, "matterport")
+    columns = axis_weights(boxes[..., 1], boxes[..., 3], width, width, output_size, "matterport")
+    images = ops.cast(images, "float32")
+    return ops.matmul(ops.matmul(rows, images), ops.swapaxes(columns, -1, -2))

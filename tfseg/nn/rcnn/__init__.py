@@ -1,0 +1,1 @@
+"""What two-stage systems share."""

@@ -1,0 +1,173 @@
+"""The two heads of Mask R-CNN. RoIs are folded into the batch axis, so plain layers serve.
+
+Source: Mask R-CNN, figure 4 (right); layer names of matterport/Mask_RCNN.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers, ops
+
+from tfseg.nn.layers.norm import norm
+
+__all__ = ["BoxHead", "MaskHead"]
+
+
+class _Head(layers.Layer):
+    """Settings that both heads share."""
+
+    def __init__(self, classes, channels, norm_kind="frozen", momentum=0.99, **kwargs):
+        super().__init__(**kwargs)
+        self.classes, self.channels = classes, channels
+        self.norm_kind, self.momentum = norm_kind, momentum
+
+    def _norm(self, name):
+        return norm(self.norm_kind, name, momentum=self.momentum, dtype=self.dtype_policy)
+
+    def get_config(self):
+        """Returns the settings of the layer."""
+        own = {"classes": self.classes, "channels": self.channels}
+        own.update(norm_kind=self.norm_kind, momentum=self.momentum)
+        return {**super().get_config(), **own}
+
+
+def _fold(features):
+    """Returns `(B * N, n, n, D)`."""
+    return ops.reshape(features, (-1, *features.shape[2:]))
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class BoxHead(_Head):
+    """Classes and class-specific box regressions from 7x7 features.
+
+    Args:
+        classes: Number of classes with the background, C.
+        channels: Width of the two hidden layers.
+        norm_kind: See `tfseg.nn.layers.norm.norm`.
+        momentum: Of the normalisation's statistics.
+    """
+
+    def __init__(self, classes: int, channels: int = 1024, pool_size: int = 7, **kwargs):
+        super().__init__(classes, channels, **kwargs)
+        policy = self.dtype_policy
+        self.pool_size = pool_size
+        self.conv1 = layers.Conv2D(channels, pool_size, name="mrcnn_class_conv1", dtype=policy)
+        self.conv2 = layers.Conv2D(channels, 1, name="mrcnn_class_conv2", dtype=policy)
+        self.norm1, self.norm2 = self._norm("mrcnn_class_bn1"), self._norm("mrcnn_class_bn2")
+        self.relu = layers.ReLU(name="mrcnn_class_relu", dtype=policy)
+        self.score = layers.Dense(classes, name="mrcnn_class_logits", dtype=policy)
+        self.move = layers.Dense(
+            4 * classes, name="mrcnn_bbox_fc", dtype=policy,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.001, seed=0),
+        )
+
+    def build(self, input_shape):
+        """Builds the layers for `(B, N, n, n, D)`."""
+        inner = (None, 1, 1, self.channels)
+        self.conv1.build((None, *input_shape[2:]))
+        self.conv2.build(inner)
+        for layer in (self.norm1, self.norm2):
+            if layer is not None:
+                layer.build(inner)
+        self.score.build((None, self.channels))
+        self.move.build((None, self.channels))
+        self.built = True
+
+    def call(self, features, training=None):
+        """Returns `(logits, deltas)`: float32 `(B, N, C)` and `(B, N, C, 4)`.
+
+        Args:
+            features: `(B, N, n, n, D)`.
+            training: Whether the normalisation collects statistics ("batch" only).
+        """
+        count = features.shape[1]
+        x = _fold(features)
+        for conv, normalise in ((self.conv1, self.norm1), (self.conv2, self.norm2)):
+            x = conv(x)
+            x = x if normalise is None else normalise(x, training=training)
+            x = self.relu(x)
+        x = ops.reshape(x, (-1, self.channels))
+        logits = ops.reshape(self.score(x), (-1, count, self.classes))
+        deltas = ops.reshape(self.move(x), (-1, count, self.classes, 4))
+        return ops.cast(logits, "float32"), ops.cast(deltas, "float32")
+
+    def get_config(self):
+        """Returns the settings of the layer."""
+        return {**super().get_config(), "pool_size": self.pool_size}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class MaskHead(_Head):
+    """One mask per class from 14x14 features, at twice that size.
+
+    Args:
+        classes: Number of classes with the background, C.
+        channels: Width of all hidden layers.
+        convs: Number of 3x3 convolutions.
+        norm_kind: See `tfseg.nn.layers.norm.norm`.
+        momentum: Of the normalisation's statistics.
+    """
+
+    def __init__(self, classes: int, channels: int = 256, convs: int = 4, **kwargs):
+        super().__init__(classes, channels, **kwargs)
+        policy = self.dtype_policy
+        self.convs = [
+            layers.Conv2D(
+                channels, 3, padding="same", name=f"mrcnn_mask_conv{i}", dtype=policy,
+                kernel_initializer="he_normal",
+            )
+            for i in range(1, convs + 1)
+        ]
+        self.norms = [self._norm(f"mrcnn_mask_bn{i}") for i in range(1, convs + 1)]
+        self.relu = layers.ReLU(name="mrcnn_mask_relu", dtype=policy)
+        self.enlarge = layers.Conv2DTranspose(
+            channels, 2, 2, activation="relu", name="mrcnn_mask_deconv", dtype=policy
+        )
+        self.score = layers.Conv2D(classes, 1, name="mrcnn_mask", dtype=policy)
+
+    def build(self, input_shape):
+        """Builds the layers for `(B, N, n, n, D)`."""
+        shape = (None, *input_shape[2:])
+        inner = (None, *input_shape[2:4], self.channels)
+        for conv, normalise in zip(self.convs, self.norms, strict=True):
+            conv.build(shape)
+            if normalise is not None:
+                normalise.build(inner)
+            shape = inner
+        self.enlarge.build(shape)
+        self.score.build((None, 2 * shape[1], 2 * shape[2], self.channels))
+        self.built = True
+
+    def call(self, features, class_ids, training=None):
+        """Returns the mask logits of one class per RoI, float32 `(B, N, m, m)`.
+
+        Only the asked class is computed in the last convolution: with 81 classes the full map
+        would be the largest tensor of the network, and every caller needs one class.
+
+        Args:
+            features: `(B, N, n, n, D)`.
+            class_ids: int32 `(B, N)`, the class to draw.
+            training: Whether the normalisation collects statistics ("batch" only).
+        """
+        count = features.shape[1]
+        x = self.hidden(_fold(features), training)
+        kernel, bias = self.score.kernel[0, 0], self.score.bias  # (D, C), (C,)
+        ids = ops.reshape(class_ids, (-1,))
+        weights = ops.cast(ops.take(ops.transpose(kernel), ids, axis=0), x.dtype)
+        side = x.shape[1]
+        flat = ops.reshape(x, (-1, side * side, self.channels))
+        logits = ops.matmul(flat, weights[..., None])[..., 0]
+        logits = ops.cast(logits, "float32") + ops.take(bias, ids)[:, None]
+        return ops.reshape(logits, (-1, count, side, side))
+
+    def hidden(self, x, training=None):
+        """Returns the features before the last convolution, `(B * N, m, m, D)`."""
+        for conv, normalise in zip(self.convs, self.norms, strict=True):
+            x = conv(x)
+            x = x if normalise is None else normalise(x, training=training)
+            x = self.relu(x)
+        return self.enlarge(x)
+
+    def get_config(self):
+        """Returns the settings of the layer."""
+        return {**super().get_config(), "convs": len(self.convs)}
