@@ -1,0 +1,76 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tfseg.errors import DataError, TFSegError
+
+__all__ = ["check_picture", "encoded", "save_png", "write_whole"]
+
+
+def check_picture(image, where: str = "image") -> np.ndarray:
+    """Returns the picture as uint8 `(H, W, 3)`, RGB; a grey one `(H, W)` is repeated.
+
+    Raises:
+        DataError: For any other type or shape, naming it, or if there is no pixel.
+    """
+    image = np.asarray(image)
+    if image.dtype == np.uint8 and image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=2)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise DataError(
+            f"{where}: expected an RGB picture uint8 (H, W, 3) with at least one pixel, got "
+            f"{image.dtype} {image.shape}. tfseg.data.images.to_rgb converts other layouts."
+        )
+    return image
+
+
+def encoded(image: np.ndarray, form: str = "PNG", **options) -> bytes:
+    """Returns the bytes of a picture file, "PNG" or "JPEG"."""
+    buffer = io.BytesIO()
+    Image.fromarray(check_picture(image)).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def write_whole(path: str | os.PathLike, content: bytes) -> Path:
+    """Writes a file beside its name first, then renames it, so that nobody reads a half one.
+    Makes the directories above it.
+
+    Raises:
+        TFSegError: If the directory cannot be written to, or the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary.is_file():
+            temporary.unlink()
+        raise TFSegError(
+            f"cannot write {str(path)!r}: {error.strerror or error}. Choose an output directory "
+            f"that exists or can be made, that you may write to, and that has "
+            f"{len(content) / 1e6:.1f} MB free."
+        ) from error
+    return path
+
+
+def save_png(path: str | os.PathLike, image: np.ndarray) -> Path:
+    """Writes a picture as PNG, whole or not at all, and returns its path.
+
+    Args:
+        path: The file; directories above it are made.
+        image: uint8 `(H, W, 3)` RGB, or grey `(H, W)`.
+
+    Raises:
+        DataError: If the array is no such picture.
+        TFSegError: If the file cannot be written.
+    """
+    return write_whole(path, encoded(image, "PNG"))
