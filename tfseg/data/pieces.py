@@ -49,31 +49,44 @@ class PieceRule:
         Args:
             mask: bool `(H, W)`; all False gives an empty list.
         """
+        mask = np.ascontiguousarray(mask, bool)
+        left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+        if width == 0:
+            return []
+        window = (slice(top, top + height), slice(left, left + width))
+        found = []
+        for part in self._in_window(mask[window], max(mask.shape)):
+            if np.count_nonzero(part) >= max(self.min_area, 1):
+                whole = np.zeros(mask.shape, bool)
+                whole[window] = part
+                found.append(whole)
+        return found
+
+    def _in_window(self, mask: np.ndarray, side: int) -> list[np.ndarray]:
+        """Returns the instances in the part of a picture that holds all pixels of the class."""
         count, labels, stats, _ = cv2.connectedComponentsWithStats(
             mask.astype(np.uint8), connectivity=8
         )
         areas = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
         areas[0] = 0  # label 0 is everything outside the mask
-        if count < 2:
-            return []
         limit = self.min_piece * areas.max() if self.min_piece < 1 else self.min_piece
         large = areas >= limit
         large[0] = False
+        if not large.any():
+            return []
         owner = np.where(large, np.arange(count), 0)
-        if large.any() and not large[1:].all():
-            self._join_fragments(owner, labels, large)
-        merged = owner[labels]
+        if not large[1:].all():
+            reach = self.merge_distance
+            self._join_fragments(owner, labels, large, reach * side if reach < 1 else reach)
         if self.kind == "whole":
-            found = [merged > 0]
-        else:
-            order = sorted(np.flatnonzero(large), key=lambda label: -areas[label])
-            found = [merged == label for label in order]
-        return [part for part in found if part.any() and part.sum() >= self.min_area]
+            return [(owner > 0)[labels]]
+        merged = owner[labels]
+        largest_first = np.flatnonzero(large)[np.argsort(-areas[large], kind="stable")]
+        return [merged == label for label in largest_first]
 
-    def _join_fragments(self, owner: np.ndarray, labels: np.ndarray, large: np.ndarray):
+    @staticmethod
+    def _join_fragments(owner: np.ndarray, labels: np.ndarray, large: np.ndarray, reach: float):
         """Writes the nearest large piece within reach into `owner` for each fragment."""
-        reach = self.merge_distance
-        reach = reach * max(labels.shape) if reach < 1 else reach
         distance, nearest = cv2.distanceTransformWithLabels(
             (~large[labels]).astype(np.uint8),
             cv2.DIST_L2,
