@@ -32,6 +32,7 @@ EVERYWHERE = {"numpy", "tfseg"} | set(sys.stdlib_module_names)
 LIBRARIES = {
     "keras": ("nn", "models", "engine", "export", "convert"),
     "tensorflow": ("export", "engine/runtime.py", "data/loader.py"),
+    "jax": ("engine/runtime.py",),
     "tf_keras": ("export/quantize.py",),
     "tensorflow_model_optimization": ("export/quantize.py",),
     "tensorflow_serving": ("export/serving.py",),

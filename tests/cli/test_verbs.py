@@ -1,0 +1,267 @@
+"""Each verb hands the user's words to the Python interface and shows the answer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tfseg import models
+from tfseg.cli.main import main
+from tfseg.structures import Report, rle
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "system: mask_rcnn\ndescription: Suits and dresses.\nmodel: {image_size: 128}\n"
+        "train: {batch_size: 2}\ndata: {format: coco}\n"
+    )
+    return path
+
+
+class TestTrain:
+    def test_the_words_reach_fit(self, pretend, config_file, capsys):
+        assert main(["train", str(config_file), "--data", "photos", "--epochs", "3"]) == 0
+        ((verb, train, val, options, config),) = pretend.model
+        assert verb == "fit"
+        assert (train.split, val.split) == ("train", "val")
+        assert options == {"run_dir": Path("runs/mine"), "resume": False, "epochs": 3}
+        assert (config.image_size, config.train.batch_size) == (128, 2)
+        assert config.classes == ("suit", "dress")
+        assert pretend.opened == [
+            ("photos", "train", {"format": "coco"}),
+            ("photos", "val", {"format": "coco"}),
+        ]
+        text = capsys.readouterr().out
+        assert "Suits and dresses." in text
+        assert "report:" in text
+        assert "tfseg predict runs/mine/best" in text
+
+    def test_set_changes_settings(self, pretend, config_file):
+        words = ["--set", "model.image_size=64", "--set", "train.batch_size=1"]
+        assert main(["train", str(config_file), "--data", "photos", *words]) == 0
+        config = pretend.model[0][-1]
+        assert (config.image_size, config.train.batch_size) == (64, 1)
+
+    @pytest.mark.parametrize("word", ["train.batch_sise=1", "model.image_sise=1", "nonsense"])
+    def test_a_wrong_setting_is_wrong_use(self, pretend, config_file, word, capsys):
+        assert main(["train", str(config_file), "--data", "photos", "--set", word]) == 2
+        assert word.split("=")[0].split(".")[-1] in capsys.readouterr().err
+        assert pretend.model == []
+
+    def test_words_outrank_the_file(self, pretend, config_file):
+        words = ["--format", "synthetic", "--train-split", "a", "--val-split", "none"]
+        assert main(["train", str(config_file), "--data", "photos", *words]) == 0
+        assert pretend.opened == [("photos", "a", {"format": "synthetic"})]
+        assert pretend.model[0][2] is None
+
+    def test_data_may_stand_in_the_file(self, pretend, config_file):
+        config_file.write_text(config_file.read_text().replace("format: coco", "path: there"))
+        assert main(["train", str(config_file)]) == 0
+        assert pretend.opened[0] == ("there", "train", {})
+
+    def test_no_data_is_wrong_use(self, pretend, config_file, capsys):
+        assert main(["train", str(config_file)]) == 2
+        assert "--data" in capsys.readouterr().err
+
+    def test_weights_to_start_from(self, pretend, config_file, capsys):
+        words = ["--data", "photos", "--weights", "coco.h5"]
+        assert main(["train", str(config_file), *words]) == 0
+        assert pretend.model[0] == ("load_weights", "coco.h5", True)
+        assert "1 layers loaded" in capsys.readouterr().out
+
+    def test_a_run_is_not_overwritten_but_resumed(self, pretend, config_file, capsys):
+        Path("runs/mine/checkpoints").mkdir(parents=True)
+        Path("runs/mine/checkpoints/last.npz").write_bytes(b"state")
+        assert main(["train", str(config_file), "--data", "photos"]) == 2
+        assert "--resume" in capsys.readouterr().err
+        words = ["--data", "photos", "--resume", "--weights", "coco.h5"]
+        assert main(["train", str(config_file), *words]) == 0
+        ((verb, *_, options, _),) = pretend.model  # a resumed run has its weights
+        assert verb == "fit"
+        assert options["resume"] is True
+
+    def test_a_missing_split_is_named(self, pretend, config_file, capsys):
+        words = ["--data", "photos", "--val-split", "missing"]
+        assert main(["train", str(config_file), *words]) == 2
+        assert "Splits: train, val" in capsys.readouterr().err
+
+    def test_ctrl_c_says_how_to_resume(self, pretend, config_file, monkeypatch, capsys):
+        def interrupted(self, *args, **options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(models.system("mask_rcnn"), "fit", interrupted)
+        words = ["train", str(config_file), "--data", "my photos", "--set", "train.seed=3"]
+        assert main(words) == 130
+        line = capsys.readouterr().err.splitlines()[-1].strip()
+        expected = f"tfseg train {config_file} --data 'my photos' --set train.seed=3"
+        assert line == f"{expected} --run-dir runs/mine --resume"
+
+
+class TestEvaluate:
+    def test_the_words_reach_evaluate(self, pretend, capsys):
+        words = ["evaluate", "model", "--data", "photos", "--limit", "1", "--format", "coco"]
+        assert main(words) == 0
+        verb, dataset, limit, _ = pretend.model[0]
+        assert (verb, dataset.split, limit) == ("evaluate", "val", 1)
+        assert pretend.opened == [
+            ("photos", "val", {"format": "coco", "classes": ("suit", "dress")})
+        ]
+        assert "segm/AP" in capsys.readouterr().out
+
+    def test_json_is_json(self, pretend, capsys):
+        assert main(["evaluate", "model", "--data", "photos", "--json"]) == 0
+        measures = json.loads(capsys.readouterr().out)["metrics"]
+        assert measures == {"segm/AP": 0.5, "segm/AP50": None}
+
+    def test_a_report_is_written_where_asked(self, pretend, capsys, monkeypatch):
+        def write(model, dataset, directory, *, limit=None, progress=None):
+            pretend.model.append(("report", dataset.split, directory, limit))
+            return Report({"segm/AP": 0.25}), Path(directory, "index.html")
+
+        monkeypatch.setattr("tfseg.engine.reporting.write", write)
+        words = ["evaluate", "model", "--data", "photos", "--report", "out", "--json"]
+        assert main(words) == 0
+        assert pretend.model == [("report", "val", "out", None)]
+        captured = capsys.readouterr()
+        assert json.loads(captured.out)["metrics"] == {"segm/AP": 0.25}
+        assert "out/index.html" in captured.err
+
+    def test_no_data_is_wrong_use(self, pretend, capsys):
+        assert main(["evaluate", "model"]) == 2
+        assert "--data" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("limit", ["0", "-3", "many"])
+    def test_a_limit_is_a_number_from_1(self, pretend, limit, capsys):
+        with pytest.raises(SystemExit) as stop:
+            main(["evaluate", "model", "--data", "photos", "--limit", limit])
+        assert stop.value.code == 2
+
+    def test_a_missing_model_is_named(self, pretend, capsys):
+        assert main(["evaluate", "nowhere", "--data", "photos"]) == 2
+        assert "nowhere" in capsys.readouterr().err
+
+
+class TestPredict:
+    def test_drawings_and_a_file_of_objects(self, pretend, photos, capsys):
+        assert main(["predict", "model", str(photos / "a.png"), "--out", "drawn"]) == 0
+        with Image.open("drawn/a.png") as drawing:
+            assert drawing.mode == "RGB"
+            assert min(drawing.size) >= 20
+        content = json.loads(Path("drawn/predictions.json").read_text())
+        (image,) = content["images"]
+        assert (image["height"], image["width"], image["drawing"]) == (20, 30, "a.png")
+        first = image["objects"][0]
+        assert first["class"] == "suit"
+        assert first["box"] == [1, 2, 4, 5]
+        assert rle.decode(first["mask"]).sum() == 9
+        assert "1 suit, 1 dress" in capsys.readouterr().out
+
+    def test_a_broken_picture_is_named_and_the_others_go_on(self, pretend, photos, capsys):
+        assert main(["predict", "model", str(photos), "--out", "drawn"]) == 1
+        captured = capsys.readouterr()
+        assert "c.jpg" in captured.err
+        assert "1 of 3 pictures failed" in captured.err
+        content = json.loads(Path("drawn/predictions.json").read_text())
+        assert [Path(image["file"]).name for image in content["images"]] == ["a.png", "b.png"]
+        assert [Path(entry["file"]).name for entry in content["failed"]] == ["c.jpg"]
+
+    def test_a_missing_picture_is_named(self, pretend, photos, capsys):
+        words = ["predict", "model", "gone.jpg", str(photos / "b.png"), "--out", "drawn"]
+        assert main(words) == 1
+        assert "gone.jpg" in capsys.readouterr().err
+        assert Path("drawn/b.png").is_file()
+
+    def test_json_alone_on_stdout(self, pretend, photos, capsys):
+        assert main(["predict", "model", str(photos / "a.png"), "--json"]) == 0
+        content = json.loads(capsys.readouterr().out)
+        assert content["images"][0]["drawing"] is None
+        assert not Path("drawn").exists()
+
+    def test_a_threshold_keeps_the_sure_ones(self, pretend, photos, capsys):
+        words = ["predict", "model", str(photos / "a.png"), "--json", "--score-threshold", "0.8"]
+        assert main(words) == 0
+        assert len(json.loads(capsys.readouterr().out)["images"][0]["objects"]) == 1
+
+    @pytest.mark.parametrize("threshold", ["1.5", "-1", "nan", "x"])
+    def test_a_threshold_is_a_share(self, pretend, photos, threshold):
+        with pytest.raises(SystemExit) as stop:
+            main(["predict", "model", str(photos), "--json", f"--score-threshold={threshold}"])
+        assert stop.value.code == 2
+
+    def test_nothing_to_write_is_wrong_use(self, pretend, photos, capsys):
+        assert main(["predict", "model", str(photos)]) == 2
+        assert "--out" in capsys.readouterr().err
+
+    def test_an_empty_folder_is_named(self, pretend, tmp_path, capsys):
+        (tmp_path / "empty").mkdir()
+        assert main(["predict", "model", "empty", "--out", "drawn"]) == 2
+        assert "empty: no pictures" in capsys.readouterr().err
+
+    def test_equal_names_do_not_overwrite_each_other(self, pretend, photos):
+        shutil.copytree(photos, "more")
+        words = [str(photos / "a.png"), "more/a.png", "--out", "drawn"]
+        assert main(["predict", "model", *words]) == 0
+        assert sorted(p.name for p in Path("drawn").glob("*.png")) == ["a.png", "a_2.png"]
+
+    def test_an_output_folder_that_cannot_be_made_is_an_error(self, pretend, photos, capsys):
+        Path("file").write_text("")
+        assert main(["predict", "model", str(photos / "a.png"), "--out", "file/drawn"]) == 1
+        assert "file" in capsys.readouterr().err
+
+
+class TestExport:
+    def test_the_words_reach_export(self, pretend, capsys):
+        assert main(["export", "model", "served/1"]) == 0
+        assert pretend.model == [("export", "served/1", "saved_model")]
+        assert "wrote served/1" in capsys.readouterr().out
+
+    def test_an_unknown_format_is_wrong_use(self, pretend):
+        with pytest.raises(SystemExit) as stop:
+            main(["export", "model", "out", "--format", "onnxx"])
+        assert stop.value.code == 2
+
+
+class TestDoctor:
+    def test_a_sound_data_set(self, pretend, capsys, monkeypatch):
+        self._finds(monkeypatch, [])
+        assert main(["doctor", "photos", "--split", "val", "--limit", "1"]) == 0
+        assert pretend.opened == [("photos", "val", {})]
+
+    def test_an_error_is_exit_code_1(self, pretend, capsys, monkeypatch):
+        self._finds(monkeypatch, [self._problem("error")])
+        assert main(["doctor", "photos"]) == 1
+        assert "a.jpg" in capsys.readouterr().out
+
+    def test_json_is_json(self, pretend, capsys, monkeypatch):
+        self._finds(monkeypatch, [self._problem("error")])
+        assert main(["doctor", "photos", "--json"]) == 1
+        content = json.loads(capsys.readouterr().out)
+        assert content["ok"] is False
+        assert content["problems"][0]["code"] == "empty_mask"
+
+    @staticmethod
+    def _problem(severity):
+        from tfseg.data.problem import Problem
+
+        return Problem(severity, "empty_mask", "a.jpg", "the mask of annotation 3 is empty")
+
+    @staticmethod
+    def _finds(monkeypatch, problems):
+        from tfseg.data import doctor
+
+        class Diagnosis:
+            ok = not problems
+
+            def __init__(self):
+                self.problems = problems
+
+            def __str__(self):
+                return "\n".join(map(str, problems))
+
+        monkeypatch.setattr(doctor, "diagnose", lambda dataset, limit=None: Diagnosis())

@@ -1,0 +1,51 @@
+"""Measure a model on pictures with known truth: COCO AP, per class, and per-image mAP."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tfseg.cli import datasets
+
+EXAMPLES = """\
+  tfseg evaluate runs/clothing/best --data ../shared/data/clothing_co_parsing
+  tfseg evaluate runs/clothing/best --data photos/ --split test --report report
+  tfseg evaluate runs/clothing/best --data photos/ --limit 100 --json > measures.json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the words of this verb."""
+    parser.add_argument("model_dir", help="folder of a saved model, such as runs/x/best")
+    datasets.add_arguments(parser, split="val")
+    parser.add_argument("--limit", type=datasets.positive, help="the first N pictures only")
+    parser.add_argument("--report", metavar="DIR", help="write an HTML report there")
+    parser.add_argument("--json", action="store_true", help="print the measures as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the measures."""
+    if args.data is None:
+        print("tfseg evaluate: give --data PATH.", file=sys.stderr)
+        return 2
+    from tfseg import models
+
+    model = models.load(args.model_dir)
+    dataset = datasets.open_for(args, classes=model.class_names)
+    if args.report is None:
+        report = model.evaluate(dataset, limit=args.limit, progress=_progress)
+    else:
+        from tfseg.engine import reporting
+
+        report, page = reporting.write(
+            model, dataset, args.report, limit=args.limit, progress=_progress
+        )
+    print(report.to_json() if args.json else report)
+    if args.report is not None:
+        print(f"report: {page}", file=sys.stderr if args.json else sys.stdout)
+    return 0
+
+
+def _progress(done: int, count: int | None) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == count else ""
+        print(f"\r{done} of {count} pictures", end=end, file=sys.stderr, flush=True)
