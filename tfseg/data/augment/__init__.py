@@ -1,1 +1,23 @@
 """Moving pictures and all their annotations together: resizing, and random changes."""
+
+from __future__ import annotations
+
+import importlib
+
+__all__ = ["Augmenter", "ResizePlan", "SquareResize", "paste_mask", "presets"]
+
+# Loaded when asked for: imgaug takes most of a second.
+_HOMES = {
+    "Augmenter": "imgaug_adapter",
+    "ResizePlan": "geometry",
+    "SquareResize": "geometry",
+    "paste_mask": "geometry",
+}
+
+
+def __getattr__(name: str):
+    if name == "presets":
+        return importlib.import_module("tfseg.data.augment.presets")
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"tfseg.data.augment.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,58 @@
+"""The one place that imports imgaug 0.4.0, which predates NumPy 2.
+
+`imgaug` and `iaa` (its augmenters) are ready for use after importing them from here. imgaug reads
+`numpy.sctypes`, which NumPy 2 removed, once while it is imported; the name is lent to it for that
+moment and taken away again, so that NumPy stays as everyone else knows it. Warnings about its
+ageing calls are silenced for imgaug's own modules only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfseg.data.augment.opencv import missing_library
+from tfseg.errors import DataError
+
+__all__ = ["iaa", "imgaug"]
+
+
+@contextlib.contextmanager
+def _lent_numpy_names() -> Iterator[None]:
+    """Gives NumPy the name that imgaug asks for, and takes it away at the end."""
+    if hasattr(np, "sctypes"):
+        yield
+        return
+    np.sctypes = {
+        "int": [np.int8, np.int16, np.int32, np.int64],
+        "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
+        "float": [np.float16, np.float32, np.float64, np.longdouble],
+        "complex": [np.complex64, np.complex128, np.clongdouble],
+        "others": [bool, object, bytes, str, np.void],
+    }
+    try:
+        yield
+    finally:
+        del np.sctypes
+
+
+def _import_failure(error: ImportError) -> DataError:
+    """Returns the error to raise when imgaug cannot be imported, with the remedy."""
+    text = str(error)
+    if "cv2" in text or ".so" in text:
+        return missing_library(error)
+    return DataError(f"augmentation needs imgaug ({error}). Install it: pip install imgaug==0.4.0")
+
+
+with _lent_numpy_names(), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    try:
+        import imgaug
+        import imgaug.augmenters as iaa
+    except ImportError as error:
+        raise _import_failure(error) from error
+
+warnings.filterwarnings("ignore", module=r"imgaug(\.|$)")
