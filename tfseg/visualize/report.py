@@ -1,0 +1,199 @@
+"""A report to open from disk: one HTML file with every number, curve and picture inside."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tfseg.errors import DataError
+from tfseg.structures import Prediction, Report, Sample
+from tfseg.visualize import report_tables
+from tfseg.visualize.curves import training_charts
+from tfseg.visualize.draw import draw
+from tfseg.visualize.files import encoded, write_whole
+from tfseg.visualize.page import escape, frame, inline_jpeg
+
+__all__ = ["Example", "write_html"]
+
+_LONG_SIDE = 720
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Example:
+    """A picture for the report, its prediction beside its truth.
+
+    Attributes:
+        image: uint8 `(H, W, 3)`.
+        truth: The annotated sample, or None.
+        prediction: What was found.
+        score: How good it is, 1 the best; None or NaN if not known.
+        group: A heading, for instance "Best" or "Worst". "": the better half of all such
+            pictures goes under "Best", the other under "Worst".
+        caption: Words below; "" gives the picture's id or file.
+    """
+
+    image: np.ndarray
+    truth: Sample | None
+    prediction: Prediction
+    score: float | None = None
+    group: str = ""
+    caption: str = ""
+
+
+def write_html(
+    directory: str | os.PathLike,
+    report: Report | None,
+    *,
+    history: Mapping[str, Sequence[float]] | None = None,
+    examples: Sequence = (),
+    title: str = "Evaluation",
+) -> Path:
+    """Writes `index.html` and returns its path. The file needs no network and no other file; it
+    is written whole or not at all. What is not given is left out.
+
+    Args:
+        directory: Where to; made if need be.
+        report: The measures. None: only curves and pictures.
+        history: name to a number per epoch, see `curves.training_charts`.
+        examples: Objects with `image`, `truth`, `prediction` and `score`, such as `Example`.
+        title: The heading. All text is escaped: class names may hold any characters.
+
+    Raises:
+        DataError: If an example lacks a part or its sizes do not fit.
+        TFSegError: If the file cannot be written.
+    """
+    report = report if report is not None else Report({})
+    sections = [
+        ("numbers", "Headline numbers", report_tables.headline(report)),
+        ("pictures", "Predictions", _pictures(examples)),
+        ("training", "Training", _training(history or {})),
+        ("classes", "Per class", report_tables.per_class(report)),
+        ("curves", "Precision and recall", report_tables.curves(report)),
+        ("confusion", "Confusion table", report_tables.confusion(report)),
+        ("measures", "All measures", report_tables.measures(report)),
+        ("details", "Details", report_tables.details(report)),
+    ]
+    sections = [section for section in sections if section[2]]
+    if not sections:
+        sections = [("empty", "Nothing to show", "<p>No measures, curves or pictures yet.</p>")]
+    page = frame(title, _lead(report), sections)
+    return write_whole(Path(directory) / "index.html", page.encode("utf-8"))
+
+
+def _lead(report: Report) -> str:
+    parts = []
+    for key, one, many in (
+        ("images", "picture", "pictures"),
+        ("objects", "object", "objects"),
+        ("predictions", "prediction", "predictions"),
+    ):
+        value = report.details.get(key)
+        if isinstance(value, int):
+            parts.append(f"{value:,} {one if value == 1 else many}")
+    return "Measured on " + ", ".join(parts) + "." if parts else "Instance segmentation report."
+
+
+def _training(history: Mapping) -> str:
+    charts = training_charts(history)
+    return f'<div class="charts">{"".join(charts)}</div>' if charts else ""
+
+
+def _pictures(examples: Sequence) -> str:
+    groups: dict[str, list] = {}
+    loose = []
+    for example in examples:
+        group = getattr(example, "group", "")
+        (groups.setdefault(group, []) if group else loose).append(example)
+    loose.sort(key=lambda one: -_score(one) if math.isfinite(_score(one)) else math.inf)
+    known = sum(math.isfinite(_score(one)) for one in loose)
+    if known < 2:
+        groups.update({"Examples": loose} if loose else {})
+    else:
+        half = (known + 1) // 2
+        groups["Best"], groups["Worst"] = loose[:half], loose[half:known][::-1]
+        groups.update({"Not scored": loose[known:]} if loose[known:] else {})
+    parts = []
+    for name, members in groups.items():
+        figures = "".join(_figure(example) for example in members)
+        parts.append(f'<h3>{escape(name)}</h3><div class="examples">{figures}</div>')
+    return "".join(parts)
+
+
+def _score(example) -> float:
+    score = getattr(example, "score", None)
+    return math.nan if score is None else float(score)
+
+
+def _figure(example) -> str:
+    missing = [name for name in ("image", "truth", "prediction") if not hasattr(example, name)]
+    if missing:
+        raise DataError(
+            f"an example of type {type(example).__name__} lacks {', '.join(missing)}. Pass "
+            f"tfseg.visualize.report.Example(image, truth, prediction, score)."
+        )
+    truth, prediction = example.truth, example.prediction
+    name = getattr(example, "caption", "") or (
+        Path(prediction.path).name if prediction.path else _identity(example)
+    )
+    score = f"{_score(example):.2f}" if math.isfinite(_score(example)) else "n/a"
+    names = prediction.class_names
+    pictures = []
+    if truth is not None:
+        pictures.append(("truth", _image(example.image, truth, names, f"Truth of {name}")))
+    pictures.append(("prediction", _image(example.image, prediction, names, f"Found in {name}")))
+    pair = "".join(f"<div>{picture}{label}</div>" for label, picture in pictures)
+    return (
+        f'<figure class="example"><figcaption><span>{escape(name)}</span><b>{score}</b>'
+        f'</figcaption><div class="pair">{pair}</div></figure>'
+    )
+
+
+def _identity(example) -> str:
+    owner = example.truth if example.truth is not None else example.prediction
+    return f"picture {owner.image_id}"
+
+
+def _image(image: np.ndarray, objects: Prediction | Sample, names: tuple, words: str) -> str:
+    picture = draw(*_reduced(image, objects), class_names=names, min_side=320)
+    known = [names[i - 1] if 0 < i <= len(names) else f"class {i}" for i in objects.class_ids]
+    counts = {name: known.count(name) for name in dict.fromkeys(known)}
+    found = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no objects"
+    content = encoded(picture, "JPEG", quality=86, subsampling=0)
+    return inline_jpeg(content, f"{words}: {found}", picture.shape[:2])
+
+
+def _reduced(image: np.ndarray, objects: Prediction | Sample):
+    """Shrinks a large picture with its objects before drawing, so that lines and letters keep
+    their size on the page."""
+    scale = _LONG_SIDE / max(np.shape(image)[:2])
+    if scale >= 1:
+        return image, objects
+    size = tuple(max(1, round(scale * n)) for n in image.shape[:2])
+    small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    masks = np.zeros((len(objects), *size), bool)
+    for index in range(len(objects)):
+        mask = (
+            objects[index : index + 1].masks[0]
+            if isinstance(objects, Prediction)
+            else (objects.masks[index])
+        )
+        grey = cv2.resize(mask.astype(np.uint8) * 255, size[::-1], interpolation=cv2.INTER_AREA)
+        masks[index] = grey >= 128
+    ratio = np.array([size[0] / image.shape[0], size[1] / image.shape[1]] * 2, np.float32)
+    keypoints = objects.keypoints
+    if keypoints is not None:
+        keypoints = keypoints * np.array([ratio[1], ratio[0], 1], np.float32)
+    shared = dict(class_ids=objects.class_ids, boxes=objects.boxes * ratio, keypoints=keypoints)
+    if isinstance(objects, Sample):
+        return small, Sample(
+            small, objects.image_id, masks=masks, is_crowd=objects.is_crowd, **shared
+        )
+    return small, Prediction.from_masks(
+        masks, size=size, scores=objects.scores, class_names=objects.class_names, **shared
+    )
