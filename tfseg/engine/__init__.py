@@ -1,0 +1,1 @@
+"""Fit, predict, evaluate, save, load, resume: the same for every system."""

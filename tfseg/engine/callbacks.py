@@ -1,0 +1,225 @@
+"""What happens at the steps and epochs of a training, one class each, in the order of use."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+import time
+
+import keras
+
+from tfseg.engine import checkpoint, runtime, stages, weights
+from tfseg.engine.checkpoint import RunState
+from tfseg.errors import ConfigError, TrainingError
+
+__all__ = ["Best", "FiniteLoss", "Keeper", "Logs", "Validation"]
+
+log = logging.getLogger(__name__)
+
+
+class FiniteLoss(keras.callbacks.Callback):
+    """Stops the training at the first step whose loss is not finite.
+
+    Args:
+        job: The `training.Run`.
+    """
+
+    def __init__(self, job):
+        super().__init__()
+        self.job, self._epoch = job, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Remembers the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Raises TrainingError naming the terms, the step and the pictures."""
+        bad = {name: value for name, value in (logs or {}).items() if not math.isfinite(value)}
+        if not bad:
+            return
+        terms = {name: value for name, value in bad.items() if name != "loss"} or bad
+        step = self._epoch * self.job.steps + batch
+        found = ", ".join(f"{name} is {value}" for name, value in terms.items())
+        pictures = ", ".join(map(repr, self.job.loader.image_ids(step)))
+        kept = "Nothing was saved yet."
+        if self.job.folder is not None and self.job.state.epoch:
+            kept = f"The checkpoint of epoch {self.job.state.epoch} in {self.job.folder} is whole."
+        raise TrainingError(
+            f"epoch {self._epoch + 1}, step {batch + 1}: {found}. Pictures of this step: "
+            f"{pictures}. {kept} Look for bad annotations with `tfseg doctor`, or lower "
+            f"train.learning_rate ({self.job.config.learning_rate})."
+        )
+
+
+class Validation(keras.callbacks.Callback):
+    """Adds the validation losses (`val_...`) and the measures to the logs of an epoch.
+
+    It comes first, so that everything behind it sees them.
+
+    Args:
+        job: The `training.Run`.
+    """
+
+    def __init__(self, job):
+        super().__init__()
+        self.job, self._begin = job, 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Starts the clock."""
+        self._begin = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Measures."""
+        job = self.job
+        if job.val is not None:
+            batches = stages.Batches(job.val_loader)
+            try:
+                losses = self.model.evaluate(
+                    batches, steps=job.val_steps, return_dict=True, verbose=0
+                )
+            finally:
+                batches.close()
+            logs.update({f"val_{name}": float(value) for name, value in losses.items()})
+            every = job.config.evaluate_every
+            if every and ((epoch + 1) % every == 0 or epoch + 1 == job.epochs):
+                job.estimator.fitted = True
+                report = job.estimator.evaluate(job.val, limit=job.config.evaluate_limit)
+                logs.update({name: float(value) for name, value in report.items()})
+        # The network's last step of this epoch; the table has one rate a step.
+        logs["learning_rate"] = float(job.rates.rates[(epoch + 1) * job.steps - 1 - job.rates_from])
+        logs["seconds"] = round(time.monotonic() - self._begin, 2)
+
+
+class Best(keras.callbacks.Callback):
+    """Keeps the weights of the best epoch, and stops when there is no better one for long.
+
+    With a run folder they are a saved model in `best/`, otherwise copies in memory.
+
+    Args:
+        job: The `training.Run`.
+    """
+
+    def __init__(self, job):
+        super().__init__()
+        self.job, self._copies = job, None
+        name = job.config.monitor
+        if "/" in name and job.config.evaluate_every == 0:
+            log.info("train.evaluate_every is 0: the best epoch is chosen by val_loss")
+            name = "val_loss"
+        self.name, self.sign = name, -1 if name.endswith("loss") else 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Compares, keeps, stops."""
+        job, state = self.job, self.job.state
+        if job.val is None:
+            return
+        if self.name not in logs:
+            self._check_name(logs)
+            return
+        value = logs[self.name]
+        better = math.isfinite(value) and (
+            state.best is None or self.sign * value > self.sign * state.best
+        )
+        if better:
+            self._keep(epoch + 1, logs)
+            state.best, state.best_epoch = value, epoch + 1
+        patience = job.config.early_stopping_patience
+        if patience is not None and epoch + 1 - state.best_epoch >= patience:
+            log.info("no better %s for %d epochs: stopping", self.name, patience)
+            state.stopped = True
+            self.model.stop_training = True
+
+    def _check_name(self, logs):
+        measured = self.job.config.evaluate_every in (0, 1) or any("/" in name for name in logs)
+        if measured or "/" not in self.name:
+            known = [name for name in logs if name.startswith("val_") or "/" in name]
+            raise ConfigError(
+                f"train.monitor: there is no {self.name!r}. Measured: {', '.join(known)}."
+            )
+
+    def _keep(self, epoch: int, logs):
+        job, estimator = self.job, self.job.estimator
+        if job.folder is None:
+            self._copies = [keras.ops.convert_to_numpy(v.value) for v in self.model.weights]
+            return
+        checkpoint.save_model(
+            self.model,
+            job.best_folder,
+            system=estimator.system,
+            config=estimator.config.to_dict(),
+            class_names=estimator.class_names,
+            metrics={"epoch": epoch, **{k: v for k, v in logs.items() if math.isfinite(v)}},
+        )
+
+    def put_into_network(self, network: keras.Model) -> None:
+        """Gives the network the best epoch's weights, if one was kept."""
+        if self._copies is not None:
+            for variable, value in zip(network.weights, self._copies):
+                variable.assign(value)
+        elif self.job.folder is not None and self.job.state.best_epoch:
+            weights.load(network, self.job.best_folder / checkpoint.WEIGHTS_FILE)
+
+
+class Keeper(keras.callbacks.Callback):
+    """Writes the whole state of the training at the end of each epoch.
+
+    It comes after all others, so that what they decided is part of it.
+
+    Args:
+        job: The `training.Run`.
+    """
+
+    def __init__(self, job):
+        super().__init__()
+        self.job = job
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Adds the epoch to the history and saves."""
+        job, state = self.job, self.job.state
+        state.epoch = epoch + 1
+        state.history.append({"epoch": epoch + 1, **logs})
+        if job.folder is None:
+            return
+        groups = {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
+        checkpoint.write_state(job.checkpoint_path, state, groups)
+
+
+class Logs(keras.callbacks.Callback):
+    """Writes the numbers of all epochs: `log.csv`, and scalars for TensorBoard.
+
+    It comes after the checkpoint: an epoch that will be repeated is not logged twice.
+
+    Args:
+        job: The `training.Run`.
+    """
+
+    def __init__(self, job):
+        super().__init__()
+        self.job, self._write = job, None
+
+    def begin(self):
+        """Brings the file in line with the state, and opens the TensorBoard folder."""
+        if self.job.folder is not None:
+            self._csv(self.job.state)
+            self._write = runtime.scalar_writer(self.job.folder / "tensorboard")
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes."""
+        if self.job.folder is None:
+            return
+        self._csv(self.job.state)
+        if self._write is not None:
+            self._write(epoch + 1, {name: v for name, v in logs.items() if math.isfinite(v)})
+
+    def _csv(self, state: RunState):
+        if not state.history:
+            return
+        columns = list(dict.fromkeys(name for row in state.history for name in row))
+        text = io.StringIO(newline="")
+        table = csv.DictWriter(text, columns, lineterminator="\n")
+        table.writeheader()
+        for row in state.history:
+            table.writerow({k: "" if v is None or v != v else v for k, v in row.items()})
+        weights.write_bytes(self.job.folder / "log.csv", text.getvalue().encode())

@@ -1,0 +1,234 @@
+"""Saved models, and the state a training resumes from. Written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfseg.engine import runtime, weights
+from tfseg.errors import WeightsError
+
+__all__ = [
+    "RunState",
+    "read_model_json",
+    "read_state",
+    "replacing_folder",
+    "save_model",
+    "write_state",
+]
+
+MODEL_FILE, WEIGHTS_FILE = "model.json", "model.weights.h5"
+_FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass
+class RunState:
+    """Where a training stands at the end of an epoch, besides the variables.
+
+    Attributes:
+        epoch: Epochs done.
+        history: One dict a finished epoch: losses, measures, learning rate, seconds.
+        best: Best value of the monitored number so far, or None.
+        best_epoch: The epoch that reached it, from 1; 0 for none.
+        stopped: Whether early stopping ended the training.
+        facts: What must not change before a resume: settings, number of pictures, steps.
+    """
+
+    epoch: int = 0
+    history: list[dict] = dataclasses.field(default_factory=list)
+    best: float | None = None
+    best_epoch: int = 0
+    stopped: bool = False
+    facts: dict = dataclasses.field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def replacing_folder(directory: str | os.PathLike) -> Iterator[Path]:
+    """Yields a new empty folder that takes the place of `directory` when the block succeeds.
+
+    On any error the new folder is removed and the old one stays. There is no moment without a
+    whole folder under either the name or the name with `.previous`.
+
+    Raises:
+        WeightsError: If the folder cannot be written.
+    """
+    target = Path(directory)
+    temporary = target.with_name(f".{target.name}.partial")
+    previous = target.with_name(f".{target.name}.previous")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        shutil.rmtree(previous, ignore_errors=True)
+        if target.exists():
+            os.rename(target, previous)
+        os.rename(temporary, target)
+        shutil.rmtree(previous, ignore_errors=True)
+    except OSError as error:
+        raise WeightsError(
+            f"{target}: could not be written ({error.strerror or error}). What was there before "
+            "is untouched; free some space or choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def save_model(
+    network: keras.Model,
+    directory: str | os.PathLike,
+    *,
+    system: str,
+    config: Mapping,
+    class_names: Sequence[str],
+    metrics: Mapping | None = None,
+) -> Path:
+    """Writes a model folder: `model.json` and `model.weights.h5`. Returns its path.
+
+    Args:
+        network: A built network.
+        directory: A new or empty folder, or a saved model that is to be replaced.
+        system: Name of the system, such as "mask_rcnn".
+        config: Its settings as plain values.
+        class_names: Name of class id k at position k - 1.
+        metrics: Measures worth keeping with the model.
+    """
+    directory = Path(directory)
+    if directory.exists() and not directory.is_dir():
+        raise WeightsError(f"{directory}: expected a folder, got a file. Choose another name.")
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / MODEL_FILE).is_file():
+        raise WeightsError(
+            f"{directory}: the folder holds something else than a saved model and would be "
+            "replaced. Choose a new or empty folder."
+        )
+    content = {
+        "format_version": _FORMAT_VERSION,
+        "system": system,
+        "class_names": list(class_names),
+        "config": dict(config),
+        "metrics": dict(metrics or {}),
+        "versions": runtime.versions(),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    with replacing_folder(directory) as folder:
+        attributes = {"system": system, "class_names": list(class_names)}
+        weights.save(network, folder / WEIGHTS_FILE, attributes)
+        text = json.dumps(content, indent=2, default=_json_number)
+        weights.write_bytes(folder / MODEL_FILE, text.encode())
+    return directory
+
+
+def read_model_json(directory: str | os.PathLike) -> dict:
+    """Returns what `model.json` of a saved model says: `system, config, class_names, ...`.
+
+    Raises:
+        WeightsError: If the folder is missing, is no saved model, is damaged, or comes from a
+            newer major version.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        what = "is a file" if directory.exists() else "does not exist"
+        raise WeightsError(f"{directory}: {what}; expected the folder of a saved model.")
+    path = directory / MODEL_FILE
+    if not path.is_file():
+        inside = sorted(entry.name for entry in directory.iterdir())[:6]
+        if "saved_model.pb" in inside:
+            hint = " This is an exported SavedModel, which cannot be loaded for training again."
+        else:
+            hint = " Expected model.json and model.weights.h5, as model.save(...) writes them."
+        raise WeightsError(f"{directory}: no saved model here, but {inside or 'nothing'}.{hint}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version, _ = int(content["format_version"]), (content["system"], content["config"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path}: the file is damaged ({error}). Save the model again."
+        ) from None
+    ours, theirs = runtime.versions()["tfseg"], content.get("versions", {}).get("tfseg", "0")
+    if version > _FORMAT_VERSION or _major(theirs) > _major(ours):
+        raise WeightsError(
+            f"{directory}: saved by tfseg {theirs} (format {version}); this is tfseg {ours} "
+            f"(format {_FORMAT_VERSION}). Upgrade tfseg to load it."
+        )
+    return content
+
+
+def write_state(
+    path: str | os.PathLike, state: RunState, groups: Mapping[str, Sequence[keras.Variable]]
+) -> None:
+    """Writes the state of a training into one file, whole or not at all.
+
+    Args:
+        path: An `.npz` file; the one that is there stays until the new one is whole.
+        state: Where the training stands.
+        groups: Variables by group, such as `{"network": [...], "optimizer": [...]}`.
+    """
+    arrays, dtypes = {}, {}
+    for group, variables in groups.items():
+        for index, variable in enumerate(variables):
+            value = np.asarray(keras.ops.convert_to_numpy(variable.value))
+            key = f"{group}/{index:05d}/{variable.path}"
+            dtypes[key] = str(value.dtype)
+            # NumPy's file format does not know bfloat16; its bits travel as integers.
+            arrays[key] = value if value.dtype.kind in "fiub" else value.view(np.uint16)
+    header = {"state": dataclasses.asdict(state), "dtypes": dtypes, "format": _FORMAT_VERSION}
+    text = json.dumps(header, default=_json_number).encode()
+    buffer = io.BytesIO()
+    np.savez(buffer, header=np.frombuffer(text, np.uint8), **arrays)
+    weights.write_bytes(path, buffer.getbuffer())
+
+
+def read_state(path: str | os.PathLike) -> tuple[RunState, dict[str, list[np.ndarray]]]:
+    """Returns what `write_state` wrote: the state, and the arrays by group in their order.
+
+    Raises:
+        WeightsError: If the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(bytes(file["header"]).decode())
+            groups: dict[str, list[np.ndarray]] = {}
+            for key in sorted(header["dtypes"]):
+                value = file[key]
+                wanted = header["dtypes"][key]
+                value = value if str(value.dtype) == wanted else value.view(np.dtype(wanted))
+                groups.setdefault(key.split("/", 1)[0], []).append(value)
+        return RunState(**header["state"]), groups
+    except Exception as error:
+        raise WeightsError(
+            f"{path}: this checkpoint cannot be read ({type(error).__name__}: {error}). "
+            "Start again without resume, in another run folder."
+        ) from None
+
+
+def restore(variables: Sequence[keras.Variable], values: Sequence[np.ndarray], where: str) -> None:
+    """Assigns arrays to variables in order, after checking that they fit."""
+    shapes = [tuple(variable.shape) for variable in variables]
+    stored = [tuple(value.shape) for value in values]
+    if shapes != stored:
+        raise WeightsError(
+            f"{where}: the checkpoint has {len(stored)} variables that do not fit the "
+            f"{len(shapes)} of this network. It comes from other settings or another version."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _major(version: str) -> int:
+    head = str(version).split(".")[0]
+    return int(head) if head.isdecimal() else 0
+
+
+def _json_number(value):
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)

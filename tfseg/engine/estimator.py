@@ -1,0 +1,441 @@
+"""The base class a user meets: settings in, verbs out; a `keras.Model` inside."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfseg.config import Config
+from tfseg.config.base import nearest
+from tfseg.engine import checkpoint, runtime, settings, weights
+from tfseg.engine.inputs import align_classes, read_items
+from tfseg.errors import ConfigError, ExportError, NotFittedError, WeightsError
+from tfseg.structures import LoadReport, Prediction, Report, Sample
+
+__all__ = ["Estimator"]
+
+_EXPORTERS = {"saved_model": "tfseg.export.saved_model", "tflite": "tfseg.export.tflite"}
+
+
+class Estimator:
+    """What all systems have in common. A system fills in the hooks that start with an underscore.
+
+    Settings are checked when the object is made; the network is built when it is first needed.
+
+    Args:
+        config: Settings as one object or mapping, or None.
+        settings: Single settings; they outrank those of `config`.
+
+    Attributes:
+        system: Name of the system in files and on the command line.
+        config_class: Its settings; the field `train` holds a `TrainConfig`.
+        score_metric: The measure that `score` returns.
+        weight_readers: Modules with `recognises(path) -> bool` and `load(model, path,
+            skip_mismatch) -> LoadReport` for weight files of other programs.
+        history: One dict of losses and measures for each epoch of the last `fit`.
+
+    Raises:
+        ConfigError: For an unknown setting (with the nearest name) or a value out of its limits.
+    """
+
+    system: str = ""
+    config_class: type[Config] = Config
+    score_metric: str = "segm/AP"
+    weight_readers: tuple[str, ...] = ()
+
+    def __init__(self, config: Config | Mapping | None = None, /, **settings):
+        if isinstance(config, Config) and not isinstance(config, self.config_class):
+            raise ConfigError(
+                f"{type(self).__name__} expects {self.config_class.__name__}, got "
+                f"{type(config).__name__}."
+            )
+        if isinstance(config, Mapping):
+            config = self.config_class.from_dict({**config, **settings})
+        elif config is None:
+            config = self.config_class.from_dict(settings)
+        elif settings:
+            config = config.replace(**settings)
+        self._config = config
+        self._network: keras.Model | None = None
+        self._infer: Callable | None = None
+        self._lock = threading.RLock()
+        self.fitted = False
+        self.history: list[dict] = []
+
+    # ------------------------------------------------------------------ hooks of a system
+
+    def _build(self) -> keras.Model:
+        """Returns a new built network of `self.config`; Keras' random seed is set around it."""
+        raise NotImplementedError
+
+    def _encode(self, sample: Sample, seed: int) -> dict[str, np.ndarray]:
+        """Returns one sample as the training network's inputs, without the batch axis."""
+        raise NotImplementedError
+
+    def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], Any]:
+        """Returns the inference inputs of an image, uint8 `(H, W, 3)`, without the batch axis,
+        and the plan that leads back to its pixels."""
+        raise NotImplementedError
+
+    def _decode(
+        self,
+        outputs: dict[str, np.ndarray],
+        plan: Any,
+        *,
+        score_threshold: float | None,
+        image_id: int | str,
+        path: str | None,
+    ) -> Prediction:
+        """Returns the prediction from one image's outputs, without the batch axis."""
+        raise NotImplementedError
+
+    def _layer_group(self, name: str) -> set[str]:
+        """Returns the names of the layers that learn in a stage: "heads", "5+", ..., "all"."""
+        raise NotImplementedError
+
+    def _evaluator(self):
+        """Returns a fresh object with `update(sample, prediction)` and `compute(details)`."""
+        from tfseg.metrics import InstanceEvaluator
+
+        return InstanceEvaluator(self.class_names)
+
+    def _loader(self, dataset, *, training: bool):
+        """Returns the loader of training or validation batches."""
+        from tfseg.data.augment import presets
+        from tfseg.data.loader import Loader
+
+        train = self.config.train
+        augment = presets.build(train.augmentation) if training else None
+        return Loader(
+            dataset,
+            self._encode,
+            batch_size=train.batch_size,
+            shuffle=training,
+            seed=train.seed,
+            augment=augment,
+            workers=train.workers,
+        )
+
+    # ------------------------------------------------------------------ settings and network
+
+    @property
+    def config(self) -> Config:
+        """The settings; `set_params` changes them."""
+        return self._config
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of class id k at position k - 1; the background is not listed."""
+        return self._config.classes
+
+    @property
+    def keras_model(self) -> keras.Model:
+        """The network, built at the first access. After setting weights in it by other means
+        than this class's verbs, set `model.fitted = True`."""
+        with self._lock:
+            if self._network is None:
+                with runtime.seeded(self._config.train.seed):
+                    self._network = self._build()
+            return self._network
+
+    def summary(self, **options) -> None:
+        """Shows the layers of the network; options are those of `keras.Model.summary`."""
+        self.keras_model.summary(**options)
+
+    def get_params(self, deep: bool = True) -> dict:
+        """Returns the settings by name; with `deep`, those of `train` as `train__...` too."""
+        return settings.get_params(self._config, deep)
+
+    def set_params(self, **params) -> Estimator:
+        """Changes settings, `train__batch_size=4` inside `train`, and returns the estimator.
+
+        A network that exists keeps its weights; settings that would need others are refused.
+        """
+        config = settings.with_params(self._config, params)
+        with self._lock:
+            if self._network is not None and not settings.same_network(self._config, config):
+                before, self._config = (self._config, self._network), config
+                try:
+                    with runtime.seeded(config.train.seed):
+                        self._network = settings.moved_weights(before[1], self._build())
+                except BaseException:
+                    self._config, self._network = before
+                    raise
+                self._infer = None
+            self._config = config
+        return self
+
+    def __repr__(self) -> str:
+        changed = settings.changed_from_defaults(self._config)
+        inside = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        return f"{type(self).__name__}({inside})"
+
+    # ------------------------------------------------------------------ training
+
+    def fit(
+        self,
+        train,
+        val=None,
+        *,
+        epochs: int | None = None,
+        run_dir: str | os.PathLike | None = None,
+        resume: bool = False,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> Estimator:
+        """Trains on a data set and returns the estimator.
+
+        Args:
+            train: A data set. Its classes are matched with the model's by name.
+            val: Another one, for validation losses and measures, or None.
+            epochs: Epochs in all; None takes those of `config.train.stages`. More of them
+                prolong the last stage.
+            run_dir: Folder for settings, logs, checkpoints, report and final model; None
+                writes nothing.
+            resume: Continue the run in `run_dir` from its last finished epoch, to the numbers
+                of an uninterrupted run. Where nothing was saved yet, begin.
+            callbacks: Further Keras callbacks.
+
+        With `val`, the weights of the best epoch by `config.train.monitor` remain.
+
+        Raises:
+            ConfigError: For a folder that cannot be written, or a resume with other settings.
+            DataError: Naming the picture.
+            TrainingError: For a loss that is not finite, naming terms and pictures.
+        """
+        from tfseg.engine import training
+
+        training.run(
+            self, train, val, epochs=epochs, run_dir=run_dir, resume=resume, callbacks=callbacks
+        )
+        return self
+
+    # ------------------------------------------------------------------ predicting, measuring
+
+    def predict(
+        self,
+        images,
+        *,
+        batch_size: int = 1,
+        score_threshold: float | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> list[Prediction]:
+        """Returns a `Prediction` for each picture, in the pixels of the original.
+
+        Args:
+            images: A path or a folder of pictures, an array `(H, W)`, `(H, W, 3)` or
+                `(B, H, W, 3)`, encoded bytes, a `Sample`, a data set, or a list of these.
+            batch_size: Pictures computed at once; sizes may differ.
+            score_threshold: Lowest score to return; None takes the model's own.
+            progress: Called with the pictures done and their number (None if not known).
+
+        Raises:
+            NotFittedError: If no weights were trained or loaded.
+            DataError: Naming a picture that cannot be read.
+        """
+        items, count = read_items(images)
+        found = []
+        for _, prediction in self._predict_items(items, batch_size, score_threshold):
+            found.append(prediction)
+            if progress is not None:
+                progress(len(found), count)
+        return found
+
+    def evaluate(
+        self,
+        dataset,
+        *,
+        limit: int | None = None,
+        batch_size: int = 1,
+        score_threshold: float | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> Report:
+        """Returns the measures on a data set, of its first `limit` pictures if that is given."""
+        evaluator = self._evaluator()
+        for sample, prediction in self._predict_dataset(
+            dataset, limit, batch_size, score_threshold, progress
+        ):
+            evaluator.update(sample, prediction)
+        details = {"dataset": type(dataset).__name__, "system": self.system}
+        return evaluator.compute({**details, "pictures_in_dataset": len(dataset)})
+
+    def score(self, dataset) -> float:
+        """Returns one number, higher is better: `score_metric` of `evaluate`."""
+        return float(self.evaluate(dataset)[self.score_metric])
+
+    def _predict_dataset(
+        self, dataset, limit=None, batch_size=1, score_threshold=None, progress=None
+    ) -> Iterator[tuple[Sample, Prediction]]:
+        """Yields samples, with the model's class ids, and their predictions, one by one."""
+        dataset = align_classes(dataset, self.class_names)
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
+            raise ConfigError(f"limit: expected a number of pictures from 1, got {limit!r}.")
+        count = len(dataset) if limit is None else min(limit, len(dataset))
+        samples = (dataset[index] for index in range(count))
+        pairs = self._predict_items(samples, batch_size, score_threshold)
+        for done, pair in enumerate(pairs, 1):
+            yield pair
+            if progress is not None:
+                progress(done, count)
+
+    def _predict_items(self, items, batch_size: int, score_threshold: float | None):
+        """Yields `(item, prediction)` for anything with `.image`, `.image_id` and `.path`."""
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ConfigError(f"batch_size: expected an integer from 1, got {batch_size!r}.")
+        if score_threshold is not None and not 0 <= score_threshold <= 1:
+            raise ConfigError(
+                f"score_threshold: expected a number from 0 to 1, got {score_threshold!r}."
+            )
+        self._require_weights()
+        batch = []
+        for item in items:
+            batch.append(item)
+            if len(batch) == batch_size:
+                yield from self._predict_batch(batch, batch_size, score_threshold)
+                batch = []
+        if batch:
+            yield from self._predict_batch(batch, batch_size, score_threshold)
+
+    def _predict_batch(self, batch: list, batch_size: int, score_threshold: float | None):
+        prepared = [self._predict_inputs(item.image) for item in batch]
+        # The last batch is filled up with copies, so that one compiled function serves all.
+        rows = [inputs for inputs, _ in prepared]
+        rows += [rows[-1]] * (batch_size - len(rows))
+        outputs = self._run({name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        for index, (item, (_, plan)) in enumerate(zip(batch, prepared)):
+            yield (
+                item,
+                self._decode(
+                    {name: value[index] for name, value in outputs.items()},
+                    plan,
+                    score_threshold=score_threshold,
+                    image_id=item.image_id,
+                    path=item.path,
+                ),
+            )
+
+    def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with self._lock:
+            if self._infer is None:
+                self._infer = runtime.compile_inference(self.keras_model)
+            infer = self._infer
+        return infer(inputs)
+
+    def _require_weights(self):
+        if not self.fitted:
+            raise NotFittedError(
+                f"this {type(self).__name__} has no weights yet. Call fit(...), load_weights(...) "
+                f"or {type(self).__name__}.load(...) first; after setting weights in keras_model "
+                "yourself, set model.fitted = True."
+            )
+
+    # ------------------------------------------------------------------ files
+
+    def save(self, directory: str | os.PathLike) -> Path:
+        """Writes settings, class names, versions and weights into a folder, whole or not at
+        all, and returns its path."""
+        return checkpoint.save_model(
+            self.keras_model,
+            directory,
+            system=self.system,
+            config=self._config.to_dict(),
+            class_names=self.class_names,
+        )
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike) -> Estimator:
+        """Returns the model that `save` wrote.
+
+        Raises:
+            WeightsError: If the folder is missing or damaged, holds another system, or comes
+                from a newer version.
+        """
+        content = checkpoint.read_model_json(directory)
+        if content["system"] != cls.system:
+            raise WeightsError(
+                f"{directory}: a {content['system']!r} model, not {cls.system!r}. tfseg.load(...) "
+                "finds the right class."
+            )
+        try:
+            model = cls(content["config"])
+        except ConfigError as error:
+            raise WeightsError(f"{directory}: its settings are not valid: {error}") from None
+        weights.load(model.keras_model, Path(directory) / checkpoint.WEIGHTS_FILE)
+        model.fitted = True
+        return model
+
+    @classmethod
+    def from_pretrained(cls, name_or_dir: str | os.PathLike) -> Estimator:
+        """Returns a saved model by its folder, or by name from the folder `$TFSEG_MODELS`."""
+        home = os.environ.get("TFSEG_MODELS", "")
+        for folder in filter(None, (Path(name_or_dir), home and Path(home) / name_or_dir)):
+            if folder.is_dir():
+                return cls.load(folder)
+        known = [entry.parent.name for entry in Path(home).glob(f"*/{checkpoint.MODEL_FILE}")]
+        there = nearest(str(name_or_dir), known if home else [])
+        raise WeightsError(
+            f"{name_or_dir}: neither a folder nor a model in TFSEG_MODELS "
+            f"({home or 'which is not set'}).{there} Nothing is downloaded by itself."
+        )
+
+    def save_weights(self, path: str | os.PathLike) -> Path:
+        """Writes the weights alone into one HDF5 file (`.weights.h5`) and returns its path."""
+        path = Path(path)
+        if path.suffix not in (".h5", ".hdf5"):
+            raise WeightsError(f"{path}: expected a name that ends in .weights.h5.")
+        attributes = {"system": self.system, "class_names": list(self.class_names)}
+        weights.save(self.keras_model, path, attributes)
+        return path
+
+    def load_weights(self, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadReport:
+        """Gives the layers their weights from a file or a saved model; all or, on error, none.
+
+        Args:
+            path: A `.weights.h5` file of `save_weights`, a folder of `save`, or a file that one
+                of `weight_readers` knows.
+            skip_mismatch: Take the layers that fit, for instance all but the last ones for
+                other classes, and list the others in the report.
+
+        Raises:
+            WeightsError: Naming the layers that do not fit, or what the file is.
+        """
+        path = Path(path)
+        if path.is_dir():
+            checkpoint.read_model_json(path)
+            path = path / checkpoint.WEIGHTS_FILE
+        reader = None if weights.is_weight_file(path) else self._reader_of(path)
+        if reader is not None:
+            report = reader.load(self, path, skip_mismatch)
+        else:
+            report = weights.load(self.keras_model, path, skip_mismatch)
+        self.fitted = True
+        return report
+
+    def _reader_of(self, path: Path):
+        for name in self.weight_readers:
+            module = importlib.import_module(name)
+            if path.is_file() and module.recognises(path):
+                return module
+        return None
+
+    def export(
+        self, directory: str | os.PathLike, *, format: str = "saved_model", **options
+    ) -> Path:
+        """Writes the model in a form that runs without tfseg, and returns the folder's path.
+
+        Args:
+            directory: A new folder; TensorFlow Serving expects `.../name/1`.
+            format: "saved_model" or, for the systems that can, "tflite".
+            options: See `tfseg.export.saved_model.export`.
+        """
+        if format not in _EXPORTERS:
+            raise ExportError(f"format: {format!r} is not known.{nearest(format, _EXPORTERS)}")
+        self._require_weights()
+        # The only verb whose work lies on a higher floor; found by name when it is called.
+        return importlib.import_module(_EXPORTERS[format]).export(self, directory, **options)

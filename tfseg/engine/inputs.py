@@ -1,0 +1,155 @@
+"""What a user may hand to `predict` and `fit`, brought into one form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tfseg.errors import DataError
+from tfseg.structures import Sample
+
+__all__ = ["Item", "align_classes", "read_items"]
+
+# What a folder given to `predict` is searched for; a single file may have any name.
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+
+
+class Item(NamedTuple):
+    """One picture, uint8 `(H, W, 3)` RGB, with the id and path that its prediction carries."""
+
+    image: np.ndarray
+    image_id: int | str
+    path: str | None
+
+
+def read_items(images) -> tuple[Iterator[Item], int | None]:
+    """Returns an iterator over pictures, read one by one as they are needed, and their number
+    (None if it is not known before).
+
+    Args:
+        images: One of: a path or a folder of pictures; encoded bytes; an array `(H, W)`,
+            `(H, W, 1|3|4)` or `(B, H, W, 3)`; a `Sample`; a data set; or any iterable of single
+            ones. EXIF orientation of files is honoured.
+
+    Raises:
+        DataError: Naming the picture, while iterating.
+    """
+    if _is_path(images) and Path(images).is_dir():
+        images = _files_of(Path(images))
+    elif _is_single(images):
+        images = [images]
+    elif isinstance(images, dict) or not (
+        isinstance(images, Iterable) or hasattr(images, "__getitem__")
+    ):
+        raise DataError(
+            "expected a path, a folder, an array, a Sample, a data set or a list of these, got "
+            f"{type(images).__name__}."
+        )
+    count = len(images) if hasattr(images, "__len__") else None
+    return _iterate(images, count), count
+
+
+def _iterate(images, count: int | None) -> Iterator[Item]:
+    of = "" if count is None else f" of {count}"
+    is_dataset = hasattr(images, "class_names") and count is not None
+    # A data set need not be iterable, and its __getitem__ need not raise IndexError.
+    singles = (images[index] for index in range(count)) if is_dataset else images
+    for index, single in enumerate(singles):
+        yield _read(single, index, f"picture {index + 1}{of}")
+
+
+def _read(single, index: int, where: str) -> Item:
+    from tfseg.data import images as files
+
+    if isinstance(single, Sample):
+        return Item(single.image, single.image_id, single.path)
+    if _is_path(single):
+        path = os.fspath(single)
+        return Item(files.read_image(path), Path(path).stem, path)
+    try:
+        if isinstance(single, (bytes, bytearray)):
+            return Item(files.read_image(bytes(single)), index, None)
+        return Item(files.to_rgb(_as_array(single)), index, None)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+
+
+def _as_array(single) -> np.ndarray:
+    array = np.asarray(single)
+    if array.dtype == object or array.ndim not in (2, 3):
+        raise DataError(
+            "expected a path or an array (H, W) or (H, W, 3), got "
+            f"{type(single).__name__}{f' of shape {array.shape}' if array.ndim else ''}."
+        )
+    return array
+
+
+def _is_path(value) -> bool:
+    return isinstance(value, (str, os.PathLike))
+
+
+def _is_single(value) -> bool:
+    if isinstance(value, (str, os.PathLike, bytes, bytearray, Sample)):
+        return True
+    shape = getattr(value, "shape", None)
+    return shape is not None and len(shape) in (2, 3) and not hasattr(value, "class_names")
+
+
+def _files_of(folder: Path) -> list[Path]:
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())
+    if not found:
+        raise DataError(
+            f"{folder}: no pictures in this folder (looked for {', '.join(_SUFFIXES)}; folders "
+            "inside are not searched)."
+        )
+    return found
+
+
+class _Renumbered:
+    """A data set whose class ids are those of a model that lists the same names differently."""
+
+    def __init__(self, dataset, class_names: Sequence[str]):
+        self.dataset, self.class_names = dataset, tuple(class_names)
+        self._ids = np.array([0, *(self.class_names.index(n) + 1 for n in dataset.class_names)])
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self.dataset[index]
+        ids = sample.class_ids
+        if len(ids) and (ids.min() < 0 or ids.max() >= len(self._ids)):
+            raise DataError(
+                f"{sample.where}: expected class ids from 1 to {len(self._ids) - 1}, got "
+                f"{sorted(set(ids.tolist()))}."
+            )
+        return sample.replace(class_ids=self._ids[ids])
+
+
+def align_classes(dataset, class_names: Sequence[str], role: str = "data set"):
+    """Returns the data set with the model's class ids: itself where the names agree in order,
+    renumbered by name where all its names are known to the model.
+
+    Raises:
+        DataError: If it is no data set or is empty, or has a class that the model does not know.
+    """
+    from tfseg.data.dataset import check_dataset
+
+    dataset = check_dataset(dataset)
+    if len(dataset) == 0:
+        raise DataError(f"the {role} is empty. Expected at least one picture.")
+    names = tuple(dataset.class_names)
+    if names == tuple(class_names):
+        return dataset
+    unknown = [name for name in names if name not in class_names]
+    if unknown:
+        raise DataError(
+            f"the {role} has classes that the model does not know: {', '.join(unknown)}. Data "
+            f"set: {', '.join(names)}. Model: {', '.join(class_names)}. Make the model with "
+            "classes=data.class_names, or read the data set with classes=model.class_names."
+        )
+    return _Renumbered(dataset, class_names)

@@ -1,0 +1,85 @@
+"""An evaluation with pictures: the numbers, and the best and worst predictions beside the truth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tfseg.engine.inputs import align_classes
+from tfseg.structures import Prediction, Report, Sample
+
+__all__ = ["Example", "measure", "write"]
+
+
+class Example(NamedTuple):
+    """One picture of a report.
+
+    Attributes:
+        image: uint8 `(H, W, 3)`.
+        truth: Its annotations.
+        prediction: What the model found.
+        score: How good that is, from 0 to 1.
+    """
+
+    image: np.ndarray
+    truth: Sample
+    prediction: Prediction
+    score: float
+
+
+def measure(
+    estimator, dataset, *, limit: int | None = None, examples: int = 3, progress=None
+) -> tuple[Report, list[Example]]:
+    """Returns the measures on a data set, and the best and worst pictures, best first.
+
+    Args:
+        estimator: A fitted estimator whose evaluator keeps `image_scores`.
+        dataset: Samples with truth.
+        limit: Pictures to look at; None: all.
+        examples: The most pictures of each kind.
+        progress: Called with the pictures done and their number.
+    """
+    from tfseg.metrics.per_image import best_and_worst
+
+    dataset = align_classes(dataset, estimator.class_names)
+    evaluator = estimator._evaluator()
+    pairs = estimator._predict_dataset(dataset, limit, progress=progress)
+    # Only predictions are kept, their masks are run lengths; the few pictures are read again.
+    predictions = []
+    for sample, prediction in pairs:
+        evaluator.update(sample, prediction)
+        predictions.append(prediction)
+    report = evaluator.compute({"dataset": type(dataset).__name__, "system": estimator.system})
+    scores = getattr(evaluator, "image_scores", [])
+    best, worst = best_and_worst(scores, examples)
+    return report, [
+        Example(dataset[i].image, dataset[i], predictions[i], scores[i]["quality"])
+        for i in (*best, *reversed(worst))
+    ]
+
+
+def write(
+    estimator,
+    dataset,
+    directory: str | os.PathLike,
+    *,
+    history: Sequence[dict] | None = None,
+    limit: int | None = None,
+    examples: int = 3,
+    progress=None,
+) -> tuple[Report, Path]:
+    """Writes `index.html` and `report.json`; returns the report and the page's path."""
+    from tfseg.visualize.report import write_html
+
+    report, chosen = measure(estimator, dataset, limit=limit, examples=examples, progress=progress)
+    names = dict.fromkeys(name for row in history or () for name in row)
+    columns = {name: [row.get(name) for row in history] for name in names}
+    page = write_html(
+        directory, report, history=columns, examples=chosen, title=f"{estimator.system} report"
+    )
+    report.to_json(Path(directory) / "report.json")
+    return report, Path(page)

@@ -1,0 +1,91 @@
+"""Settings of an estimator in scikit-learn's terms: flat names, `train__...` inside."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import keras
+
+from tfseg.config import Config
+from tfseg.config.base import nearest
+from tfseg.engine.weights import named_weights
+from tfseg.errors import ConfigError
+
+__all__ = ["changed_from_defaults", "get_params", "moved_weights", "same_network", "with_params"]
+
+
+def get_params(config: Config, deep: bool) -> dict:
+    """Returns the settings by name, as the very objects that the config holds."""
+    params = {}
+    for name in config.names():
+        value = getattr(config, name)
+        params[name] = value
+        if deep and isinstance(value, Config):
+            inner = get_params(value, deep)
+            params.update({f"{name}__{key}": item for key, item in inner.items()})
+    return params
+
+
+def with_params(config: Config, params: Mapping) -> Config:
+    """Returns a config with some settings changed; `train__batch_size` reaches inside."""
+    changes, inner = {}, {}
+    for name, value in params.items():
+        head, _, rest = name.partition("__")
+        if head not in config.names():
+            raise ConfigError(f"there is no setting {head!r}.{nearest(head, config.names())}")
+        if not rest:
+            changes[name] = value
+        elif isinstance(getattr(config, head), Config):
+            inner.setdefault(head, {})[rest] = value
+        else:
+            raise ConfigError(f"{name}: {head!r} is a single value, it has nothing inside.")
+    config = config.replace(**changes)
+    nested = {head: with_params(getattr(config, head), more) for head, more in inner.items()}
+    return config.replace(**nested) if nested else config
+
+
+def changed_from_defaults(config: Config) -> dict:
+    """Returns the settings that differ from their default."""
+    changed = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value != field.default:
+            changed[field.name] = value
+    return changed
+
+
+def same_network(before: Config, after: Config) -> bool:
+    """True if only settings of the training differ, which the network does not depend on."""
+    names = [name for name in before.names() if name != "train"]
+    return all(getattr(before, name) == getattr(after, name) for name in names)
+
+
+def moved_weights(source: keras.Model, target: keras.Model) -> keras.Model:
+    """Returns `target` with all weights of `source`.
+
+    Raises:
+        ConfigError: If they have other weights, so that what was learnt would be lost.
+    """
+    old, new = named_weights(source), named_weights(target)
+    shapes = [
+        {
+            f"{layer}/{name}": tuple(v.shape)
+            for layer, variables in network.items()
+            for name, v in variables.items()
+        }
+        for network in (old, new)
+    ]
+    if shapes[0] != shapes[1]:
+        differing = sorted(
+            k for k in {*shapes[0], *shapes[1]} if shapes[0].get(k) != shapes[1].get(k)
+        )
+        raise ConfigError(
+            f"the network exists and these settings would need other weights ({len(differing)} "
+            f"differ, such as {differing[0]}). Make a new model, or call "
+            "sklearn.base.clone(model) before set_params."
+        )
+    for layer, variables in new.items():
+        for name, variable in variables.items():
+            variable.assign(old[layer][name].value)
+    return target

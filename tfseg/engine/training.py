@@ -1,0 +1,341 @@
+"""Training from the first stage to the final model, resumable after any interruption."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from tfseg.config import dump_config
+from tfseg.engine import checkpoint, stages
+from tfseg.engine.callbacks import Best, FiniteLoss, Keeper, Logs, Validation
+from tfseg.engine.checkpoint import RunState
+from tfseg.engine.inputs import align_classes
+from tfseg.engine.progress import Progress
+from tfseg.errors import ConfigError, TFSegError
+
+__all__ = ["Run", "run"]
+
+log = logging.getLogger(__name__)
+
+# What may differ when a run is resumed: it changes how fast or how often, not what is learnt.
+_FREE = (
+    "workers",
+    "jit",
+    "evaluate_every",
+    "evaluate_limit",
+    "validation_steps",
+    "early_stopping_patience",
+    "monitor",
+)
+
+
+@dataclasses.dataclass
+class Run:
+    """Everything that the parts of one training share.
+
+    Attributes:
+        estimator: The model in training.
+        loader: Training batches.
+        val: Validation data with the model's class ids, or None.
+        val_loader: Validation batches, or None.
+        steps: Steps of an epoch.
+        val_steps: Validation batches.
+        epochs: Epochs in all.
+        folder: The run folder, or None.
+        state: Where the training stands.
+        stage: The layer group that learns.
+        rates: Learning rate of each step of the stage.
+        rates_from: The step that the first of them belongs to.
+    """
+
+    estimator: object
+    loader: object
+    val: object
+    val_loader: object
+    steps: int
+    val_steps: int
+    epochs: int
+    folder: Path | None
+    state: RunState
+    stage: str = ""
+    rates: stages.Rates | None = None
+    rates_from: int = 0
+
+    @property
+    def config(self):
+        """The training settings."""
+        return self.estimator.config.train
+
+    @property
+    def checkpoint_path(self) -> Path | None:
+        """The file that a resume reads."""
+        return None if self.folder is None else self.folder / "checkpoints" / "last.npz"
+
+    @property
+    def best_folder(self) -> Path | None:
+        """The saved model of the best epoch."""
+        return None if self.folder is None else self.folder / "best"
+
+
+def run(
+    estimator,
+    train,
+    val=None,
+    *,
+    epochs: int | None = None,
+    run_dir=None,
+    resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Trains an estimator; see `Estimator.fit`."""
+    job = _prepare(estimator, train, val, epochs, run_dir, resume, callbacks)
+    resumed = _open_folder(job, resume)
+    network = estimator.keras_model
+    freezer, best, logs = stages.Freezer(network), Best(job), Logs(job)
+    arrays = _resume(job, network) if resumed else None
+    logs.begin()
+    chain = [FiniteLoss(job), Validation(job), Progress(job), best, *callbacks, Keeper(job), logs]
+    try:
+        for index, begin, end in stages.segments(job.config, job.state.epoch + 1, job.epochs):
+            if job.state.stopped:
+                break
+            _begin_stage(job, network, freezer, index, begin, end, arrays)
+            arrays = None
+            _fit_stage(job, network, begin, end, chain)
+            if network.stop_training:
+                break
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_interrupted(job)) from None
+    finally:
+        freezer.restore()
+        estimator.history = list(job.state.history)
+    _finish(job, network, best)
+
+
+def _begin_stage(job: Run, network, freezer, index: int, begin: int, end: int, arrays):
+    """Freezes, compiles, and takes up the optimizer where a resumed run left it."""
+    stage = job.config.stages[index]
+    freezer.only(job.estimator._layer_group(stage.layers), stage.layers)
+    first = 1 + sum(earlier.epochs for earlier in job.config.stages[:index])
+    last = max(end, first + stage.epochs - 1)
+    job.stage, job.rates_from = stage.layers, (first - 1) * job.steps
+    job.rates = stages.Rates.of_stage(job.config, first, last, job.steps, job.epochs)
+    stages.compile_stage(network, job.config, job.rates)
+    # A stage that begins at this epoch has a fresh optimizer, as it has without a break.
+    if arrays is not None and begin > first:
+        where = str(job.checkpoint_path)
+        checkpoint.restore(network.optimizer.variables, arrays["optimizer"], where)
+
+
+def _prepare(estimator, train, val, epochs, run_dir, resume, callbacks) -> Run:
+    config = estimator.config.train
+    if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
+        raise ConfigError(f"epochs: expected an integer from 1, got {epochs!r}.")
+    if resume and run_dir is None:
+        raise ConfigError("resume=True needs the run_dir of the run that is to be continued.")
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ConfigError(
+                f"callbacks: expected objects of keras.callbacks.Callback, got {callback!r}."
+            )
+    train = align_classes(train, estimator.class_names, "training data set")
+    loader = estimator._loader(train, training=True)
+    val_loader = None
+    if val is not None:
+        val = align_classes(val, estimator.class_names, "validation data set")
+        val_loader = estimator._loader(val, training=False)
+    steps = config.steps_per_epoch or loader.steps_per_pass
+    facts = {
+        "system": estimator.system,
+        "config": estimator.config.to_dict(),
+        "pictures": len(train),
+        "steps": steps,
+        "backend": keras.backend.backend(),
+        "epochs": epochs or config.epochs,
+    }
+    whole = 0 if val_loader is None else val_loader.steps_per_pass
+    return Run(
+        estimator,
+        loader,
+        val,
+        val_loader,
+        steps,
+        min(config.validation_steps or whole, whole),
+        epochs or config.epochs,
+        None if run_dir is None else Path(run_dir),
+        RunState(facts=facts),
+    )
+
+
+def _open_folder(job: Run, resume: bool) -> bool:
+    """Makes the run folder and checks that it can be written; True if there is a run to resume."""
+    folder = job.folder
+    if folder is None:
+        return False
+    exists = job.checkpoint_path.is_file()
+    if exists and not resume:
+        raise ConfigError(
+            f"{folder}: holds a training already. Pass resume=True to continue it, or choose "
+            "another folder."
+        )
+    try:
+        job.checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".probe"
+        # A full disk takes the name of a file and refuses its content.
+        probe.write_bytes(b"\0" * 65536)
+        probe.unlink()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise ConfigError(
+            f"run_dir: cannot write to {folder} ({error.strerror or error}). Choose another "
+            "folder, or free some space."
+        ) from error
+    size = sum(4 * math.prod(v.shape) for v in job.estimator.keras_model.weights)
+    # Two checkpoints while one replaces the other (weights and slots), best and final model.
+    slots = 3 if job.config.optimizer == "adamw" else 2
+    needed = size * (2 * slots + 3)
+    if free < needed:
+        raise ConfigError(
+            f"run_dir: {folder} has {free / 1e6:.0f} MB free and the checkpoints of this network "
+            f"need about {needed / 1e6:.0f} MB. Free some space, or choose another folder."
+        )
+    if not exists:
+        config = job.estimator.config.to_dict()
+        train = config.pop("train", {})
+        content = {"system": job.estimator.system, "model": config, "train": train}
+        dump_config(content, folder / "config.yaml")
+    return exists
+
+
+def _resume(job: Run, network: keras.Model) -> dict:
+    """Puts the state and the network's variables back; returns all arrays of the checkpoint."""
+    path = job.checkpoint_path
+    state, arrays = checkpoint.read_state(path)
+    differing = _differences(job, state)
+    if differing:
+        raise ConfigError(
+            f"{path}: the run was started with other settings: {'; '.join(differing)}. Use the "
+            "same ones to resume, or start a new run in another folder."
+        )
+    checkpoint.restore(network.variables, arrays["network"], str(path))
+    longer = job.epochs - state.facts["epochs"]
+    state.facts = job.state.facts
+    # More epochs than before are a reason to go on after an early stop.
+    state.stopped = state.stopped and longer <= 0
+    job.state = state
+    job.estimator.fitted = True
+    log.info("resuming after epoch %d of %d", state.epoch, job.epochs)
+    return arrays
+
+
+def _differences(job: Run, state: RunState) -> list[str]:
+    now, then = job.state.facts, state.facts
+    found = [
+        f"{name} {then[name]!r}, now {now[name]!r}"
+        for name in ("system", "pictures", "steps", "backend")
+        if then[name] != now[name]
+    ]
+    old, new = _flat(then["config"]), _flat(now["config"])
+    if job.config.schedule == "cosine" and then["epochs"] != now["epochs"]:
+        found.append(
+            f"epochs {then['epochs']}, now {now['epochs']} (a cosine schedule needs to "
+            "know its end)"
+        )
+    for name in sorted({*old, *new}):
+        if name.startswith("train.") and name.removeprefix("train.") in _FREE:
+            continue
+        if name == "train.stages":
+            same = _plan(job, old.get(name), state.epoch) == _plan(job, new.get(name), state.epoch)
+            if same:
+                continue
+        if old.get(name) != new.get(name):
+            found.append(f"{name} {old.get(name)!r}, now {new.get(name)!r}")
+    return found
+
+
+def _plan(job: Run, listed: list | None, done: int) -> list:
+    """Returns what each finished epoch learnt with, so that longer plans can be told apart."""
+    train = job.config.replace(stages=listed)
+    return [train.stage_at(epoch).replace(epochs=1) for epoch in range(1, done + 1)]
+
+
+def _flat(values: dict, prefix: str = "") -> dict:
+    flat = {}
+    for name, value in values.items():
+        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
+        flat.update(inner if inner is not None else {f"{prefix}{name}": value})
+    return flat
+
+
+def _fit_stage(job: Run, network: keras.Model, begin: int, end: int, chain: list):
+    batches = stages.Batches(job.loader, (begin - 1) * job.steps)
+    try:
+        network.fit(
+            batches,
+            steps_per_epoch=job.steps,
+            initial_epoch=begin - 1,
+            epochs=end,
+            callbacks=chain,
+            verbose=0,
+            shuffle=False,
+        )
+    except Exception as error:
+        own = _unwrapped(error)
+        if own is error:
+            raise
+        raise own from error
+    finally:
+        batches.close()
+
+
+def _unwrapped(error: Exception) -> Exception:
+    """Returns our own error where TensorFlow has wrapped it on its way out of the data stream."""
+    text = str(error)
+    for kind in _all_kinds(TFSegError):
+        head = f"{kind.__name__}: "
+        if not isinstance(error, TFSegError) and head in text:
+            line = text.split(head, 1)[1].split("\nTraceback", 1)[0].split("\n\n", 1)[0]
+            return kind(line.strip())
+    return error
+
+
+def _all_kinds(kind: type) -> list[type]:
+    return [kind, *(inner for child in kind.__subclasses__() for inner in _all_kinds(child))]
+
+
+def _interrupted(job: Run) -> str:
+    done = job.state.epoch
+    if job.folder is None:
+        return f"stopped after epoch {done}; without a run_dir nothing was saved"
+    if not job.checkpoint_path.is_file():
+        return f"stopped before the first epoch was done; {job.folder} has no checkpoint yet"
+    return (
+        f"stopped; epoch {done} is saved in {job.folder}. Continue with resume=True (tfseg "
+        "train ... --resume) and the same run folder"
+    )
+
+
+def _finish(job: Run, network: keras.Model, best: Best) -> None:
+    """Keeps the best weights, and writes the final model and the report."""
+    best.put_into_network(network)
+    job.estimator.fitted = True
+    if job.folder is None:
+        return
+    job.estimator.save(job.folder / "final")
+    if job.val is None:
+        return
+    from tfseg.engine import reporting
+
+    reporting.write(
+        job.estimator,
+        job.val,
+        job.folder / "report",
+        history=job.state.history,
+        limit=job.config.evaluate_limit,
+    )
