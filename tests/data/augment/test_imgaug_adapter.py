@@ -309,6 +309,11 @@ def test_numpy_is_left_as_it_was():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_fog_finds_the_name_it_misses_and_numpy_does_not_get_it():
+    after = Augmenter(iaa.Fog())(scene(), 0)
+    assert (after.image != scene().image).any() and not hasattr(np, "complex")
+
+
 def test_missing_imgaug_names_the_remedy():
     assert "pip install imgaug==0.4.0" in str(_import_failure(ImportError("No module 'imgaug'")))
     message = str(_import_failure(ImportError("libGL.so.1: cannot open shared object file")))

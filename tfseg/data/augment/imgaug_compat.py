@@ -2,13 +2,15 @@
 
 `imgaug` and `iaa` (its augmenters) are ready for use after importing them from here. imgaug reads
 `numpy.sctypes`, which NumPy 2 removed, once while it is imported; the name is lent to it for that
-moment and taken away again, so that NumPy stays as everyone else knows it. Warnings about its
-ageing calls are silenced for imgaug's own modules only.
+moment and taken away again, so that NumPy stays as everyone else knows it. `numpy.complex`, which
+its clouds and fog ask for while they run, is given to that one module of imgaug alone. Warnings
+about its ageing calls are silenced for imgaug's own modules only.
 """
 
 from __future__ import annotations
 
 import contextlib
+import types
 import warnings
 from collections.abc import Iterator
 
@@ -39,6 +41,15 @@ def _lent_numpy_names() -> Iterator[None]:
         del np.sctypes
 
 
+class _NumpyWithComplex(types.ModuleType):
+    """NumPy, and the name `complex` that it had until 1.24."""
+
+    complex = complex
+
+    def __getattr__(self, name: str):
+        return getattr(np, name)
+
+
 def _import_failure(error: ImportError) -> DataError:
     """Returns the error to raise when imgaug cannot be imported, with the remedy."""
     text = str(error)
@@ -52,7 +63,9 @@ with _lent_numpy_names(), warnings.catch_warnings():
     try:
         import imgaug
         import imgaug.augmenters as iaa
+        import imgaug.parameters
     except ImportError as error:
         raise _import_failure(error) from error
 
+imgaug.parameters.np = _NumpyWithComplex("numpy")
 warnings.filterwarnings("ignore", module=r"imgaug(\.|$)")

@@ -72,7 +72,8 @@ def _part(part: str, value: float) -> list:
                 scale={"x": (0.98, 1.02), "y": (0.98, 1.02)},
                 translate_percent={"x": (-0.05, 0.05), "y": (-0.05, 0.05)},
                 rotate=(-10, 10),
-                shear=(-5, 5),
+                # A bare range would shear both axes; the study's version knew one.
+                shear={"x": (-5, 5)},
                 **filled,
             )
         ]
