@@ -1,0 +1,197 @@
+"""Drawn people as a data set: every annotation, exact by construction."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+
+import numpy as np
+
+from tfseg.data.synthetic.dice import Dice
+from tfseg.data.synthetic.outfit import GARMENTS
+from tfseg.data.synthetic.scene import Scene, paint_scene
+from tfseg.errors import ConfigError
+from tfseg.structures.sample import Sample
+
+__all__ = ["SyntheticPeople"]
+
+_IGNORED = 255
+
+
+class SyntheticPeople:
+    """Drawn scenes with people; picture k is a pure function of (seed, start + k, size).
+
+    Each sample has
+
+    - `masks`, `boxes`, `class_ids`: visible pixels of each person (`classes="person"`), in
+      painting order, so that a later person lies in front of an earlier one; or of each piece of
+      clothing, one instance per garment and person.
+    - `keypoints` (persons only): float32 `(N, 17, 3)`, COCO order, `(x, y, visibility)` in pixels
+      where pixel i covers i to i + 1. Visibility 2: the pixel at the point belongs to the part of
+      the person's body that carries the point, or to clothing on it (glasses do not hide eyes; a
+      shoulder or a hip also shows through on the trunk unless the body is turned so far that it
+      lies on the far side). 1: another person, a thing (a carried bag too), hair, a face mask, a
+      hat or another part of the own body covers it. 0, with x = y = 0: outside the picture.
+    - `label_maps`, int32 `(H, W)`: "attributes", "sizes", "patterns", "colors" in the numbers of
+      `tfseg.structures.labels`, and "instances", the person of each pixel, counted from 1. The
+      last three traits are 0 on bare skin. Bags are no part of a person there.
+
+    People and garments of whom less than 1/4096 of the picture can be seen (at least one pixel)
+    have no mask; in the "instances" map such people are 255, ignored. Person numbers skip 255.
+    With `classes="person"`, `annotation_ids` are the numbers in the "instances" map.
+
+    Args:
+        length: Number of pictures.
+        size: Side of a square picture in pixels, or `(height, width)`.
+        seed: Pictures of different seeds have nothing in common.
+        people: `(fewest, most)` per picture, both included, or one number.
+        classes: "person"; "clothing" for every garment in `GARMENTS`; or a tuple of garments, of
+            which nine people in ten then wear one, each as often as the other.
+        start: Number of the first picture: use another range for unseen pictures.
+
+    Raises:
+        ConfigError: If an argument is out of range or a garment unknown.
+
+    Example:
+        >>> data = SyntheticPeople(8, size=128, classes=("suit", "dress", "jeans"))
+        >>> data[0].image.shape
+        (128, 128, 3)
+    """
+
+    def __init__(self, length, *, size=256, seed=0, people=(0, 4), classes="person", start=0):
+        self.length = _whole("length", length, 0, 2**63 - 1)
+        self.size = _pair("size", size, 1, 16384)
+        self.seed = _whole("seed", seed, 0, 2**63 - 1)
+        self.start = _whole("start", start, 0, 2**63 - 1)
+        self.people = _pair("people", people, 0, 2000)
+        if self.people[0] > self.people[1]:
+            raise ConfigError(
+                f"people: expected (fewest, most) in rising order, got {people!r}. Swap them."
+            )
+        self.classes = classes
+        self._garments = _garments(classes)
+        self.class_names: tuple[str, ...] = self._garments or ("person",)
+        # "clothing" leaves the choice of clothes alone; a selection asks for its garments.
+        self._wanted = () if isinstance(classes, str) else self._garments
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __repr__(self) -> str:
+        return (
+            f"SyntheticPeople({self.length}, size={self.size}, seed={self.seed}, "
+            f"people={self.people}, classes={self.classes!r}, start={self.start})"
+        )
+
+    def __getitem__(self, index: int) -> Sample:
+        position = operator.index(index)
+        if position < 0:
+            position += self.length
+        if not 0 <= position < self.length:
+            raise IndexError(f"picture {index} of {self.length}")
+        number = self.start + position
+        dice = Dice(self.seed, number)
+        count = dice.whole(*self.people)
+        scene = paint_scene(dice, self.size, count, self._wanted)
+        return self._sample(number, scene)
+
+    def _sample(self, number: int, scene: Scene) -> Sample:
+        maps = scene.maps
+        least = max(1, self.size[0] * self.size[1] // 4096)
+        seen = np.bincount(maps["person"].ravel(), minlength=len(scene.points) + 1)
+        names = np.zeros(len(seen), np.int32)
+        listed = [k for k in range(1, len(seen)) if seen[k] >= least]
+        for order, person in enumerate(listed, start=1):
+            names[person] = order + (order >= _IGNORED)
+        for person in range(1, len(seen)):
+            if 0 < seen[person] < least:
+                names[person] = _IGNORED
+        instances = names[maps["person"]]
+        label_maps = {
+            "attributes": maps["attribute"],
+            "sizes": maps["size"],
+            "patterns": maps["pattern"],
+            "colors": maps["color"],
+            "instances": instances,
+        }
+        common = dict(image=scene.image, image_id=number, label_maps=label_maps)
+        if self._garments:
+            return Sample(**common, **self._clothing(scene, least))
+        ids = names[listed].astype(np.int64)
+        return Sample(
+            **common,
+            class_ids=np.ones(len(listed), np.int32),
+            masks=instances[None] == ids[:, None, None],
+            keypoints=_keypoints(scene, listed, self.size),
+            annotation_ids=ids,
+        )
+
+    def _clothing(self, scene: Scene, least: int) -> dict:
+        # A bag hangs in front of its wearer but is no part of a person, so it is keyed apart.
+        key = scene.maps["wearer"] * 64 + scene.maps["garment"]
+        counts = np.bincount(key.ravel())
+        found, ids = [], []
+        for value in np.flatnonzero(counts >= least):
+            garment = int(value) % 64
+            if garment and GARMENTS[garment - 1] in self._garments:
+                found.append(value)
+                ids.append(self._garments.index(GARMENTS[garment - 1]) + 1)
+        found = np.array(found, np.int64)
+        return dict(class_ids=np.array(ids, np.int32), masks=key[None] == found[:, None, None])
+
+
+def _keypoints(scene: Scene, listed: list[int], size: tuple[int, int]) -> np.ndarray:
+    """Returns keypoints with visibility, float32 `(N, 17, 3)`."""
+    keypoints = np.zeros((len(listed), 17, 3), np.float32)
+    person, carries = scene.maps["person"], scene.maps["carries"]
+    for row, number in enumerate(listed):
+        for k, (x, y, carriers) in enumerate(scene.points[number - 1]):
+            if 0 <= x < size[1] and 0 <= y < size[0]:
+                at = int(y), int(x)
+                visible = person[at] == number and carries[at] & carriers
+                keypoints[row, k] = x, y, 2 if visible else 1
+    return keypoints
+
+
+def _whole(name: str, value, low: int, high: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or not low <= number <= high:
+        raise ConfigError(
+            f"{name}: expected an integer from {low} to {high}, got {value!r}. Change {name}."
+        )
+    return number
+
+
+def _pair(name: str, value, low: int, high: int) -> tuple[int, int]:
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise ConfigError(f"{name}: expected one or two integers, got {value!r}.")
+        return _whole(name, value[0], low, high), _whole(name, value[1], low, high)
+    number = _whole(name, value, low, high)
+    return number, number
+
+
+def _garments(classes) -> tuple[str, ...]:
+    """Returns the selected garments, () for persons."""
+    if classes == "person":
+        return ()
+    if classes == "clothing":
+        return GARMENTS
+    if isinstance(classes, str) or not isinstance(classes, (tuple, list)) or not classes:
+        raise ConfigError(
+            f'classes: expected "person", "clothing" or a tuple of garments, got {classes!r}. '
+            f"Garments: {', '.join(GARMENTS)}."
+        )
+    for name in classes:
+        if name not in GARMENTS:
+            near = difflib.get_close_matches(str(name), GARMENTS, 3, 0.3)
+            hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+            raise ConfigError(
+                f"classes: unknown garment {name!r}; {hint}Garments: {', '.join(GARMENTS)}."
+            )
+    if len(set(classes)) != len(classes):
+        raise ConfigError(f"classes: each garment once, got {classes!r}. Remove the repetition.")
+    return tuple(classes)
