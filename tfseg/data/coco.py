@@ -54,6 +54,7 @@ class CocoDataset:
         category_ids: The file's category id of class id k at position k - 1.
         keypoint_names: Names of the keypoints, or empty.
         image_ids: Ids of the pictures in the file, in the order of the samples.
+        problems: All `Problem`s of the file, warnings as well.
         dropped: `Problem`s left out under `drop_invalid=True`, each with its annotation id,
             image and reason.
 
@@ -74,6 +75,9 @@ class CocoDataset:
         keypoints: str = "auto",
         keep_empty: bool = True,
     ):
+        self._settings = dict(
+            classes=classes, crowd=crowd, keypoints=keypoints, keep_empty=keep_empty
+        )
         _require_choice("crowd", crowd, ("keep", "drop"))
         _require_choice("keypoints", keypoints, ("auto", "drop"))
         self.annotation_file = os.fspath(annotation_file)
@@ -88,6 +92,7 @@ class CocoDataset:
         self._drop_invalid = bool(drop_invalid)
         usable, missing = self._usable_images(records)
         problems += missing
+        self.problems = tuple(problems)
         self.dropped = self._settle(problems)
         class_of = {identity: number for number, identity in enumerate(self.category_ids, 1)}
         self._images, self._annotations, self._classes = [], [], []
@@ -184,6 +189,16 @@ class CocoDataset:
     def image_path(self, index: int) -> str:
         """Returns the file of a picture."""
         return os.path.join(self.image_dir, self._images[index].file_name)
+
+    def annotation_ids(self, index: int) -> tuple[int | str, ...]:
+        """Returns the ids of a picture's annotations, without opening it."""
+        return tuple(annotation.id for annotation in self._annotations[index])
+
+    def lenient(self) -> CocoDataset:
+        """Returns the same data set read anew with `drop_invalid=True`."""
+        return CocoDataset(
+            self.annotation_file, self.image_dir, drop_invalid=True, **self._settings
+        )
 
     def annotation_counts(self) -> dict[str, int]:
         """Returns the number of objects of each class, without opening a picture."""

@@ -1,0 +1,201 @@
+"""Finds what would ruin a training before it starts, and says where it is.
+
+`diagnose` reads every picture and every annotation, goes on after each fault, and returns a
+`Diagnosis` that prints as a short report.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from tfseg.data.coco import CocoDataset
+from tfseg.data.dataset import Dataset, check_dataset
+from tfseg.data.diagnosis import Diagnosis
+from tfseg.data.doctor_checks import check_sample, content_hash
+from tfseg.data.problem import Problem
+from tfseg.data.sources import find_coco, open_dataset, recognise
+from tfseg.data.statistics import Statistics
+from tfseg.errors import DataError
+
+__all__ = ["Diagnosis", "diagnose"]
+
+
+def diagnose(
+    data: Dataset | str | os.PathLike,
+    *,
+    split: str = "train",
+    format: str = "auto",
+    limit: int | None = None,
+    against: Dataset | str | os.PathLike | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options,
+) -> Diagnosis:
+    """Returns all problems of a data set, with the place of each, and its statistics.
+
+    Of a COCO file the raw records are looked at as well, so that every fault is listed where
+    `CocoDataset` would stop at the first. Nothing is raised for bad data: a data set that
+    cannot be opened at all is a diagnosis of one error.
+
+    Errors stop a training or teach it nonsense: faulty records, unreadable pictures, class ids
+    out of range, boxes without area, empty masks, masks off their boxes, NaN, duplicate ids,
+    pictures that are also in `against`, no object at all. Warnings are likely mistakes:
+    duplicate pictures and objects, classes without objects, 100 times as many of one class as
+    of another, small, thin or blank pictures, EXIF turns that cannot be checked. Infos are
+    worth knowing: pictures without objects, tiny objects, more objects than `max_instances`.
+
+    Args:
+        data: A data set, or a path as in `tfseg.data.open_dataset`.
+        split: The part, where `data` is a path.
+        format: The format, where `data` is a path.
+        limit: Look at the first pictures only. Records of a COCO file are all checked.
+        against: Another part (a data set, a path, or the name of another split where `data` is
+            a path): pictures that are in both are errors.
+        progress: Called with `(pictures done, pictures in all)`.
+        **options: Passed on to the reader, where `data` is a path.
+    """
+    name = str(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
+    problems: list[Problem] = []
+    try:
+        dataset = _open(data, split, format, options)
+        check_dataset(dataset, read_first=False)
+    except DataError as error:
+        problems.append(Problem("error", "unusable", "", str(error)))
+        return Diagnosis(name, tuple(problems), {}, 0, 0)
+    if isinstance(dataset, CocoDataset):
+        problems += dataset.problems
+    total = len(dataset)
+    count = total if limit is None else min(max(int(limit), 0), total)
+    statistics = Statistics(dataset.class_names)
+    hashes = _look(dataset, count, statistics, problems, progress)
+    if against is not None:
+        problems += _shared(hashes, data, against, format, options)
+    problems += statistics.problems(complete=count == total)
+    return Diagnosis(name, tuple(problems), statistics.to_dict(), count, total)
+
+
+def _open(data, split: str, format: str, options: dict) -> Dataset:
+    """Returns a data set that goes on after faults where its reader can."""
+    if isinstance(data, CocoDataset):
+        return data.lenient()
+    if not isinstance(data, (str, os.PathLike)):
+        return data
+    text = os.fspath(data)
+    kind = recognise(text, split) if format == "auto" else format
+    if kind == "coco":
+        options = dict(options)
+        annotation_file, image_dir = find_coco(text, split, options.pop("image_dir", None))
+        options["drop_invalid"] = True
+        return open_dataset(
+            annotation_file,
+            split=split,
+            format="coco",
+            image_dir=os.path.abspath(image_dir),
+            **options,
+        )
+    return open_dataset(text, split=split, format=kind, **options)
+
+
+def _look(dataset, count: int, statistics: Statistics, problems: list, progress) -> dict:
+    """Reads `count` pictures; returns the hash of each with the name it was first met under."""
+    hashes: dict[bytes, str] = {}
+    ids: dict[object, str] = {}
+    for index in range(count):
+        try:
+            sample = dataset[index]
+        except Exception as error:  # a reader of the user's own may raise anything
+            problems.append(_unreadable(dataset, index, error))
+        else:
+            problems += check_sample(sample, dataset.class_names)
+            problems += _lost_masks(dataset, index, sample)
+            problems += _met_before(sample, hashes, ids)
+            statistics.add(sample)
+        if progress is not None:
+            progress(index + 1, count)
+    return hashes
+
+
+def _unreadable(dataset, index: int, error: Exception) -> Problem:
+    path = dataset.image_path(index) if hasattr(dataset, "image_path") else None
+    if isinstance(error, DataError):
+        return Problem("error", "unreadable", "", str(error), path)
+    return Problem(
+        "error",
+        "reader_failed",
+        f"picture {index}" + (f" ({path})" if path else ""),
+        f"the data set raised {type(error).__name__}: {error}. Correct its __getitem__.",
+        path,
+    )
+
+
+def _lost_masks(dataset, index: int, sample) -> list[Problem]:
+    """Returns the annotations of a COCO file whose masks turned out empty in the picture."""
+    if not isinstance(dataset, CocoDataset):
+        return []
+    present = set(sample.annotation_ids.tolist())
+    return [
+        Problem(
+            "error",
+            "empty_mask",
+            f"{dataset.annotation_file}, annotation {identity!r} of {sample.where}",
+            "the mask has no pixel inside its picture. Correct or remove it, or pass "
+            "drop_invalid=True.",
+            sample.path,
+            identity,
+        )
+        for identity in dataset.annotation_ids(index)
+        if identity not in present
+    ]
+
+
+def _met_before(sample, hashes: dict, ids: dict) -> list[Problem]:
+    name, found = sample.path or sample.where, []
+    if ids.setdefault(sample.image_id, name) is not name:
+        found.append(
+            Problem(
+                "error",
+                "duplicate_image_id",
+                sample.where,
+                f"the image id is also that of {ids[sample.image_id]}. Give each its own.",
+                name,
+            )
+        )
+    key = content_hash(sample.image)
+    if hashes.setdefault(key, name) is not name:
+        found.append(
+            Problem(
+                "warning",
+                "duplicate_image",
+                sample.where,
+                f"the same pixels as {hashes[key]}. Keep one, and its better annotation.",
+                name,
+            )
+        )
+    return found
+
+
+def _shared(hashes: dict, data, against, format: str, options: dict) -> list[Problem]:
+    """Returns an error for each picture that is in the other part as well."""
+    path = isinstance(data, (str, os.PathLike))
+    inside = path and isinstance(against, str) and not os.path.exists(against)
+    try:
+        if inside and against != "synthetic":
+            other = _open(data, against, format, options)
+        else:
+            other = _open(against, "val", "auto", options if path else {})
+    except DataError as error:
+        return [Problem("error", "unusable", "the part to compare with", str(error))]
+    found = []
+    for index in range(len(other)):
+        try:
+            sample = other[index]
+        except Exception:  # faults of the other part are for its own diagnosis
+            continue
+        name = hashes.get(content_hash(sample.image))
+        if name is not None:
+            message = (
+                f"the same pixels as {sample.path or sample.where} of the other part, so results "
+                "measured there are too good. Take it out of one of them."
+            )
+            found.append(Problem("error", "shared_image", name, message, name))
+    return found

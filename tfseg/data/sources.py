@@ -1,0 +1,285 @@
+"""One door to every data set: a folder, an annotation file, or "synthetic"."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import mmap
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tfseg.data.dataset import Dataset
+from tfseg.errors import ConfigError, DataError
+
+__all__ = ["FORMATS", "find_coco", "open_dataset", "recognise"]
+
+FORMATS = ("coco", "clothing_co_parsing", "synthetic")
+
+# Where the pictures of each split of drawn people start counting, so that no two splits meet.
+_SYNTHETIC_START = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+_SYNTHETIC_LENGTH = 1000
+
+
+def open_dataset(
+    path: str | os.PathLike,
+    *,
+    split: str = "train",
+    format: str = "auto",
+    classes: Sequence[str] | None = None,
+    **options,
+) -> Dataset:
+    """Returns the data set that a path stands for.
+
+    | format | recognised by |
+    |---|---|
+    | clothing_co_parsing | a folder with `label_list.mat`; the split is a text file in it |
+    | coco | a JSON file; or a folder with `train.json`, `annotations/instances_train*.json`, or `train/_annotations.coco.json` (for the split "train") |
+    | synthetic | the word "synthetic", or "synthetic:length=500,size=256,seed=3,people=0-4" |
+
+    The pictures of a COCO file are looked for in `image_dir` if given, else in the usual
+    places: `images/`, `photos/`, `train/`, `train2017/`, `images/train/`, beside the file.
+
+    Args:
+        path: Folder, file, or "synthetic".
+        split: "train", "val", or another part that the data set has.
+        format: One of `FORMATS`, or "auto".
+        classes: Names of the classes to use, in the order of their ids. None: the reader's
+            default.
+        **options: Passed on to the reader, such as `drop_invalid=True` or `image_dir="photos"`.
+
+    Raises:
+        DataError: Nothing known is there; the message lists what was looked for and found.
+        ConfigError: An unknown format or option.
+    """  # noqa: E501, a table row cannot be broken
+    text = os.fspath(path)
+    kind = recognise(text, split) if format == "auto" else format
+    if kind not in FORMATS:
+        near = difflib.get_close_matches(str(kind), FORMATS, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"there is no data format {kind!r}; known: {', '.join(FORMATS)}.{hint}")
+    if classes is not None:
+        options["classes"] = classes
+    if kind == "synthetic":
+        return _open_synthetic(text, split, options)
+    if kind == "clothing_co_parsing":
+        from tfseg.data.clothing_co_parsing import ClothingCoParsingDataset
+
+        return _call(ClothingCoParsingDataset, (text, split), options)
+    from tfseg.data.coco import CocoDataset
+
+    annotation_file, image_dir = find_coco(text, split, options.pop("image_dir", None))
+    return _call(CocoDataset, (annotation_file, image_dir), options)
+
+
+def recognise(path: str, split: str = "train") -> str:
+    """Returns the format of what lies at a path.
+
+    Raises:
+        DataError: Nothing known; the message lists what was looked for and found.
+    """
+    if path == "synthetic" or path.startswith("synthetic:"):
+        return "synthetic"
+    if os.path.isfile(path):
+        if path.lower().endswith(".json"):
+            return "coco"
+        raise DataError(
+            f"{path}: expected a folder or a COCO annotation file (.json), got another file. "
+            "Name the folder that holds the data set."
+        )
+    if not os.path.isdir(path):
+        raise DataError(
+            f"{path}: there is no such folder or file. Check the path; 'synthetic' draws people."
+        )
+    if os.path.isfile(os.path.join(path, "label_list.mat")):
+        return "clothing_co_parsing"
+    if _annotation_files(Path(path), split) or any(Path(path).glob("*.json")):
+        return "coco"
+    if any(Path(path, "annotations").glob("*.json")):
+        return "coco"
+    raise DataError(
+        f"{path}: no known data set. Looked for label_list.mat (clothing_co_parsing) and, for "
+        f"the split {split!r}, {', '.join(_annotation_patterns(split))} (coco). The folder has: "
+        f"{_listing(path)}."
+    )
+
+
+def _annotation_patterns(split: str) -> tuple[str, ...]:
+    return (
+        f"{split}.json",
+        f"instances_{split}*.json",
+        f"person_keypoints_{split}*.json",
+        f"annotations/instances_{split}*.json",
+        f"annotations/person_keypoints_{split}*.json",
+        f"annotations/{split}*.json",
+        f"{split}/_annotations.coco.json",
+        f"{split}/annotations.json",
+    )
+
+
+def _annotation_files(folder: Path, split: str) -> list[Path]:
+    """Returns the annotation files of a split, those of the first pattern that has any."""
+    for pattern in _annotation_patterns(split):
+        found = sorted(path for path in folder.glob(pattern) if path.is_file())
+        if found:
+            return found
+    return []
+
+
+def find_coco(path: str, split: str, image_dir: str | os.PathLike | None = None):
+    """Returns `(annotation_file, image_dir)` of a COCO data set.
+
+    Args:
+        path: The annotation file, or the folder of the data set.
+        split: The part, where `path` is a folder.
+        image_dir: The folder of the pictures, as it is or within `path`. None: the usual places.
+    """
+    if os.path.isdir(path):
+        folder = Path(path)
+        found = _annotation_files(folder, split)
+        if len(found) != 1:
+            there = sorted({*folder.glob("*.json"), *folder.glob("annotations/*.json")})
+            listed = ", ".join(str(p.relative_to(folder)) for p in there[:12]) or "none"
+            problem = (
+                f"several annotation files fit the split {split!r}: "
+                f"{', '.join(str(p.relative_to(folder)) for p in found)}"
+                if found
+                else f"no annotation file for the split {split!r}; looked for "
+                f"{', '.join(_annotation_patterns(split))}"
+            )
+            raise DataError(
+                f"{path}: {problem}. JSON files there: {listed}. Name the annotation file itself."
+            )
+        file = found[0]
+    else:
+        file, folder = Path(path), Path(path).parent
+        folder = folder.parent if folder.name == "annotations" else folder
+    if image_dir is not None:
+        inside = folder / image_dir
+        return str(file), str(inside if inside.is_dir() else image_dir)
+    return str(file), str(_find_images(file, folder, split))
+
+
+def _find_images(file: Path, folder: Path, split: str) -> Path:
+    first = _first_file_name(file)
+    stem = file.stem.removeprefix("instances_").removeprefix("person_keypoints_")
+    names = dict.fromkeys(
+        ["images", "photos", split, stem, f"images/{split}", f"images/{stem}", ".", "../images"]
+    )
+    looked = [folder / name for name in names]
+    looked += [file.parent, file.parent / "images"]
+    looked = list(dict.fromkeys(Path(os.path.normpath(place)) for place in looked))
+    for place in looked:
+        if place.is_dir() and (first is None or (place / first).is_file()):
+            return place
+    raise DataError(
+        f"{file}: its first picture {first!r} is in none of {', '.join(map(str, looked))}. Name "
+        "the folder of the pictures with image_dir."
+    )
+
+
+def _first_file_name(file: Path) -> str | None:
+    """Returns the first file name in a COCO file without reading all of it, or None."""
+    if not file.is_file():
+        raise DataError(f"{file}: there is no such annotation file. Check the path.")
+    if file.stat().st_size == 0:
+        raise DataError(f"{file}: the annotation file is empty. Export it again.")
+    with open(file, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        match = re.search(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")', data)
+        text = match.group(1) if match else None
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
+
+
+def _listing(folder: str) -> str:
+    names = sorted(os.listdir(folder))
+    return ", ".join(names[:12] + (["..."] if len(names) > 12 else [])) or "nothing"
+
+
+def _open_synthetic(text: str, split: str, options: dict) -> Dataset:
+    from tfseg.data.synthetic import SyntheticPeople
+
+    if split not in _SYNTHETIC_START:
+        raise DataError(
+            f"drawn people have the splits {', '.join(_SYNTHETIC_START)}, got {split!r}."
+        )
+    given = {**_parse_spec(text), **options}
+    length = given.pop("length", None)
+    length = _SYNTHETIC_LENGTH if length is None else int(length)
+    if split != "train":
+        length = max(1, length // 5)
+    given["start"] = _SYNTHETIC_START[split] + int(given.get("start", 0))
+    return _call(SyntheticPeople, (length,), given)
+
+
+def _parse_spec(text: str) -> dict:
+    """Returns the options in "synthetic:size=256x320,people=0-4,classes=clothing"."""
+    options: dict = {}
+    body = text.partition(":")[2]
+    for part in filter(None, (part.strip() for part in body.split(","))):
+        name, equals, value = part.partition("=")
+        name = name.strip()
+        if not equals or name not in _SPEC:
+            near = difflib.get_close_matches(name, _SPEC, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(
+                f"expected name=value with a name of {', '.join(_SPEC)} in {text!r}, got "
+                f"{part!r}.{hint}"
+            )
+        try:
+            options[name] = _SPEC[name](value.strip())
+        except ValueError:
+            raise ConfigError(
+                f"cannot read the value of {name!r} in {text!r}: {value!r}."
+            ) from None
+    return options
+
+
+def _pair(separator: str) -> Callable[[str], int | tuple[int, ...]]:
+    def read(text: str):
+        numbers = tuple(int(part) for part in text.split(separator))
+        if len(numbers) > 2:
+            raise ValueError(text)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+    return read
+
+
+def _people(text: str) -> tuple[int, int]:
+    low, _, high = text.partition("-")
+    return int(low), int(high or low)
+
+
+def _names(text: str) -> str | tuple[str, ...]:
+    return text if text in ("person", "clothing") else tuple(text.split("+"))
+
+
+_SPEC = {
+    "length": int,
+    "size": _pair("x"),
+    "seed": int,
+    "start": int,
+    "people": _people,
+    "classes": _names,
+}
+
+
+def _call(reader: Callable, positional: tuple, options: dict) -> Dataset:
+    """Calls a reader; an option that it does not have becomes an error with the nearest name."""
+    known = [
+        name
+        for name, parameter in inspect.signature(reader).parameters.items()
+        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ][len(positional) :]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(
+                f"{reader.__name__} has no option {name!r}; it has {', '.join(known)}.{hint}"
+            )
+    return reader(*positional, **options)
