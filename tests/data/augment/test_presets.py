@@ -150,6 +150,19 @@ def test_aug_none_changes_nothing():
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
 
 
+@pytest.mark.parametrize("name", presets.NAMES)
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (2000, 10), (7, 1500)])
+def test_odd_sizes(name, size):
+    height, width = size
+    masks, points = np.ones((1, *size), bool), np.full((1, 17, 3), 2, np.float32)
+    points[..., 0], points[..., 1] = (width - 1) / 2, (height - 1) / 2
+    sample = Sample(np.full((*size, 3), 90, np.uint8), 0, [1], masks, keypoints=points)
+    for seed in range(3):
+        after = presets.build(name)(sample, seed)
+        assert after.size == size and after.keypoints.shape == (len(after), 17, 3)
+        assert after.masks.any() == bool(len(after))
+
+
 def test_unknown_name_says_the_nearest():
     with pytest.raises(ConfigError, match=r"'aug_al_a'.*Did you mean 'aug_all_a'"):
         presets.build("aug_al_a")

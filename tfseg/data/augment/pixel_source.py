@@ -88,7 +88,7 @@ class PixelSource:
         target = np.full(height * width, -1, np.int64)
         shown = np.flatnonzero(self._known)
         target[self._flat.reshape(-1)[shown]] = shown
-        x, y = np.rint(points).astype(np.int64).T
+        x, y = np.rint(np.nan_to_num(points, nan=-1.0)).astype(np.int64).T
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         found = np.full(len(points), -1, np.int64)
         # Where the picture was squeezed not every old pixel is shown: take a neighbour then.
