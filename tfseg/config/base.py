@@ -92,7 +92,7 @@ class Config:
         raise setting_error(type(self).__name__, field, problem)
 
     @classmethod
-    def names(cls) -> tuple[str, ...]:
+    def setting_names(cls) -> tuple[str, ...]:
         """The names of all settings."""
         return tuple(field.name for field in dataclasses.fields(cls))
 
@@ -103,8 +103,8 @@ class Config:
             problem = f"expected settings by name, got {types.describe(values)}."
             raise setting_error(cls.__name__, "", problem)
         for name in values:
-            if name not in cls.names():
-                known = nearest(name, cls.names())
+            if name not in cls.setting_names():
+                known = nearest(name, cls.setting_names())
                 raise setting_error(cls.__name__, str(name), f"there is no such setting.{known}")
         for field in dataclasses.fields(cls):
             needed = (
@@ -117,11 +117,11 @@ class Config:
 
     def to_dict(self) -> dict:
         """Returns plain dicts, lists, numbers and texts, ready for YAML and JSON."""
-        return {name: _plain(getattr(self, name)) for name in self.names()}
+        return {name: _plain(getattr(self, name)) for name in self.setting_names()}
 
     def replace(self, **changes) -> Config:
         """Returns a copy with some settings changed and everything checked again."""
-        values = {name: getattr(self, name) for name in self.names()}
+        values = {name: getattr(self, name) for name in self.setting_names()}
         return type(self).from_dict({**values, **changes})
 
     def digest(self) -> str:

@@ -98,7 +98,7 @@ def build(config_class: type[Config], loaded: Mapping, **more) -> Config:
         more: Settings that outrank those of the file, such as `classes` of the data set.
     """
     values = {**loaded.get("model", {}), **more}
-    if "train" in config_class.names():
+    if "train" in config_class.setting_names():
         values.setdefault("train", loaded.get("train", {}))
     return _checked(config_class, values, "model", loaded)
 

@@ -18,7 +18,7 @@ __all__ = ["changed_from_defaults", "get_params", "moved_weights", "same_network
 def get_params(config: Config, deep: bool) -> dict:
     """Returns the settings by name, as the very objects that the config holds."""
     params = {}
-    for name in config.names():
+    for name in config.setting_names():
         value = getattr(config, name)
         params[name] = value
         if deep and isinstance(value, Config):
@@ -32,8 +32,8 @@ def with_params(config: Config, params: Mapping) -> Config:
     changes, inner = {}, {}
     for name, value in params.items():
         head, _, rest = name.partition("__")
-        if head not in config.names():
-            raise ConfigError(f"there is no setting {head!r}.{nearest(head, config.names())}")
+        if head not in config.setting_names():
+            raise ConfigError(f"there is no setting {head!r}.{nearest(head, config.setting_names())}")
         if not rest:
             changes[name] = value
         elif isinstance(getattr(config, head), Config):
@@ -57,7 +57,7 @@ def changed_from_defaults(config: Config) -> dict:
 
 def same_network(before: Config, after: Config) -> bool:
     """True if only settings of the training differ, which the network does not depend on."""
-    names = [name for name in before.names() if name != "train"]
+    names = [name for name in before.setting_names() if name != "train"]
     return all(getattr(before, name) == getattr(after, name) for name in names)
 
 

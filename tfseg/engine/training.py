@@ -17,22 +17,12 @@ from tfseg.engine.callbacks import Best, FiniteLoss, Keeper, Logs, Validation
 from tfseg.engine.checkpoint import RunState
 from tfseg.engine.inputs import align_classes
 from tfseg.engine.progress import Progress
+from tfseg.engine.resume import take_up
 from tfseg.errors import ConfigError, TFSegError
 
 __all__ = ["Run", "run"]
 
 log = logging.getLogger(__name__)
-
-# What may differ when a run is resumed: it changes how fast or how often, not what is learnt.
-_FREE = (
-    "workers",
-    "jit",
-    "evaluate_every",
-    "evaluate_limit",
-    "validation_steps",
-    "early_stopping_patience",
-    "monitor",
-)
 
 
 @dataclasses.dataclass
@@ -98,7 +88,7 @@ def run(
     resumed = _open_folder(job, resume)
     network = estimator.keras_model
     freezer, best, logs = stages.Freezer(network), Best(job), Logs(job)
-    arrays = _resume(job, network) if resumed else None
+    arrays = take_up(job, network) if resumed else None
     logs.begin()
     chain = [FiniteLoss(job), Validation(job), Progress(job), best, *callbacks, Keeper(job), logs]
     try:
@@ -211,66 +201,6 @@ def _open_folder(job: Run, resume: bool) -> bool:
         content = {"system": job.estimator.system, "model": config, "train": train}
         dump_config(content, folder / "config.yaml")
     return exists
-
-
-def _resume(job: Run, network: keras.Model) -> dict:
-    """Puts the state and the network's variables back; returns all arrays of the checkpoint."""
-    path = job.checkpoint_path
-    state, arrays = checkpoint.read_state(path)
-    differing = _differences(job, state)
-    if differing:
-        raise ConfigError(
-            f"{path}: the run was started with other settings: {'; '.join(differing)}. Use the "
-            "same ones to resume, or start a new run in another folder."
-        )
-    checkpoint.restore(network.variables, arrays["network"], str(path))
-    longer = job.epochs - state.facts["epochs"]
-    state.facts = job.state.facts
-    # More epochs than before are a reason to go on after an early stop.
-    state.stopped = state.stopped and longer <= 0
-    job.state = state
-    job.estimator.fitted = True
-    log.info("resuming after epoch %d of %d", state.epoch, job.epochs)
-    return arrays
-
-
-def _differences(job: Run, state: RunState) -> list[str]:
-    now, then = job.state.facts, state.facts
-    found = [
-        f"{name} {then[name]!r}, now {now[name]!r}"
-        for name in ("system", "pictures", "steps", "backend")
-        if then[name] != now[name]
-    ]
-    old, new = _flat(then["config"]), _flat(now["config"])
-    if job.config.schedule == "cosine" and then["epochs"] != now["epochs"]:
-        found.append(
-            f"epochs {then['epochs']}, now {now['epochs']} (a cosine schedule needs to "
-            "know its end)"
-        )
-    for name in sorted({*old, *new}):
-        if name.startswith("train.") and name.removeprefix("train.") in _FREE:
-            continue
-        if name == "train.stages":
-            same = _plan(job, old.get(name), state.epoch) == _plan(job, new.get(name), state.epoch)
-            if same:
-                continue
-        if old.get(name) != new.get(name):
-            found.append(f"{name} {old.get(name)!r}, now {new.get(name)!r}")
-    return found
-
-
-def _plan(job: Run, listed: list | None, done: int) -> list:
-    """Returns what each finished epoch learnt with, so that longer plans can be told apart."""
-    train = job.config.replace(stages=listed)
-    return [train.stage_at(epoch).replace(epochs=1) for epoch in range(1, done + 1)]
-
-
-def _flat(values: dict, prefix: str = "") -> dict:
-    flat = {}
-    for name, value in values.items():
-        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
-        flat.update(inner if inner is not None else {f"{prefix}{name}": value})
-    return flat
 
 
 def _fit_stage(job: Run, network: keras.Model, begin: int, end: int, chain: list):

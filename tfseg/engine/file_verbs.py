@@ -1,0 +1,123 @@
+"""The verbs of an estimator that read and write files."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+from tfseg.config.base import nearest
+from tfseg.engine import checkpoint, weights
+from tfseg.errors import ConfigError, ExportError, WeightsError
+from tfseg.structures import LoadReport
+
+__all__ = ["FileVerbs"]
+
+_EXPORTERS = {"saved_model": "tfseg.export.saved_model", "tflite": "tfseg.export.tflite"}
+
+
+class FileVerbs:
+    """Saving, loading and exporting, for `Estimator`."""
+
+    def save(self, directory: str | os.PathLike) -> Path:
+        """Writes settings, class names, versions and weights into a folder, whole or not at
+        all, and returns its path."""
+        return checkpoint.save_model(
+            self.keras_model,
+            directory,
+            system=self.system,
+            config=self._config.to_dict(),
+            class_names=self.class_names,
+        )
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike) -> FileVerbs:
+        """Returns the model that `save` wrote.
+
+        Raises:
+            WeightsError: If the folder is missing or damaged, holds another system, or comes
+                from a newer version.
+        """
+        content = checkpoint.read_model_json(directory)
+        if content["system"] != cls.system:
+            raise WeightsError(
+                f"{directory}: a {content['system']!r} model, not {cls.system!r}. tfseg.load(...) "
+                "finds the right class."
+            )
+        try:
+            model = cls(content["config"])
+        except ConfigError as error:
+            raise WeightsError(f"{directory}: its settings are not valid: {error}") from None
+        weights.load(model.keras_model, Path(directory) / checkpoint.WEIGHTS_FILE)
+        model.fitted = True
+        return model
+
+    @classmethod
+    def from_pretrained(cls, name_or_dir: str | os.PathLike) -> FileVerbs:
+        """Returns a saved model by its folder, or by name from the folder `$TFSEG_MODELS`."""
+        home = os.environ.get("TFSEG_MODELS", "")
+        for folder in filter(None, (Path(name_or_dir), home and Path(home) / name_or_dir)):
+            if folder.is_dir():
+                return cls.load(folder)
+        known = [entry.parent.name for entry in Path(home).glob(f"*/{checkpoint.MODEL_FILE}")]
+        there = nearest(str(name_or_dir), known if home else [])
+        raise WeightsError(
+            f"{name_or_dir}: neither a folder nor a model in TFSEG_MODELS "
+            f"({home or 'which is not set'}).{there} Nothing is downloaded by itself."
+        )
+
+    def save_weights(self, path: str | os.PathLike) -> Path:
+        """Writes the weights alone into one HDF5 file (`.weights.h5`) and returns its path."""
+        path = Path(path)
+        if path.suffix not in (".h5", ".hdf5"):
+            raise WeightsError(f"{path}: expected a name that ends in .weights.h5.")
+        attributes = {"system": self.system, "class_names": list(self.class_names)}
+        weights.save(self.keras_model, path, attributes)
+        return path
+
+    def load_weights(self, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadReport:
+        """Gives the layers their weights from a file or a saved model; all or, on error, none.
+
+        Args:
+            path: A `.weights.h5` file of `save_weights`, a folder of `save`, or a file that one
+                of `weight_readers` knows.
+            skip_mismatch: Take the layers that fit, for instance all but the last ones for
+                other classes, and list the others in the report.
+
+        Raises:
+            WeightsError: Naming the layers that do not fit, or what the file is.
+        """
+        path = Path(path)
+        if path.is_dir():
+            checkpoint.read_model_json(path)
+            path = path / checkpoint.WEIGHTS_FILE
+        reader = None if weights.is_weight_file(path) else self._reader_of(path)
+        if reader is not None:
+            report = reader.load(self, path, skip_mismatch)
+        else:
+            report = weights.load(self.keras_model, path, skip_mismatch)
+        self.fitted = True
+        return report
+
+    def _reader_of(self, path: Path):
+        for name in self.weight_readers:
+            module = importlib.import_module(name)
+            if path.is_file() and module.recognises(path):
+                return module
+        return None
+
+    def export(
+        self, directory: str | os.PathLike, *, format: str = "saved_model", **options
+    ) -> Path:
+        """Writes the model in a form that runs without tfseg, and returns the folder's path.
+
+        Args:
+            directory: A new folder; TensorFlow Serving expects `.../name/1`.
+            format: "saved_model" or, for the systems that can, "tflite".
+            options: See `tfseg.export.saved_model.export`.
+        """
+        if format not in _EXPORTERS:
+            raise ExportError(f"format: {format!r} is not known.{nearest(format, _EXPORTERS)}")
+        self._require_weights()
+        # The only verb whose work lies on a higher floor; found by name when it is called.
+        return importlib.import_module(_EXPORTERS[format]).export(self, directory, **options)

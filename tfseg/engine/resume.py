@@ -1,0 +1,84 @@
+"""Taking up a training where it was left, if it is still the same training."""
+
+from __future__ import annotations
+
+import logging
+
+import keras
+
+from tfseg.engine import checkpoint
+from tfseg.engine.checkpoint import RunState
+from tfseg.errors import ConfigError
+
+__all__ = ["take_up"]
+
+log = logging.getLogger(__name__)
+
+# What may differ when a run is resumed: it changes how fast or how often, not what is learnt.
+_FREE = (
+    "workers",
+    "jit",
+    "evaluate_every",
+    "validation_steps",
+    "early_stopping_patience",
+)
+
+
+def take_up(job, network: keras.Model) -> dict:
+    """Puts the state and the network's variables back; returns all arrays of the checkpoint."""
+    path = job.checkpoint_path
+    state, arrays = checkpoint.read_state(path)
+    differing = _differences(job, state)
+    if differing:
+        raise ConfigError(
+            f"{path}: the run was started with other settings: {'; '.join(differing)}. Use the "
+            "same ones to resume, or start a new run in another folder."
+        )
+    checkpoint.restore(network.variables, arrays["network"], str(path))
+    longer = job.epochs - state.facts["epochs"]
+    state.facts = job.state.facts
+    # More epochs than before are a reason to go on after an early stop.
+    state.stopped = state.stopped and longer <= 0
+    job.state = state
+    job.estimator.fitted = True
+    log.info("resuming after epoch %d of %d", state.epoch, job.epochs)
+    return arrays
+
+
+def _differences(job, state: RunState) -> list[str]:
+    now, then = job.state.facts, state.facts
+    found = [
+        f"{name} {then[name]!r}, now {now[name]!r}"
+        for name in ("system", "pictures", "steps", "backend")
+        if then[name] != now[name]
+    ]
+    old, new = _flat(then["config"]), _flat(now["config"])
+    if job.config.schedule == "cosine" and then["epochs"] != now["epochs"]:
+        found.append(
+            f"epochs {then['epochs']}, now {now['epochs']} (a cosine schedule needs to "
+            "know its end)"
+        )
+    for name in sorted({*old, *new}):
+        if name.startswith("train.") and name.removeprefix("train.") in _FREE:
+            continue
+        if name == "train.stages":
+            same = _plan(job, old.get(name), state.epoch) == _plan(job, new.get(name), state.epoch)
+            if same:
+                continue
+        if old.get(name) != new.get(name):
+            found.append(f"{name} {old.get(name)!r}, now {new.get(name)!r}")
+    return found
+
+
+def _plan(job, listed: list | None, done: int) -> list:
+    """Returns what each finished epoch learnt with, so that longer plans can be told apart."""
+    train = job.config.replace(stages=listed)
+    return [train.stage_at(epoch).replace(epochs=1) for epoch in range(1, done + 1)]
+
+
+def _flat(values: dict, prefix: str = "") -> dict:
+    flat = {}
+    for name, value in values.items():
+        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
+        flat.update(inner if inner is not None else {f"{prefix}{name}": value})
+    return flat
