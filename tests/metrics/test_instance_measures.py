@@ -212,11 +212,12 @@ def test_image_scores_by_hand():
 
 def test_best_and_worst_share_no_picture_and_prefer_pictures_with_objects():
     def row(quality, objects):
-        return {"quality": quality, "found": objects, "missed": 0}
+        found = objects if quality else 0
+        return {"quality": quality, "found": found, "missed": objects - found}
 
     rows = [row(1, 0), row(0.2, 1), row(1, 3), row(0, 0), row(0.7, 2), row(0, 2)]
-    assert best_and_worst(rows, 2) == ([2, 0], [5, 3])
-    assert best_and_worst(rows, 9) == ([2, 0, 4], [5, 3, 1])
+    assert best_and_worst(rows, 2) == ([2, 4], [5, 3])
+    assert best_and_worst(rows, 9) == ([2, 4, 1], [5, 3, 0])
     assert best_and_worst(rows[:1], 4) == ([0], [])
     assert best_and_worst([], 4) == ([], [])
     with pytest.raises(ConfigError, match="count"):

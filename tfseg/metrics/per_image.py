@@ -61,8 +61,9 @@ def image_scores(
 def best_and_worst(scores: Sequence[dict], count: int = 4) -> tuple[list[int], list[int]]:
     """Returns the positions of the best pictures, best first, and of the worst, worst first.
 
-    The order is by `quality`; between equals, pictures with more objects come first, since an
-    empty picture left empty shows little. No picture is in both lists.
+    The order is by `quality`; between equals, pictures with more objects come first. Pictures
+    where nothing was found are among the best only if there are no others: an empty picture left
+    empty is right, but shows little. No picture is in both lists.
 
     Args:
         scores: Results of `image_scores`.
@@ -71,7 +72,10 @@ def best_and_worst(scores: Sequence[dict], count: int = 4) -> tuple[list[int], l
     if count < 0:
         raise ConfigError(f"count: expected 0 or more, got {count}.")
     objects = [row["found"] + row["missed"] for row in scores]
-    order = sorted(range(len(scores)), key=lambda i: (-scores[i]["quality"], -objects[i], i))
+    order = sorted(
+        range(len(scores)),
+        key=lambda i: (scores[i]["found"] == 0, -scores[i]["quality"], -objects[i], i),
+    )
     best = order[: min(count, (len(order) + 1) // 2)]
     rest = [i for i in order if i not in set(best)]
     rest.sort(key=lambda i: (scores[i]["quality"], -objects[i], i))

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 __all__ = ["Series", "line_chart", "nice_ticks", "number"]
 
-_WIDTH, _HEIGHT = 460, 270
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 10, 40
+_WIDTH, _HEIGHT = 380, 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 10, 42
 
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """One line: `x` and `y` of equal length. A `y` that is None or not finite makes a gap.
+    """One line: `x` and `y` of equal length. A `y` that is None, not finite or beyond 1e150 is
+    left out, and the line joins its neighbours.
 
     `colour` counts through the page's colours; `dashed` and `faint` set the line's style.
     """
@@ -30,7 +31,7 @@ class Series:
     def points(self) -> list[tuple[float, float]]:
         """Returns the `(x, y)` that can be drawn."""
         pairs = zip(self.x, self.y, strict=False)
-        return [(float(x), float(y)) for x, y in pairs if y is not None and math.isfinite(y)]
+        return [(float(x), float(y)) for x, y in pairs if y is not None and abs(y) < 1e150]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -45,14 +46,14 @@ def number(value: float | None, digits: int = 3) -> str:
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Returns round numbers (steps of 1, 2, 2.5 or 5 times a power of ten) from at or below
     `low` to at or above `high`, about `count` of them."""
-    if not high > low:
+    if not high - low > 1e-9 * max(abs(low), abs(high)):
         margin = abs(low) * 0.1 or 0.5
         low, high = low - margin, high + margin
     rough = (high - low) / max(1, count)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(index * step, 12) for index in range(first, last + 1)]
+    return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
 
 
 def line_chart(
@@ -63,7 +64,6 @@ def line_chart(
     y_range: tuple[float, float] | None = None,
     x_range: tuple[float, float] | None = None,
     log: bool = False,
-    note: str = "",
 ) -> str:
     """Returns a `<figure>` with a titled chart and its legend; "" if there is no point to draw.
 
@@ -75,7 +75,6 @@ def line_chart(
             that leaves the line more than a third of the height.
         x_range: The same for x. None: the first and last x.
         log: Powers of ten upwards; values of 0 or below are left out.
-        note: A sentence below the heading.
     """
     lines = [(one, [p for p in one.points() if not log or p[1] > 0]) for one in series]
     lines = [(one, points) for one, points in lines if points]
@@ -99,9 +98,8 @@ def line_chart(
     parts += [_line(one, points, place) for one, points in lines]
     spoken = html.escape(f"{title}. " + "; ".join(_spoken(one, points) for one, points in lines))
     keys = "".join(_key(one) for one, _ in lines if one.name and not one.faint)
-    note = f"<p>{html.escape(note)}</p>" if note else ""
     return (
-        f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>{note}'
+        f'<figure class="chart"><figcaption>{html.escape(title)}</figcaption>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{spoken}">'
         f'{"".join(parts)}</svg><ul class="keys">{keys}</ul></figure>'
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tfseg.errors import DataError
 from tfseg.visualize.charts import Series, line_chart
+from tfseg.visualize.colors import palette
 from tfseg.visualize.files import write_whole
 
 __all__ = ["read_log", "save_curves", "training_charts"]
@@ -72,13 +73,13 @@ def save_curves(path: str | os.PathLike, history: Mapping[str, Sequence[float]])
     from matplotlib.figure import Figure
 
     lines = _lines(history)
-    panels = [
-        panel
-        for panel in _panels(lines)
-        if any(math.isfinite(y) for _, name in panel[1] for y in lines[name][1])
-    ]
+    panels = []
+    for title, names, options in _panels(lines):
+        names = [(i, name) for i, name in names if Series(name, *lines[name]).points()]
+        panels += [(title, names, options)] if names else []
     if not panels:
         raise DataError("the training history holds no number to draw; train for an epoch first.")
+    colours = palette(12) / 255
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(4.6 * columns, 3.2 * rows), layout="constrained")
@@ -86,17 +87,16 @@ def save_curves(path: str | os.PathLike, history: Mapping[str, Sequence[float]])
     for index, (title, names, options) in enumerate(panels):
         axes = figure.add_subplot(rows, columns, index + 1)
         for position, name in names:
-            style = "--" if name.startswith("val_") else "-"
-            few = len(lines[name][0]) < 3
+            points = Series(name, *lines[name]).points()
             axes.plot(
-                *lines[name],
-                style,
-                marker="o" if few else None,
-                color=f"C{position % 10}",
-                label=name,
+                *zip(*points, strict=True),
+                "--" if name.startswith("val_") else "-",
+                marker="o" if len(points) == 1 else None,
+                color=colours[position % 12],
+                label=name.replace("$", r"\$"),
                 linewidth=1.6,
             )
-        axes.set_title(title, fontsize=11, loc="left")
+        axes.set_title(title.replace("$", r"\$"), fontsize=11, loc="left")
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
@@ -143,25 +143,23 @@ def _panels(lines: Mapping) -> list[tuple[str, list[tuple[int, str]], dict]]:
     shown = [n for n in _MEASURES if n in lines] or measures[:6]
     panels = []
     for base in losses:
-        names = [(i, n) for i, n in enumerate((base, f"val_{base}")) if n in lines]
-        panels.append(("total loss" if base == "loss" else _title(base), names, {}))
+        names = [(i, n) for i, n in ((1, base), (0, f"val_{base}")) if n in lines]
+        panels.append(("Total loss" if base == "loss" else _title(base), names, {}))
     if shown:
-        panels.insert(1 if losses else 0, ("measures", list(enumerate(shown)), {}))
+        panels.insert(1 if losses else 0, ("Measures", list(enumerate(shown)), {}))
     for base in bases:
         if base in losses or base in measures or f"val_{base}" in measures:
             continue
-        names = [(i, n) for i, n in enumerate((base, f"val_{base}")) if n in lines]
+        names = [(i, n) for i, n in ((1, base), (0, f"val_{base}")) if n in lines]
         rate = base in _RATES
-        panels.append(("learning rate" if rate else _title(base), names, {"log": rate}))
+        panels.append(("Learning rate" if rate else _title(base), names, {"log": rate}))
     return panels
 
 
 def _title(name: str) -> str:
-    return (
-        name.removeprefix("mrcnn_").replace("_", " ")
-        if name.startswith("mrcnn")
-        else (name.replace("_", " "))
-    )
+    words = name.removeprefix("mrcnn_").replace("_", " ").strip()
+    words = words.replace("rpn", "RPN").replace("bbox", "box")
+    return words[:1].upper() + words[1:]
 
 
 def _series(name: str, line: tuple, colour: int) -> Series:

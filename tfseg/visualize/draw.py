@@ -53,6 +53,7 @@ def draw(
     truth: Sample | None = None,
     min_side: int | None = None,
     color_by: str = "auto",
+    text_scale: float = 1.0,
 ) -> np.ndarray:
     """Returns the picture with objects drawn on it, uint8 `(H, W, 3)`; the input is not changed.
 
@@ -71,12 +72,16 @@ def draw(
         min_side: Enlarge a small picture by a whole factor so that its short side has at least
             so many pixels (at most 4 times as many on the long side). None: keep the size.
         color_by: "class", "instance", or "auto": by instance if there is but one class.
+        text_scale: Enlarges the letters, from 0.5 to 4.
 
     Raises:
         DataError: If the image is no picture or has another size than the objects.
         ConfigError: If an option is out of range.
     """
-    image = _checked(image, objects, truth, alpha, color_by)
+    image = _checked(image, objects, truth, color_by)
+    for name, value, low, high in (("alpha", alpha, 0, 1), ("text_scale", text_scale, 0.5, 4)):
+        if not low <= value <= high:
+            raise ConfigError(f"{name}: expected a number from {low} to {high}, got {value!r}.")
     factor = _factor(image.shape[:2], min_side)
     names = tuple(class_names if class_names is not None else getattr(objects, "class_names", ()))
     canvas = np.ascontiguousarray(_enlarge(image, factor)).copy()
@@ -93,7 +98,7 @@ def draw(
         return canvas
     sheet = Image.fromarray(canvas)
     words = _words(objects, names, scores, scene.crowd)
-    write_labels(sheet, objects.boxes * factor, words, scene.colours)
+    write_labels(sheet, objects.boxes * factor, words, scene.colours, text_scale)
     return np.asarray(sheet)
 
 
@@ -115,7 +120,7 @@ def side_by_side(
     return grid([left, right], list(captions), columns=2)
 
 
-def _checked(image, objects, truth, alpha: float, color_by: str) -> np.ndarray:
+def _checked(image, objects, truth, color_by: str) -> np.ndarray:
     if not isinstance(objects, (Prediction, Sample)):
         raise DataError(
             f"draw expects a Prediction or a Sample, got {type(objects).__name__}. "
@@ -130,8 +135,6 @@ def _checked(image, objects, truth, alpha: float, color_by: str) -> np.ndarray:
                 f"draw: the image is {image.shape[0]} x {image.shape[1]} pixels, the {name} "
                 f"{value.size[0]} x {value.size[1]}. Pass the picture that they belong to."
             )
-    if not 0 <= alpha <= 1:
-        raise ConfigError(f"alpha: expected a number from 0 to 1, got {alpha!r}.")
     if color_by not in ("auto", "class", "instance"):
         raise ConfigError(f"color_by: expected 'auto', 'class' or 'instance', got {color_by!r}.")
     return image

@@ -53,24 +53,26 @@ def grid(
     height = max(picture.shape[0] for picture in pictures)
     width = max(picture.shape[1] for picture in pictures)
     columns = columns or max(1, round(math.sqrt(len(pictures) * height / width)))
-    columns = min(columns, len(pictures))
+    rows = [pictures[at : at + columns] for at in range(0, len(pictures), columns)]
     face = text.font(max(9, min(22, width // 22)))
     strip = text.height_of(face) + 4 if captions is not None else 0
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new(
-        "RGB", (gap + columns * (width + gap), gap + rows * (height + strip + gap)), background
-    )
+    heights = [max(picture.shape[0] for picture in row) + strip + gap for row in rows]
+    across = gap + len(rows[0]) * (width + gap)
+    sheet = Image.new("RGB", (across, gap + sum(heights)), tuple(background))
     canvas = ImageDraw.Draw(sheet)
     ink = (30, 30, 36) if sum(background) > 380 else (235, 235, 240)
-    for index, picture in enumerate(pictures):
-        left = gap + (index % columns) * (width + gap)
-        top = gap + (index // columns) * (height + strip + gap)
-        rest_y, rest_x = height - picture.shape[0], width - picture.shape[1]
-        sheet.paste(Image.fromarray(picture), (left + rest_x // 2, top + rest_y // 2))
-        if captions is not None:
-            words = text.cut_to_width(captions[index], face, width)
-            start = left + (width - text.width_of(words, face)) // 2
-            canvas.text((start, top + height + 2), words, ink, face)
+    for number, row in enumerate(rows):
+        top, bottom = gap + sum(heights[:number]), sum(heights[: number + 1]) - strip
+        for column, picture in enumerate(row):
+            left = gap + column * (width + gap)
+            down = (bottom - top - picture.shape[0]) // 2
+            sheet.paste(
+                Image.fromarray(picture), (left + (width - picture.shape[1]) // 2, top + down)
+            )
+            if captions is not None:
+                words = text.cut_to_width(captions[number * columns + column], face, width)
+                start = left + (width - text.width_of(words, face)) // 2
+                canvas.text((start, bottom + 2), words, ink, face)
     return np.asarray(sheet)
 
 

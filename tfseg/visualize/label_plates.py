@@ -16,7 +16,11 @@ _ALWAYS_WRITTEN = 30  # so many labels are written even where they must touch ot
 
 
 def write_labels(
-    sheet: Image.Image, boxes: np.ndarray, words: Sequence[str], colours: np.ndarray
+    sheet: Image.Image,
+    boxes: np.ndarray,
+    words: Sequence[str],
+    colours: np.ndarray,
+    scale: float = 1.0,
 ) -> list[tuple[int, int, int, int]]:
     """Writes a label at each box, first ones first, and returns where: `(left, top, right,
     bottom)` in pixels, all inside the picture.
@@ -27,9 +31,10 @@ def write_labels(
             over.
         words: N labels.
         colours: uint8 `(N, 3)`, the plates' colours.
+        scale: Enlarges the letters, which are 9 to 40 pixels high as the picture is large.
     """
     width, height = sheet.size
-    face = text.font(int(np.clip(min(width, height) / 28, 9, 40)))
+    face = text.font(int(scale * np.clip(min(width, height) / 28, 9, 40)))
     padding = max(2, face.size // 4)
     tall = text.height_of(face) + 2
     if tall > height:

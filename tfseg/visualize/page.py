@@ -40,9 +40,8 @@ section > p { color: var(--soft); margin: 0 0 14px; max-width: 75ch; }
   gap: 14px; }
 .chart { margin: 0; padding: 14px 14px 10px; min-width: 0; }
 .chart figcaption { font-weight: 600; }
-.chart p { color: var(--soft); font-size: .85rem; margin: 2px 0 0; }
 .chart svg { width: 100%; height: auto; display: block; margin-top: 6px; }
-.chart text { fill: var(--soft); font-size: 12.5px; }
+.chart text { fill: var(--soft); font-size: 13px; }
 .rule { stroke: var(--rule); stroke-width: 1; }
 .line { fill: none; stroke: var(--k); stroke-width: 2.2; stroke-linejoin: round; }
 .line.dashed { stroke-dasharray: 6 4; }
@@ -66,7 +65,8 @@ td.long { white-space: normal; overflow-wrap: anywhere; }
 .bar { display: inline-block; width: clamp(50px, 11vw, 120px); height: 9px; margin-right: 10px;
   border-radius: 5px; background: var(--rule); overflow: hidden; vertical-align: middle; }
 .bar i { display: block; height: 100%; background: rgb(var(--good)); border-radius: 5px; }
-.heat td { text-align: center; }
+.bar + b { display: inline-block; min-width: 2.8em; font-weight: inherit; }
+.heat td, .heat th:not(:first-child) { text-align: center; }
 .heat td.hit { background: rgba(var(--good), var(--share)); }
 .heat td.miss { background: rgba(var(--bad), var(--share)); }
 .examples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr));

@@ -21,7 +21,7 @@ from tfseg.visualize.page import escape, frame, inline_jpeg
 
 __all__ = ["Example", "write_html"]
 
-_LONG_SIDE = 720
+_LONG_SIDE = 560  # more would be shrunk on the page until labels cannot be read
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,6 +119,8 @@ def _pictures(examples: Sequence) -> str:
         groups["Best"], groups["Worst"] = loose[:half], loose[half:known][::-1]
         groups.update({"Not scored": loose[known:]} if loose[known:] else {})
     parts = []
+    if any(math.isfinite(_score(example)) for example in examples):
+        parts.append("<p>The number beside a picture is its score: 1 is the best.</p>")
     for name, members in groups.items():
         figures = "".join(_figure(example) for example in members)
         parts.append(f'<h3>{escape(name)}</h3><div class="examples">{figures}</div>')
@@ -160,7 +162,7 @@ def _identity(example) -> str:
 
 
 def _image(image: np.ndarray, objects: Prediction | Sample, names: tuple, words: str) -> str:
-    picture = draw(*_reduced(image, objects), class_names=names, min_side=320)
+    picture = draw(*_reduced(image, objects), class_names=names, min_side=320, text_scale=1.35)
     known = [names[i - 1] if 0 < i <= len(names) else f"class {i}" for i in objects.class_ids]
     counts = {name: known.count(name) for name in dict.fromkeys(known)}
     found = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no objects"

@@ -55,7 +55,7 @@ def per_class(report: Report) -> str:
         parts.append(title + table(heads, rows, label=f"{group or 'Measures'} per class"))
     note = (
         "<p>AP is the mean over IoU .50 to .95, AP50 that at .50; s, m and l are objects "
-        "below 32², up to 96², and above 96² pixels. “n/a” means that the data holds no such object.</p>"
+        "below 32², up to 96², and above 96² pixels. “n/a”: the data holds no such object.</p>"
     )
     return note + "".join(parts) if parts else ""
 
@@ -83,12 +83,14 @@ def curves(report: Report) -> str:
                 x_label="recall",
                 y_range=(0, 1),
                 x_range=(0, 1),
-                note="Precision (upwards) at each recall: how many finds are right, when so many "
-                "of the objects are found.",
             )
         )
     charts = [chart for chart in charts if chart]
-    return f'<div class="charts">{"".join(charts)}</div>' if charts else ""
+    note = (
+        "<p>To the right, recall: how many of the objects are found. Upwards, precision: how many "
+        "of the finds are right, when the score is lowered until so many are found.</p>"
+    )
+    return f'{note}<div class="charts">{"".join(charts)}</div>' if charts else ""
 
 
 def confusion(report: Report) -> str:
@@ -172,4 +174,4 @@ def _flat(values: Mapping, prefix: str = ""):
 def _barred(value: float | None) -> str:
     known = value is not None and math.isfinite(value)
     share = 100 * min(max(value, 0), 1) if known else 0
-    return f'<span class="bar"><i style="width: {share:.1f}%"></i></span>{number(value)}'
+    return f'<span class="bar"><i style="width: {share:.1f}%"></i></span><b>{number(value)}</b>'
