@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -45,7 +47,11 @@ def loader_threads():
 @pytest.fixture(autouse=True)
 def no_thread_is_left():
     yield
-    assert not loader_threads()
+    for _ in range(200):
+        if not loader_threads():
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"still running: {loader_threads()}")
 
 
 @pytest.mark.parametrize("workers", [0, 1, 4])
@@ -145,18 +151,49 @@ def test_nothing_is_read_before_it_is_asked_for_and_little_ahead():
 
 @pytest.mark.parametrize("end", ["close", "delete", "exception", "interrupt"])
 def test_threads_end_when_the_consumer_stops_early(end):
-    stream = Loader(Numbered(50, 0.002), encode, batch_size=2, workers=3).batches()
+    loader = Loader(Numbered(50, 0.002), encode, batch_size=2, workers=3)
+    if end in ("exception", "interrupt"):
+        error = RuntimeError if end == "exception" else KeyboardInterrupt
+        with pytest.raises(error):
+            for _ in loader.batches():
+                assert loader_threads()
+                raise error
+        return
+    stream = loader.batches()
     next(stream)
     assert loader_threads()
     if end == "close":
         stream.close()
-    elif end == "delete":
-        del stream
+        assert not loader_threads()
+        assert list(stream) == []
+        stream.close()
     else:
-        error = RuntimeError if end == "exception" else KeyboardInterrupt
-        with pytest.raises(error):
-            stream.throw(error())
-    assert not loader_threads()
+        del stream
+
+
+def test_closing_from_another_thread_ends_a_waiting_consumer():
+    class Slow(Numbered):
+        def __getitem__(self, index):
+            time.sleep(0.05)
+            return super().__getitem__(index)
+
+    stream, seen = Loader(Slow(9), encode, batch_size=4, workers=1).batches(), []
+    consumer = threading.Thread(target=lambda: seen.extend(stream))
+    consumer.start()
+    time.sleep(0.06)
+    stream.close()
+    consumer.join(5)
+    assert not consumer.is_alive() and len(seen) < 5
+
+
+def test_errors_end_the_stream_and_its_threads():
+    def broken(sample, seed):
+        raise ValueError("no good")
+
+    stream = Loader(Numbered(5), broken, batch_size=1).batches()
+    with pytest.raises(DataError):
+        next(stream)
+    assert not loader_threads() and list(stream) == []
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -215,3 +252,23 @@ def test_negative_step():
 
 def test_a_stream_of_no_batches():
     assert list(Loader(Numbered(3), encode, batch_size=1).batches(0, 0)) == []
+
+
+def test_an_abandoned_stream_does_not_keep_the_program_alive():
+    code = """
+import numpy as np
+from tfseg.data.loader import Loader
+from tfseg.structures import Sample
+
+class Data:
+    def __len__(self): return 3
+    def __getitem__(self, index): return Sample(np.zeros((2, 2, 3), np.uint8), index)
+
+stream = Loader(Data(), lambda s, seed: {"image": s.image}, batch_size=1).batches()
+next(stream)
+raise KeyboardInterrupt
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0 and done.stderr.strip().endswith("KeyboardInterrupt")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import collections
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -111,54 +111,26 @@ class Loader:
             return list(known)
         return [self.dataset[index].image_id for _, index in self.indices(step)]
 
-    def batches(
-        self, start_step: int = 0, count: int | None = None
-    ) -> Iterator[dict[str, np.ndarray]]:
-        """Yields the batches of steps `start_step`, `start_step + 1`, ...
+    def batches(self, start_step: int = 0, count: int | None = None) -> _Stream:
+        """Returns the batches of steps `start_step`, `start_step + 1`, ...
 
-        Closing the iterator, or letting go of it, ends the threads after the samples at hand.
+        The iterator has `close()`, which ends its threads after the samples at hand and may be
+        called from any thread; letting go of the iterator does the same.
 
         Args:
             start_step: The first step; resuming there gives what an unbroken run would see.
             count: Number of batches; None never ends.
 
-        Yields:
-            name to `(B, ...)`, the arrays of `encode` stacked.
-
-        Raises:
-            DataError: If a sample cannot be read, augmented or encoded; names the picture.
+        Returns:
+            An iterator of dicts, name to `(B, ...)`: the arrays of `encode` stacked. It raises
+            DataError, naming the picture, if one cannot be read, augmented or encoded.
         """
         if start_step < 0 or (count is not None and count < 0):
             raise ConfigError(
                 f"Loader.batches: start_step and count must not be negative, got {start_step} "
                 f"and {count}."
             )
-        return self._batches(int(start_step), count)
-
-    def _batches(self, start: int, count: int | None) -> Iterator[dict[str, np.ndarray]]:
-        if self.workers == 0:
-            step = start
-            while count is None or step < start + count:
-                yield self._stack(step, [self._prepare(*item) for item in self.indices(step)])
-                step += 1
-            return
-        waiting: collections.deque[tuple[int, list[Future]]] = collections.deque()
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="tfseg-loader")
-        try:
-            following = start
-            while True:
-                while len(waiting) < self.prefetch and (count is None or following < start + count):
-                    items = self.indices(following)
-                    tasks = [pool.submit(self._prepare, *item) for item in items]
-                    waiting.append((following, tasks))
-                    following += 1
-                if not waiting:
-                    return
-                step, tasks = waiting.popleft()
-                yield self._stack(step, [task.result() for task in tasks])
-        finally:
-            # Also reached when the consumer stops early: nothing that waits is started any more.
-            pool.shutdown(wait=True, cancel_futures=True)
+        return _Stream(self, int(start_step), count)
 
     def _prepare(self, turn: int, index: int) -> tuple[object, Mapping[str, np.ndarray]]:
         seed = self.sample_seed(turn, index)
@@ -206,6 +178,65 @@ class Loader:
                     order = np.argsort(_hash(self.seed, turn, 1, order), kind="stable")
                 self._orders[turn] = order
             return self._orders[turn]
+
+
+class _Stream(Iterator):
+    """One walk along a loader's batches; owns the threads that prepare them."""
+
+    def __init__(self, loader: Loader, start: int, count: int | None):
+        self._loader = loader
+        self._step = self._following = start
+        self._end = None if count is None else start + count
+        self._waiting: collections.deque[list[Future]] = collections.deque()
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __next__(self) -> dict[str, np.ndarray]:
+        if self._closed or self._step == self._end:
+            self.close()
+            raise StopIteration
+        try:
+            batch = self._loader._stack(self._step, self._prepared())
+        except CancelledError:
+            raise StopIteration from None
+        except BaseException:
+            self.close()
+            raise
+        self._step += 1
+        return batch
+
+    def close(self):
+        """Ends the threads: samples at hand are finished, none is started any more."""
+        self._stop(wait=True)
+
+    def __del__(self):
+        # Whichever thread collects this must not wait, it may be one of the pool's own.
+        self._stop(wait=False)
+
+    def _prepared(self) -> list:
+        loader = self._loader
+        if loader.workers == 0:
+            return [loader._prepare(*item) for item in loader.indices(self._step)]
+        with self._lock:
+            if self._closed:
+                raise CancelledError
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(loader.workers, "tfseg-loader")
+            while len(self._waiting) < loader.prefetch and self._following != self._end:
+                items = loader.indices(self._following)
+                self._waiting.append([self._pool.submit(loader._prepare, *i) for i in items])
+                self._following += 1
+            tasks = self._waiting.popleft()
+        return [task.result() for task in tasks]
+
+    def _stop(self, wait: bool):
+        with self._lock:
+            self._closed = True
+            pool, self._pool = self._pool, None
+            self._waiting.clear()
+        if pool is not None:
+            pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def _shapes(arrays: Mapping[str, np.ndarray]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfseg.data.augment.geometry import SquareResize, paste_mask
+from tfseg.data.augment.geometry import InSquare, SquareResize, paste_mask
 from tfseg.data.augment.opencv import missing_library
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures import Sample
@@ -156,6 +156,24 @@ def test_sample_moves_everything_and_drops_what_vanishes():
     np.testing.assert_allclose(moved.keypoints[0, 0], (3.625, 6.625, 2))
     np.testing.assert_array_equal(moved.label_maps["parts"] == 5, moved.masks[0])
     np.testing.assert_array_equal(moved.image[..., 0] > 127, moved.masks[0])
+
+
+@pytest.mark.parametrize("sides", [(32, 32), (10, 32)])
+def test_in_square_resizes_first_and_only_once(sides):
+    seen = []
+
+    def augment(sample, seed):
+        seen.append((sample.size, seed))
+        return sample
+
+    sample = Sample(np.full((20, 44, 3), 50, np.uint8), 0, [1], np.ones((1, 20, 44), bool))
+    resize = SquareResize(*sides)
+    moved = InSquare(resize, augment)(sample, 7)
+    assert seen == [((32, 32), 7)]
+    again = resize.plan(moved.size).sample(moved)
+    np.testing.assert_array_equal(again.image, moved.image)
+    np.testing.assert_array_equal(again.masks, moved.masks)
+    assert InSquare(resize)(sample, 0).size == (32, 32)
 
 
 def test_sample_without_objects():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 
-__all__ = ["Augmenter", "ResizePlan", "SquareResize", "paste_mask", "presets"]
+__all__ = ["Augmenter", "InSquare", "ResizePlan", "SquareResize", "paste_mask", "presets"]
 
 # Loaded when asked for: imgaug takes most of a second.
 _HOMES = {
     "Augmenter": "imgaug_adapter",
+    "InSquare": "geometry",
     "ResizePlan": "geometry",
     "SquareResize": "geometry",
     "paste_mask": "geometry",

@@ -11,6 +11,7 @@ stays on its object to within half a pixel.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from tfseg.data.augment.opencv import cv2
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures.sample import Sample
 
-__all__ = ["ResizePlan", "SquareResize", "paste_mask"]
+__all__ = ["InSquare", "ResizePlan", "SquareResize", "paste_mask"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,6 +213,28 @@ class ResizePlan:
                 f"this resize plan is for a picture of {self.original} (height, width), the "
                 f"{what} has {tuple(size)}. Ask SquareResize.plan for a plan of that size."
             )
+
+
+@dataclasses.dataclass(frozen=True)
+class InSquare:
+    """Resizes before an augmentation: `in_square(sample, seed) -> Sample` of the square's size.
+
+    Shifts, blurs and noise then mean the same for pictures of every resolution, and a large
+    photograph costs no more than a small one. A later plan of the same `resize` changes nothing
+    any more, so this fits wherever an augmentation does.
+
+    Attributes:
+        resize: How pictures fit into the square.
+        augment: `augment(sample, seed) -> Sample`, or None to resize only.
+    """
+
+    resize: SquareResize
+    augment: Callable[[Sample, int], Sample] | None = None
+
+    def __call__(self, sample: Sample, seed: int) -> Sample:
+        """Returns the resized and augmented sample."""
+        sample = self.resize.plan(sample.size).sample(sample)
+        return sample if self.augment is None else self.augment(sample, seed)
 
 
 def paste_mask(

@@ -1,7 +1,7 @@
 """Named sets of random changes, each `(sample, seed) -> Sample`.
 
 The sets of the clothing study run after the picture was resized to the square, which is for the
-caller to arrange: `build(name)(plan.sample(sample), seed)`. Colours and blur touch the image
+caller to arrange: `geometry.InSquare(resize, build(name))`. Colours and blur touch the image
 alone. What moves the image moves its annotations: mirroring and affine changes, and the
 piecewise affine one too, whose masks would lie beside their objects otherwise.
 """
