@@ -288,13 +288,9 @@ def _pack(sample: Sample) -> tuple[tuple, int]:
         annotation_ids=None,
         keypoints=None,
     )
-    fields = dict(
-        class_ids=sample.class_ids,
-        boxes=sample.boxes,
-        is_crowd=sample.is_crowd,
-        annotation_ids=sample.annotation_ids,
-        keypoints=sample.keypoints,
-    )
+    names = ("class_ids", "boxes", "is_crowd", "annotation_ids", "keypoints")
+    fields = {name: getattr(sample, name) for name in names}
+    fields = {name: None if value is None else value.copy() for name, value in fields.items()}
     cost = sample.image.nbytes + sum(len(m["counts"]) for m in masks) + 2048
     cost += sum(value.nbytes for value, _ in maps.values())
     return (bare, fields, masks, maps), cost
