@@ -46,7 +46,7 @@ format: $(DEV)  ## Put style and layout right
 	@$(BIN)/ruff format .
 
 bench: $(DEV)  ## Measure speed against a peer; see benchmarks/README.md
-	@for name in inference training_step loader stages; do \
+	@for name in import_time inference training_step loader stages; do \
 	    $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; \
 	done
 

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from tfseg import config, data, models
+from tfseg import config, models
 from tfseg.config.train import TrainConfig
 from tfseg.errors import DataError, WeightsError
 from tfseg.structures import LoadReport, Prediction, Report, Sample
@@ -107,7 +107,7 @@ def pretend(monkeypatch, tmp_path):
 
     monkeypatch.setattr(models, "system", lambda name: PretendModel)
     monkeypatch.setattr(models, "load", load)
-    monkeypatch.setattr(data.sources, "open_dataset", open_dataset)
+    monkeypatch.setattr("tfseg.data.sources.open_dataset", open_dataset)
     monkeypatch.setattr(PretendModel, "asked", [])
     monkeypatch.setattr("tfseg.cli.quiet.silence", lambda debug=False: None)
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,177 @@
+"""Inference of Mask R-CNN on one picture of 512 x 512: tfseg and torchvision in turn.
+
+ResNet-50 with a feature pyramid, batch 1, float32, 3 classes and background, random weights, the
+same drawn picture, 1000 proposals, 100 detections. `end-to-end` goes from the array in memory to
+binary masks of the picture's size; `network` stops at boxes and 28 x 28 masks.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import harness
+
+SIZE, CLASSES, PROPOSALS, DETECTIONS = 512, ("suit", "dress", "jeans"), 1000, 100
+
+
+def tfseg(settings: dict):
+    """tfseg's Mask R-CNN as a user has it."""
+    import keras
+    import numpy as np
+
+    import tfseg
+
+    model = tfseg.MaskRCNN(
+        classes=CLASSES,
+        backbone="resnet50",
+        image_size=SIZE,
+        proposals_test=PROPOSALS,
+        max_detections=DETECTIONS,
+        detection_min_confidence=0.0,
+        **settings.get("model", {}),
+    )
+    favour_objects(model.keras_model)
+    model.fitted = True  # random weights take as long as good ones
+    image = picture(settings, np)
+    if settings["part"] == "network":
+        inputs, _ = model._predict_inputs(image)
+        batch = {name: value[None] for name, value in inputs.items()}
+
+        def step():
+            return model._run(batch)
+
+        found = int((step()["detections"][0, :, 4] > 0).sum())
+    else:
+
+        def step():
+            (prediction,) = model.predict([image])
+            return prediction.masks
+
+        found = len(step())
+    versions = f"tensorflow {_version('tensorflow')}, keras {keras.__version__}"
+    return step, {"detections": found, "versions": versions}
+
+
+def torchvision(settings: dict):
+    """torchvision's Mask R-CNN of the same size."""
+    import torch
+    import torchvision as vision
+
+    torch.set_num_threads(settings["threads"])
+    torch.manual_seed(0)
+    model = peer_model(vision, PROPOSALS, DETECTIONS).eval()
+    image = torch.frombuffer(bytearray(Path(settings["picture"]).read_bytes()), dtype=torch.uint8)
+    image = image.reshape(SIZE, SIZE, 3)
+    seen = {}
+    model.rpn.register_forward_hook(
+        lambda module, inputs, outputs: seen.update(proposals=len(outputs[0][0]))
+    )
+
+    @torch.inference_mode()
+    def step():
+        pixels = image.permute(2, 0, 1).float() / 255
+        if settings["part"] == "network":
+            images, _ = model.transform([pixels])
+            features = model.backbone(images.tensors)
+            proposals, _ = model.rpn(images, features)
+            return model.roi_heads(features, proposals, images.image_sizes)[0][0]
+        found = model([pixels])[0]
+        return {**found, "masks": found["masks"][:, 0] >= 0.5}
+
+    found = len(step()["scores"])
+    versions = f"torch {torch.__version__}, torchvision {vision.__version__}"
+    return step, {"detections": found, **seen, "versions": versions}
+
+
+def peer_model(vision, proposals: int, detections: int, **more):
+    """Returns torchvision's Mask R-CNN with frozen normalisation, which is what both train with.
+
+    Args:
+        vision: The module `torchvision`.
+        proposals: After suppression, in training and testing.
+        detections: Per picture.
+        more: Settings of `torchvision.models.detection.MaskRCNN`.
+    """
+    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+
+    body = resnet_fpn_backbone(
+        backbone_name="resnet50",
+        weights=None,
+        trainable_layers=5,
+        norm_layer=vision.ops.misc.FrozenBatchNorm2d,
+    )
+    return vision.models.detection.MaskRCNN(
+        body,
+        num_classes=len(CLASSES) + 1,
+        min_size=SIZE,
+        max_size=SIZE,
+        rpn_post_nms_top_n_test=proposals,
+        box_detections_per_img=detections,
+        box_score_thresh=0.0,
+        **more,
+    )
+
+
+def favour_objects(network) -> None:
+    """Lowers the background's score, so that random weights find as many objects as allowed."""
+    for layer in network._flatten_layers(include_self=False):
+        if layer.name == "mrcnn_class_logits":
+            bias = layer.bias.numpy()
+            bias[0] = -5
+            layer.bias.assign(bias)
+
+
+def picture(settings: dict, np):
+    """Returns the common picture, uint8 `(512, 512, 3)`."""
+    return np.fromfile(settings["picture"], np.uint8).reshape(SIZE, SIZE, 3)
+
+
+def draw_picture(path: Path) -> None:
+    """Writes the common picture as raw bytes, which every library can read."""
+    from tfseg.data.synthetic import SyntheticPeople
+
+    SyntheticPeople(1, size=SIZE, seed=0, people=(3, 3))[0].image.tofile(path)
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)
+
+
+WORKERS = {"tfseg": tfseg, "torchvision": torchvision}
+
+
+def main() -> None:
+    """Runs the contest for both parts."""
+    parser = harness.arguments(__doc__)
+    parser.add_argument("--part", choices=["end-to-end", "network", "both"], default="both")
+    args = parser.parse_args()
+    if args.worker:
+        harness.serve(WORKERS, args.worker)
+        return
+    contestants = [
+        harness.Contestant("tfseg"),
+        harness.Contestant("torchvision", python=args.peer_python, peer=True),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "picture.raw")
+        draw_picture(path)
+        for part in ("end-to-end", "network") if args.part == "both" else (args.part,):
+            results = harness.contest(
+                contestants,
+                __file__,
+                settings={"part": part, "picture": str(path), "size": SIZE},
+                rounds=args.rounds,
+                warmup=args.warmup,
+                threads=args.threads,
+            )
+            results["benchmark"] = f"inference_{part.replace('-', '_')}"
+            print(f"\n{part}")
+            harness.finish(results, args.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
