@@ -166,6 +166,16 @@ def test_pooled_ap_is_one_list_over_pictures():
     assert report["map50_class"] == pytest.approx((4 / 9 + 0) / 2)
 
 
+def test_pooled_ap_leaves_out_crowds_and_what_lies_in_them():
+    sample = sample_of([1, 1], [block(0), block(1)], is_crowd=[True, False])
+    inside = block(0).copy()
+    inside[10:] = False
+    guesses = prediction_of([1, 2, 1], [inside, inside, block(1)], [0.9, 0.8, 0.7])
+    values = run(PooledAP(NAMES), (sample, guesses)).per_class["map50_class"]
+    assert values["suit"] == 1 and math.isnan(values["dress"])
+    assert run(ImageMAP(NAMES), (sample, guesses))["map_matterport"] == 0.5  # the dress is wrong
+
+
 def test_confusion_table_by_hand():
     masks = [block(0), block(1), block(2), block(3), block(4)]
     sample = sample_of([1, 2, 3, 1, 1], masks, is_crowd=[0, 0, 0, 0, 1])

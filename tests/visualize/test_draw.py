@@ -196,6 +196,8 @@ def test_keypoints_bones_hidden_and_unlabelled():
     assert drawn[100, 60].max() > 100 and drawn[100, 140].max() < 60  # visible, hidden
     assert not drawn[20:40, 20:40].any()  # not labelled
     assert not draw(None, sample, keypoints=False, **BARE).any()
+    nobody = sample.replace(keypoints=np.zeros((1, 17, 3)))
+    assert not draw(None, nobody, **BARE).any()
     three = sample.replace(keypoints=joints[:, 5:8])
     assert draw(None, three, **BARE)[100, 60].max() > 100  # joints without known bones
     wild = joints.copy()

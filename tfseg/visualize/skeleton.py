@@ -26,11 +26,13 @@ def draw_skeletons(
     limit = 4 * max(canvas.shape[:2])  # far outside; keeps integers small for OpenCV
     for joints, colour in zip(keypoints, colours, strict=True):
         shown = (joints[:, 2] > 0) & np.isfinite(joints).all(axis=1)
+        if not shown.any():
+            continue
         points = np.clip(np.nan_to_num(joints[:, :2]), -limit, limit)
         points = np.floor(points).astype(int).tolist()
         bright = (colour.astype(int) + 255) // 2
         # A small person gets thin bones, else they would hide it.
-        extent = np.ptp(joints[shown, :2], axis=0).max(initial=0)
+        extent = np.ptp(joints[shown, :2], axis=0).max()
         thick = int(np.clip(extent / 50, 1, 2 * line))
         for first, second in bones:
             if shown[first] and shown[second]:
