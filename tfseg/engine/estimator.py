@@ -102,6 +102,10 @@ class Estimator(FileVerbs):
 
         return InstanceEvaluator(self.class_names)
 
+    def _evaluation_threshold(self) -> float | None:
+        """Returns the lowest score that evaluation looks at; None: the model's own."""
+        return None
+
     def _loader(self, dataset, *, training: bool):
         """Returns the loader of training or validation batches."""
         from tfseg.data.augment import presets
@@ -273,6 +277,8 @@ class Estimator(FileVerbs):
         if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise ConfigError(f"limit: expected a number of pictures from 1, got {limit!r}.")
         count = len(dataset) if limit is None else min(limit, len(dataset))
+        if score_threshold is None:
+            score_threshold = self._evaluation_threshold()
         samples = (dataset[index] for index in range(count))
         pairs = self._predict_items(samples, batch_size, score_threshold)
         for done, pair in enumerate(pairs, 1):

@@ -55,7 +55,9 @@ class MaskRCNNConfig(Config):
         mini_mask_size: Side of the stored truth mask of each object within its box.
         max_instances: Objects per picture in training; of more, the largest are kept.
         max_detections: Detections per picture.
-        detection_min_confidence: Lower bound of a detection's score.
+        detection_min_confidence: Lowest score that `predict` returns if it is not told another.
+        score_floor: Lowest score that leaves the network; evaluation sees everything above it,
+            because average precision needs the uncertain detections too.
         detection_nms_threshold: Suppression within a class.
         pyramid_channels: Width of the feature pyramid.
         rpn_channels: Width of the region proposal network.
@@ -101,6 +103,7 @@ class MaskRCNNConfig(Config):
     max_instances: int = setting(100, at_least=1)
     max_detections: int = setting(100, at_least=1)
     detection_min_confidence: float = setting(0.7, at_least=0, at_most=1)
+    score_floor: float = setting(0.05, at_least=0, at_most=1)
     detection_nms_threshold: float = setting(0.3, above=0, at_most=1)
     pyramid_channels: int = setting(256, at_least=1)
     rpn_channels: int = setting(512, at_least=1)
@@ -124,6 +127,12 @@ class MaskRCNNConfig(Config):
             self._fail(
                 "pixel_mean",
                 f"needs one number per channel ({self.channels}); got {len(self.pixel_mean)}.",
+            )
+        if self.score_floor > self.detection_min_confidence:
+            self._fail(
+                "score_floor",
+                f"should not exceed detection_min_confidence ({self.detection_min_confidence}); "
+                f"got {self.score_floor}.",
             )
         if self.dropout and self.backbone == "mobilenet_v2":
             self._fail("dropout", "is a setting of the ResNets; MobileNetV2 has none.")

@@ -217,7 +217,7 @@ class MaskRCNNNetwork(keras.Model):
         boxes, class_ids, scores = detect(
             proposals, valid, ops.softmax(class_logits), box_deltas,
             normalize(ops.cast(window, "float32"), self.image_shape),
-            limit=config.max_detections, min_score=config.detection_min_confidence,
+            limit=config.max_detections, min_score=config.score_floor,
             iou_threshold=config.detection_nms_threshold,
         )
         mask_logits = self.mask_head(

@@ -157,7 +157,8 @@ class MaskHead(_Head):
         side = x.shape[1]
         flat = ops.reshape(x, (-1, side * side, self.channels))
         logits = ops.matmul(flat, weights[..., None])[..., 0]
-        logits = ops.cast(logits, "float32") + ops.take(bias, ids)[:, None]
+        bias = ops.cast(ops.take(bias, ids), "float32")
+        logits = ops.cast(logits, "float32") + bias[:, None]
         return ops.reshape(logits, (-1, count, side, side))
 
     def hidden(self, x, training=None):

@@ -1,0 +1,89 @@
+"""`MaskRCNN`: the class a user meets."""
+
+from __future__ import annotations
+
+import functools
+
+import keras
+import numpy as np
+
+from tfseg.data.augment.geometry import ResizePlan, SquareResize
+from tfseg.engine.estimator import Estimator
+from tfseg.models.mask_rcnn import network
+from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.models.mask_rcnn.decode import decode
+from tfseg.models.mask_rcnn.initial_weights import load_imagenet
+from tfseg.models.mask_rcnn.targets import encode
+from tfseg.structures import Prediction, Sample
+
+__all__ = ["MaskRCNN"]
+
+
+class MaskRCNN(Estimator):
+    """Instance segmentation of a user's own classes by transfer learning on Mask R-CNN.
+
+    Settings are those of `MaskRCNNConfig`, by name::
+
+        model = MaskRCNN(classes=("suit", "dress", "jeans"), backbone="resnet50", image_size=512)
+        model.load_weights("weights.h5", skip_mismatch=True)
+        model.fit(train, val, run_dir="runs/clothing")
+        for prediction in model.predict(["a.jpg", "b.jpg"]):
+            print(prediction.names, prediction.boxes, prediction.masks.shape)
+
+    Sources: He et al., Mask R-CNN (2017); Yam and Zhao, Clothing image segmentation using transfer
+    learning on Mask RCNN (2020); matterport/Mask_RCNN for what those leave open.
+    """
+
+    system = "mask_rcnn"
+    config_class = MaskRCNNConfig
+    config: MaskRCNNConfig
+
+    def _build(self) -> keras.Model:
+        return network.build(self.config)
+
+    def fit(self, train, val=None, **options) -> MaskRCNN:
+        """Trains on a data set and returns the estimator; see `Estimator.fit`.
+
+        A model that has no weights yet first gets those of `config.initial_weights`.
+        """
+        if self.config.initial_weights == "imagenet" and not self.fitted:
+            load_imagenet(self.keras_model)
+        return super().fit(train, val, **options)
+
+    def _layer_group(self, name: str) -> set[str]:
+        return network.layer_group(self.keras_model, name)
+
+    def _encode(self, sample: Sample, seed: int) -> dict[str, np.ndarray]:
+        return encode(sample, self.config)
+
+    def _loader(self, dataset, *, training: bool):
+        from tfseg.data.augment import presets
+        from tfseg.data.loader import Loader
+
+        train = self.config.train
+        augment = presets.build(train.augmentation) if training else None
+
+        def prepare(sample: Sample, seed: int) -> dict[str, np.ndarray]:
+            move = None if augment is None else functools.partial(augment, seed=seed)
+            return encode(sample, self.config, move)
+
+        return Loader(
+            dataset, prepare, batch_size=train.batch_size, shuffle=training, seed=train.seed,
+            workers=train.workers,
+        )
+
+    def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], ResizePlan]:
+        config = self.config
+        plan = SquareResize(config.resolved_min_size, config.image_size).plan(image.shape[:2])
+        return {"image": plan.image(image), "window": np.array(plan.window, np.float32)}, plan
+
+    def _decode(self, outputs, plan, *, score_threshold, image_id, path) -> Prediction:
+        if score_threshold is None:
+            score_threshold = self.config.detection_min_confidence
+        return decode(
+            outputs["detections"], outputs["masks"], plan, class_names=self.class_names,
+            score_threshold=score_threshold, image_id=image_id, path=path,
+        )
+
+    def _evaluation_threshold(self) -> float:
+        return self.config.score_floor
