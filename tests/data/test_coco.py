@@ -1,4 +1,6 @@
+import contextlib
 import copy
+import io
 import json
 import logging
 import pickle
@@ -6,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from pycocotools.coco import COCO
 
 from tfseg.data.coco import CocoDataset
 from tfseg.errors import DataError
@@ -510,3 +513,21 @@ def test_three_hundred_objects(folder):
     base = copy.deepcopy(folder.annotations[0])
     folder.content["annotations"] = [{**base, "id": k} for k in range(1, 301)]
     assert folder.open()[0].masks.shape == (300, HEIGHT, WIDTH)
+
+
+@pytest.mark.real_data
+def test_real_masks_equal_those_of_the_official_reader(real_data):
+    folder = real_data / "coco_person"
+    if not folder.is_dir():
+        pytest.skip(f"no photographs at {folder}")
+    dataset = CocoDataset(folder / "val.json", folder / "images")
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(dataset.annotation_file)
+    assert len(dataset) == 60
+    assert sum(dataset.annotation_counts().values()) == len(coco.anns)
+    for sample in dataset:
+        assert sample.keypoints.shape == (len(sample), 17, 3)
+        for row, identity in enumerate(sample.annotation_ids.tolist()):
+            record = coco.anns[identity]
+            np.testing.assert_array_equal(sample.masks[row], coco.annToMask(record) > 0)
+            assert sample.is_crowd[row] == record["iscrowd"]

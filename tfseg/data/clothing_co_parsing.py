@@ -134,6 +134,8 @@ class ClothingCoParsingDataset:
         """Returns the tag number of each pixel of a photo, uint8 `(H, W)`."""
         path = self._map(self.image_ids[index])
         tags = _read_mat(path, "groundtruth")
+        if tags.dtype.kind == "f" and np.isfinite(tags).all() and (tags == np.rint(tags)).all():
+            tags = tags.astype(np.int64)  # MATLAB saves doubles unless told otherwise
         if tags.ndim != 2 or tags.dtype.kind not in "iub" or not tags.size:
             raise DataError(
                 f"{path}: expected whole numbers (H, W), got {tags.dtype} {tags.shape}."

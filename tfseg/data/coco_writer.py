@@ -39,7 +39,10 @@ def write_coco(
     annotation_file = os.fspath(annotation_file)
     folder = os.path.dirname(os.path.abspath(annotation_file))
     if image_dir is not None:
-        os.makedirs(image_dir, exist_ok=True)
+        try:
+            os.makedirs(image_dir, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{image_dir}: cannot be written ({error.strerror}).") from error
     numbers = getattr(dataset, "category_ids", tuple(range(1, len(dataset.class_names) + 1)))
     images, annotations = [], []
     for index in range(len(dataset)):
@@ -92,8 +95,11 @@ def _file_name(sample: Sample, index: int, folder: str, image_dir) -> str:
     name = f"{index + 1:06d}.png"
     target = os.path.join(home, name)
     partial = f"{target}.partial"
-    Image.fromarray(sample.image).save(partial, format="PNG")
-    os.replace(partial, target)
+    try:
+        Image.fromarray(sample.image).save(partial, format="PNG")
+        os.replace(partial, target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror}).") from error
     return name
 
 
