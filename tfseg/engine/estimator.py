@@ -92,6 +92,13 @@ class Estimator(FileVerbs):
         """Returns the prediction from one image's outputs, without the batch axis."""
         raise NotImplementedError
 
+    def _resize(self):
+        """Returns how pictures are fitted into the network's square, a `SquareResize`; an
+        exported model does the same in its own graph."""
+        from tfseg.data.augment.geometry import SquareResize
+
+        return SquareResize(self.config.resolved_min_size, self.config.image_size)
+
     def _layer_group(self, name: str) -> set[str]:
         """Returns the names of the layers that learn in a stage: "heads", "5+", ..., "all"."""
         raise NotImplementedError

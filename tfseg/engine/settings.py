@@ -32,8 +32,9 @@ def with_params(config: Config, params: Mapping) -> Config:
     changes, inner = {}, {}
     for name, value in params.items():
         head, _, rest = name.partition("__")
-        if head not in config.setting_names():
-            raise ConfigError(f"there is no setting {head!r}.{nearest(head, config.setting_names())}")
+        known = config.setting_names()
+        if head not in known:
+            raise ConfigError(f"there is no setting {head!r}.{nearest(head, known)}")
         if not rest:
             changes[name] = value
         elif isinstance(getattr(config, head), Config):
