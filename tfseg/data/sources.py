@@ -20,7 +20,7 @@ FORMATS = ("coco", "clothing_co_parsing", "synthetic")
 
 # Where the pictures of each split of drawn people start counting, so that no two splits meet.
 _SYNTHETIC_START = {"train": 0, "val": 1_000_000, "test": 2_000_000}
-_SYNTHETIC_LENGTH = 1000
+_SYNTHETIC_LENGTH = {"train": 1000, "val": 200, "test": 200}
 
 
 def open_dataset(
@@ -38,6 +38,9 @@ def open_dataset(
     | clothing_co_parsing | a folder with `label_list.mat`; the split is a text file in it |
     | coco | a JSON file; or a folder with `train.json`, `annotations/instances_train*.json`, or `train/_annotations.coco.json` (for the split "train") |
     | synthetic | the word "synthetic", or "synthetic:length=500,size=256,seed=3,people=0-4" |
+
+    Drawn people: 1000 pictures for "train" and 200 for "val" and "test", or `length`; with
+    `val_length` another number for "val" and "test". No two splits share a picture.
 
     The pictures of a COCO file are looked for in `image_dir` if given, else in the usual
     places: `images/`, `photos/`, `train/`, `train2017/`, `images/train/`, beside the file.
@@ -208,10 +211,9 @@ def _open_synthetic(text: str, split: str, options: dict) -> Dataset:
             f"drawn people have the splits {', '.join(_SYNTHETIC_START)}, got {split!r}."
         )
     given = {**_parse_spec(text), **options}
-    length = given.pop("length", None)
-    length = _SYNTHETIC_LENGTH if length is None else int(length)
-    if split != "train":
-        length = max(1, length // 5)
+    length = given.pop("length", _SYNTHETIC_LENGTH[split])
+    other = given.pop("val_length", length)
+    length = length if split == "train" else other
     given["start"] = _SYNTHETIC_START[split] + int(given.get("start", 0))
     return _call(SyntheticPeople, (length,), given)
 
@@ -260,6 +262,7 @@ def _names(text: str) -> str | tuple[str, ...]:
 
 _SPEC = {
     "length": int,
+    "val_length": int,
     "size": _pair("x"),
     "seed": int,
     "start": int,
