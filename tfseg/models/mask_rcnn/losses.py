@@ -12,12 +12,17 @@ from tfseg.nn.losses.masks import sigmoid_cross_entropy
 __all__ = ["TERMS", "l2_penalty", "loss_terms"]
 
 TERMS = (
-    "rpn_class_loss", "rpn_bbox_loss", "mrcnn_class_loss", "mrcnn_bbox_loss", "mrcnn_mask_loss",
+    "rpn_class_loss",
+    "rpn_bbox_loss",
+    "mrcnn_class_loss",
+    "mrcnn_bbox_loss",
+    "mrcnn_mask_loss",
 )
 
 
-def loss_terms(outputs: dict, rpn_bbox_loss: str = "smooth_l1", active_classes=None,
-               count_padding: bool = True) -> dict:
+def loss_terms(
+    outputs: dict, rpn_bbox_loss: str = "smooth_l1", active_classes=None, count_padding: bool = True
+) -> dict:
     """Returns the losses by name, float32 scalars; 0 where there is nothing to learn.
 
     Args:

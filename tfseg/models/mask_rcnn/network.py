@@ -32,8 +32,11 @@ __all__ = ["MaskRCNNNetwork", "build", "layer_group", "weighted_layers"]
 
 STRIDES = (4, 8, 16, 32, 64)
 _HEADS = r"(mrcnn_.*)|(rpn_.*)|(fpn_.*)"
-_RESNET_STAGE = {3: r"(res[345].*)|(bn[345].*)", 4: r"(res[45].*)|(bn[45].*)",
-                 5: r"(res5.*)|(bn5.*)"}
+_RESNET_STAGE = {
+    3: r"(res[345].*)|(bn[345].*)",
+    4: r"(res[45].*)|(bn[45].*)",
+    5: r"(res5.*)|(bn5.*)",
+}
 # First block of each stage in MobileNetV2: where its stride is.
 _MOBILENET_BLOCK = {3: 3, 4: 6, 5: 13}
 
@@ -70,20 +73,29 @@ class MaskRCNNNetwork(keras.Model):
         self.body = _body(config, next(seeds))
         self.fpn = FeaturePyramid(config.pyramid_channels, name="fpn", dtype=dtype)
         self.rpn = RegionProposalNetwork(
-            config.rpn_channels, len(config.anchor_ratios), config.anchor_stride,
-            name="rpn_model", dtype=dtype,
+            config.rpn_channels,
+            len(config.anchor_ratios),
+            config.anchor_stride,
+            name="rpn_model",
+            dtype=dtype,
         )
         head = dict(norm_kind=config.resolved_head_norm, momentum=config.norm_momentum, dtype=dtype)
         self.box_head = BoxHead(
             config.class_count, config.box_head_channels, config.pool_size, name="box_head", **head
         )
         self.mask_head = MaskHead(
-            config.class_count, config.mask_head_channels, config.mask_head_convs,
-            name="mask_head", **head,
+            config.class_count,
+            config.mask_head_channels,
+            config.mask_head_convs,
+            name="mask_head",
+            **head,
         )
         side = (config.image_size, config.image_size)
         self.anchors = pyramid_anchors(
-            side, config.anchor_scales, config.anchor_ratios, STRIDES,
+            side,
+            config.anchor_scales,
+            config.anchor_ratios,
+            STRIDES,
             anchor_stride=config.anchor_stride,
         )
         self.anchors_normalized = normalize(self.anchors, side)
@@ -156,13 +168,22 @@ class MaskRCNNNetwork(keras.Model):
             proposals = ops.concatenate([proposals, boxes], axis=1)
             valid = ops.concatenate([valid, class_ids > 0], axis=1)
         rois = roi_targets(
-            proposals, valid, class_ids, boxes, inputs["gt_masks"],
-            count=config.train_rois, fraction=config.roi_positive_fraction,
-            mask_size=2 * config.mask_pool_size, fill=config.fill_rois, seed=self.roi_seed,
+            proposals,
+            valid,
+            class_ids,
+            boxes,
+            inputs["gt_masks"],
+            count=config.train_rois,
+            fraction=config.roi_positive_fraction,
+            mask_size=2 * config.mask_pool_size,
+            fill=config.fill_rois,
+            seed=self.roi_seed,
         )
         return {
-            "rpn_logits": logits, "rpn_deltas": deltas,
-            "rpn_match": anchor.match, "rpn_targets": anchor.deltas,
+            "rpn_logits": logits,
+            "rpn_deltas": deltas,
+            "rpn_match": anchor.match,
+            "rpn_targets": anchor.deltas,
             **self.heads(levels, rois, training),
         }
 
@@ -178,23 +199,30 @@ class MaskRCNNNetwork(keras.Model):
             training=training,
         )
         return {
-            "class_logits": class_logits, "box_deltas": box_deltas, "mask_logits": mask_logits,
-            "class_ids": rois.class_ids, "delta_targets": rois.deltas,
-            "mask_targets": rois.masks, "positive": rois.positive, "valid": rois.valid,
+            "class_logits": class_logits,
+            "box_deltas": box_deltas,
+            "mask_logits": mask_logits,
+            "class_ids": rois.class_ids,
+            "delta_targets": rois.deltas,
+            "mask_targets": rois.masks,
+            "positive": rois.positive,
+            "valid": rois.valid,
         }
 
     def propose(self, logits, deltas, count: int):
         """Returns `count` proposals per picture, see `tfseg.nn.rcnn.proposals.propose`."""
         return propose(
-            logits, deltas, self.anchors_normalized, pre_nms=self.config.pre_nms_limit,
-            post_nms=count, iou_threshold=self.config.rpn_nms_threshold,
+            logits,
+            deltas,
+            self.anchors_normalized,
+            pre_nms=self.config.pre_nms_limit,
+            post_nms=count,
+            iou_threshold=self.config.rpn_nms_threshold,
         )
 
     def align(self, levels, boxes, size: int):
         """Returns the features of P2 to P5 under normalised boxes."""
-        return roi_align(
-            levels[:4], boxes, self.image_shape, size, sampling=self.config.roi_align
-        )
+        return roi_align(levels[:4], boxes, self.image_shape, size, sampling=self.config.roi_align)
 
     def predict_from(self, levels, logits, deltas, window=None) -> dict:
         """Returns detections and masks.
@@ -215,9 +243,13 @@ class MaskRCNNNetwork(keras.Model):
                 np.array([0, 0, side, side], np.float32), (ops.shape(proposals)[0], 4)
             )
         boxes, class_ids, scores = detect(
-            proposals, valid, ops.softmax(class_logits), box_deltas,
+            proposals,
+            valid,
+            ops.softmax(class_logits),
+            box_deltas,
             normalize(ops.cast(window, "float32"), self.image_shape),
-            limit=config.max_detections, min_score=config.score_floor,
+            limit=config.max_detections,
+            min_score=config.score_floor,
             iou_threshold=config.detection_nms_threshold,
         )
         mask_logits = self.mask_head(
@@ -233,8 +265,12 @@ class MaskRCNNNetwork(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the sum of the five losses and the weight decay; each is also a metric."""
-        terms = loss_terms(y_pred, self.config.rpn_bbox_loss, x.get("active_classes"),
-                           count_padding=not self.config.fill_rois)
+        terms = loss_terms(
+            y_pred,
+            self.config.rpn_bbox_loss,
+            x.get("active_classes"),
+            count_padding=not self.config.fill_rois,
+        )
         values = [terms[name] for name in TERMS]
         values.append(l2_penalty(self, self.config.weight_decay))
         for tracker, value in zip(self.trackers, values, strict=True):
@@ -253,12 +289,20 @@ class MaskRCNNNetwork(keras.Model):
 
 def _body(config: MaskRCNNConfig, seed: int) -> keras.Model:
     shape = (config.image_size, config.image_size, config.channels)
-    common = dict(input_shape=shape, norm_kind=config.norm, momentum=config.norm_momentum,
-                  dtype=config.precision)
+    common = dict(
+        input_shape=shape,
+        norm_kind=config.norm,
+        momentum=config.norm_momentum,
+        dtype=config.precision,
+    )
     if config.backbone in BLOCKS:
         return resnet(
-            config.backbone, dropout=config.dropout, dropout_rate=config.dropout_rate,
-            dropout_stages=config.dropout_stages, seed=seed, **common,
+            config.backbone,
+            dropout=config.dropout,
+            dropout_rate=config.dropout_rate,
+            dropout_stages=config.dropout_stages,
+            seed=seed,
+            **common,
         )
     return mobilenet_v2(width=config.backbone_width, **common)
 
@@ -287,9 +331,7 @@ def layer_group(network: MaskRCNNNetwork, group: str) -> set[str]:
         return {name for name in names if re.fullmatch(_HEADS, name)}
     stages = {"3+": 3, "4+": 4, "5+": 5}
     if group not in stages:
-        raise ConfigError(
-            f"layers should be one of heads, 3+, 4+, 5+, all; got {group!r}."
-        )
+        raise ConfigError(f"layers should be one of heads, 3+, 4+, 5+, all; got {group!r}.")
     stage = stages[group]
     if network.config.backbone in BLOCKS:
         pattern = rf"{_HEADS}|{_RESNET_STAGE[stage]}"

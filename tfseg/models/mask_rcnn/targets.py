@@ -14,8 +14,9 @@ from tfseg.structures import Sample
 __all__ = ["encode"]
 
 
-def encode(sample: Sample, config: MaskRCNNConfig, augment: Callable[[Sample], Sample] | None = None
-           ) -> dict[str, np.ndarray]:
+def encode(
+    sample: Sample, config: MaskRCNNConfig, augment: Callable[[Sample], Sample] | None = None
+) -> dict[str, np.ndarray]:
     """Returns one picture's training inputs.
 
     The picture is fitted into the square first and augmented there, so that the sizes of shifts

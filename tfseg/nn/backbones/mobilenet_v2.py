@@ -88,7 +88,13 @@ class _Unit:
 
     def conv(self, x, filters, size, name, norm_name, strides=1):
         x = layers.Conv2D(
-            filters, size, strides, "same", use_bias=False, name=name, dtype=self.dtype,
+            filters,
+            size,
+            strides,
+            "same",
+            use_bias=False,
+            name=name,
+            dtype=self.dtype,
             kernel_initializer="he_normal",
         )(x)
         return self._normalise(x, norm_name)
@@ -100,7 +106,12 @@ class _Unit:
             x = self.conv(x, expansion * x.shape[-1], 1, prefix + "expand", prefix + "expand_BN")
             x = self._relu(x, prefix + "expand_relu")
         x = layers.DepthwiseConv2D(
-            3, strides, "same", use_bias=False, name=prefix + "depthwise", dtype=self.dtype,
+            3,
+            strides,
+            "same",
+            use_bias=False,
+            name=prefix + "depthwise",
+            dtype=self.dtype,
             depthwise_initializer="he_normal",
         )(x)
         x = self._relu(self._normalise(x, prefix + "depthwise_BN"), prefix + "depthwise_relu")

@@ -79,7 +79,12 @@ class _Unit:
 
     def conv(self, x, filters, size, name, norm_name, *, strides=1, padding="valid", relu=True):
         x = layers.Conv2D(
-            filters, size, strides, padding, name=name, dtype=self.dtype,
+            filters,
+            size,
+            strides,
+            padding,
+            name=name,
+            dtype=self.dtype,
             kernel_initializer="he_normal",
         )(x)
         normalise = norm(name=norm_name, **self.norm)

@@ -11,8 +11,16 @@ from __future__ import annotations
 import numpy as np
 from keras import ops
 
-__all__ = ["STD", "apply_deltas", "areas", "box_deltas", "clip", "denormalize", "iou_matrix",
-           "normalize"]
+__all__ = [
+    "STD",
+    "apply_deltas",
+    "areas",
+    "box_deltas",
+    "clip",
+    "denormalize",
+    "iou_matrix",
+    "normalize",
+]
 
 STD = (0.1, 0.1, 0.2, 0.2)
 """Standard deviations of `(dy, dx, log dh, log dw)`, as in Faster R-CNN and Matterport."""

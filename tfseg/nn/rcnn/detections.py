@@ -11,8 +11,18 @@ from tfseg.nn.ops.nms import nms
 __all__ = ["detect"]
 
 
-def detect(proposals, valid, probabilities, deltas, window, *, limit: int, min_score: float,
-           iou_threshold: float, std=STD):
+def detect(
+    proposals,
+    valid,
+    probabilities,
+    deltas,
+    window,
+    *,
+    limit: int,
+    min_score: float,
+    iou_threshold: float,
+    std=STD,
+):
     """Returns the detections of each picture.
 
     Each proposal speaks for its best class alone; background and low scores go; the rest is moved

@@ -57,7 +57,9 @@ class BoxHead(_Head):
         self.relu = layers.ReLU(name="mrcnn_class_relu", dtype=policy)
         self.score = layers.Dense(classes, name="mrcnn_class_logits", dtype=policy)
         self.move = layers.Dense(
-            4 * classes, name="mrcnn_bbox_fc", dtype=policy,
+            4 * classes,
+            name="mrcnn_bbox_fc",
+            dtype=policy,
             kernel_initializer=keras.initializers.RandomNormal(stddev=0.001, seed=0),
         )
 
@@ -113,7 +115,11 @@ class MaskHead(_Head):
         policy = self.dtype_policy
         self.convs = [
             layers.Conv2D(
-                channels, 3, padding="same", name=f"mrcnn_mask_conv{i}", dtype=policy,
+                channels,
+                3,
+                padding="same",
+                name=f"mrcnn_mask_conv{i}",
+                dtype=policy,
                 kernel_initializer="he_normal",
             )
             for i in range(1, convs + 1)

@@ -10,8 +10,17 @@ from tfseg.nn.ops.nms import nms
 __all__ = ["propose"]
 
 
-def propose(logits, deltas, anchors, *, pre_nms: int, post_nms: int, iou_threshold: float,
-            window=(0.0, 0.0, 1.0, 1.0), std=STD):
+def propose(
+    logits,
+    deltas,
+    anchors,
+    *,
+    pre_nms: int,
+    post_nms: int,
+    iou_threshold: float,
+    window=(0.0, 0.0, 1.0, 1.0),
+    std=STD,
+):
     """Returns the proposals of each picture.
 
     Source: Faster R-CNN section 3.3; matterport/Mask_RCNN `ProposalLayer` (no minimum size).

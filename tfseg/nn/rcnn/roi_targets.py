@@ -42,8 +42,20 @@ def negative_count(positives: int, fraction: float) -> int:
     return int(positives / fraction) - positives
 
 
-def roi_targets(proposals, valid, class_ids, boxes, masks, *, count: int, fraction: float,
-                mask_size: int, fill: bool = False, seed=None, std=STD) -> RoITargets:
+def roi_targets(
+    proposals,
+    valid,
+    class_ids,
+    boxes,
+    masks,
+    *,
+    count: int,
+    fraction: float,
+    mask_size: int,
+    fill: bool = False,
+    seed=None,
+    std=STD,
+) -> RoITargets:
     """Returns a fixed number of RoIs per picture, positives first, with their targets.
 
     Source: Mask R-CNN section 3.1; matterport/Mask_RCNN `DetectionTargetLayer`.

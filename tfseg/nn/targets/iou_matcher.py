@@ -9,7 +9,6 @@ from keras import ops
 __all__ = ["Matches", "match_anchors", "match_proposals"]
 
 
-
 class Matches(NamedTuple):
     """Result of matching N candidates with G padded truths.
 
