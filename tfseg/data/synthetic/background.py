@@ -14,6 +14,7 @@ import numpy as np
 from tfseg.data.synthetic import objects, palette, shapes
 from tfseg.data.synthetic.canvas import Canvas
 from tfseg.data.synthetic.dice import Dice
+from tfseg.data.synthetic.outdoors import paint_building
 from tfseg.data.synthetic.palette import shade
 
 __all__ = ["Place", "paint_place"]
@@ -32,10 +33,16 @@ class Place:
     horizon: float
 
 
-def paint_place(canvas: Canvas, dice: Dice) -> Place:
-    """Paints a random place over the whole canvas and returns it."""
+def paint_place(canvas: Canvas, dice: Dice, crowded: bool = False) -> Place:
+    """Paints a random place over the whole canvas and returns it.
+
+    Args:
+        canvas: The sheet.
+        dice: Where chance comes from.
+        crowded: Whether many people need ground to stand on: the horizon lies high then.
+    """
     kind = dice.weighted({"room": 3, "street": 2.5, "park": 2.5, "beach": 1, "studio": 1})
-    horizon = dice.between(0.42, 0.68)
+    horizon = dice.between(0.16, 0.24) if crowded else dice.between(0.42, 0.68)
     painters = {"room": _room, "street": _street, "park": _park, "beach": _beach}
     painters.get(kind, _studio)(canvas, dice, horizon)
     if dice.chance(0.4):
@@ -52,7 +59,8 @@ def _gradient(canvas: Canvas, top: float, bottom: float, first, second) -> None:
     y1, y2 = int(top * rows), max(int(top * rows) + 1, int(bottom * rows))
     ramp = np.linspace(0, 1, y2 - y1)[:, None]
     colors = np.array(first) * (1 - ramp) + np.array(second) * ramp
-    canvas.paint[y1:y2] = colors.astype(np.uint8)[:, None, :]
+    column = np.clip(colors, 0, 255).astype(np.uint8)[:, None, :]
+    canvas.paint[y1:y2] = cv2.repeat(column, 1, canvas.paint.shape[1])
 
 
 def _sky(canvas: Canvas, dice: Dice, horizon: float) -> None:
@@ -98,15 +106,9 @@ def _floor(canvas: Canvas, dice: Dice, horizon: float, color) -> None:
         canvas.stroke([line], 0.004 * h, shade(color, 0.78), surface=0)
 
 
-def _room(canvas: Canvas, dice: Dice, horizon: float) -> None:
+def _wallpaper(canvas: Canvas, dice: Dice, wall, base: float) -> None:
     w, h = canvas.width, canvas.height
-    wall = dice.one(
-        ((222, 214, 198), (198, 208, 206), (226, 204, 190), (176, 190, 204), (236, 232, 222))
-        + ((150, 166, 150), (206, 186, 140), (120, 130, 146))
-    )
-    _gradient(canvas, 0, horizon + 0.01, shade(wall, 0.94), shade(wall, 1.06))
     kind = dice.one(("plain", "stripes", "dots", "panels", "bricks"))
-    base = horizon * h
     if kind == "stripes":
         step = dice.between(0.05, 0.12) * w
         for k in range(int(w / step) + 1):
@@ -134,6 +136,17 @@ def _room(canvas: Canvas, dice: Dice, horizon: float) -> None:
     elif kind == "panels":
         top = base - 0.16 * h
         canvas.fill([shapes.rectangle(-1, top, w + 1, base)], shade(wall, 0.8))
+
+
+def _room(canvas: Canvas, dice: Dice, horizon: float) -> None:
+    w, h = canvas.width, canvas.height
+    wall = dice.one(
+        ((222, 214, 198), (198, 208, 206), (226, 204, 190), (176, 190, 204), (236, 232, 222))
+        + ((150, 166, 150), (206, 186, 140), (120, 130, 146))
+    )
+    base = horizon * h
+    _gradient(canvas, 0, horizon + 0.01, shade(wall, 0.94), shade(wall, 1.06))
+    _wallpaper(canvas, dice, wall, base)
     floor = dice.one(((168, 124, 84), (128, 92, 64), (190, 180, 168), (110, 112, 118)))
     _floor(canvas, dice, horizon, floor)
     skirting = shapes.rectangle(-1, base - 0.022 * h, w + 1, base + 0.006 * h)
@@ -161,8 +174,19 @@ def _street(canvas: Canvas, dice: Dice, horizon: float) -> None:
     x = -dice.between(0, 0.1) * w
     while x < w:
         width = dice.between(0.16, 0.4) * w
-        objects.paint_building(canvas, dice, x, x + width, dice.between(-0.1, 0.3) * h, base)
+        paint_building(canvas, dice, x, x + width, dice.between(-0.1, 0.3) * h, base)
         x += width
+    _road(canvas, dice, horizon)
+    things = {"tree": 2, "lamppost": 1.5, "car": 2.2, "bench": 1, "sign": 1.3, "cone": 1}
+    things |= {"bin": 1, "bush": 1, "hydrant": 0.8, "dog": 0.7}
+    for _ in range(dice.whole(2, 5)):
+        y = base + dice.between(0.02, 0.16) * h
+        objects.paint(canvas, dice, dice.weighted(things), dice.between(0, w), y)
+
+
+def _road(canvas: Canvas, dice: Dice, horizon: float) -> None:
+    w, h = canvas.width, canvas.height
+    base = horizon * h
     pavement = dice.one(((168, 166, 160), (150, 148, 150), (184, 174, 160)))
     _floor(canvas, dice, horizon, pavement)
     if dice.chance(0.6):
@@ -174,11 +198,6 @@ def _street(canvas: Canvas, dice: Dice, horizon: float) -> None:
             left = (k + 0.2) * w / 6
             dash = shapes.rectangle(left, middle, left + 0.08 * w, middle + 0.012 * h)
             canvas.fill([dash], (232, 230, 214), surface=number)
-    things = {"tree": 2, "lamppost": 1.5, "car": 2.2, "bench": 1, "sign": 1.3, "cone": 1}
-    things |= {"bin": 1, "bush": 1, "hydrant": 0.8, "dog": 0.7}
-    for _ in range(dice.whole(2, 5)):
-        y = base + dice.between(0.02, 0.16) * h
-        objects.paint(canvas, dice, dice.weighted(things), dice.between(0, w), y)
 
 
 def _park(canvas: Canvas, dice: Dice, horizon: float) -> None:
@@ -187,15 +206,17 @@ def _park(canvas: Canvas, dice: Dice, horizon: float) -> None:
     base = horizon * h
     for k in range(dice.whole(1, 3)):
         tone = shapes.mix((96, 140, 110), (150, 176, 190), 0.5 - 0.2 * k)
-        hill = shapes.ellipse(dice.between(0, w), base + 0.1 * h, 0.7 * w, dice.between(0.2, 0.36) * h)
-        canvas.fill([hill], tone)
+        rise = dice.between(0.2, 0.36) * h
+        canvas.fill([shapes.ellipse(dice.between(0, w), base + 0.1 * h, 0.7 * w, rise)], tone)
     grass = dice.one(((104, 152, 74), (128, 164, 80), (86, 132, 70), (156, 160, 92)))
     _gradient(canvas, horizon, 1, shade(grass, 0.82), shade(grass, 1.1))
     if dice.chance(0.5):
         middle = dice.between(0.2, 0.8) * w
         path = shapes.polygon(
-            (middle - 0.02 * w, base), (middle + 0.02 * w, base),
-            (middle + 0.36 * w, h + 1), (middle - 0.2 * w, h + 1),
+            (middle - 0.02 * w, base),
+            (middle + 0.02 * w, base),
+            (middle + 0.36 * w, h + 1),
+            (middle - 0.2 * w, h + 1),
         )
         canvas.fill([path], (204, 184, 148))
     blades = []
@@ -218,9 +239,7 @@ def _beach(canvas: Canvas, dice: Dice, horizon: float) -> None:
     _gradient(canvas, horizon - 0.1, horizon + 0.02, shade(sea, 0.85), shade(sea, 1.25))
     lines = [
         [(x, y), (x + 0.1 * w, y)]
-        for x, y in (
-            (dice.between(0, w), (horizon - dice.between(0, 0.09)) * h) for _ in range(14)
-        )
+        for x, y in ((dice.between(0, w), (horizon - dice.between(0, 0.09)) * h) for _ in range(14))
     ]
     canvas.stroke(lines, 0.004 * h, shade(sea, 1.5), surface=0)
     sand = dice.one(((230, 206, 158), (216, 190, 146), (236, 218, 178)))
@@ -246,15 +265,14 @@ def _studio(canvas: Canvas, dice: Dice, horizon: float) -> None:
             canvas.tint(shapes.disc(x, y, r), color, 0.45)
         elif style == "shapes":
             turn = dice.between(0, 3)
-            corners = [
-                (x + r * math.cos(turn + k * 2.1), y + r * math.sin(turn + k * 2.1)) for k in range(3)
-            ]
-            shape = np.array(corners) if dice.chance(0.5) else shapes.ellipse(x, y, r, r * 0.5, turn)
+            shape = shapes.ellipse(x, y, r, r * 0.5, turn)
+            if dice.chance(0.5):
+                angles = [turn + k * 2.1 for k in range(3)]
+                shape = np.array([(x + r * math.cos(a), y + r * math.sin(a)) for a in angles])
             canvas.fill([shape], color)
         else:
-            canvas.tint(
-                shapes.polygon((w / 2, h / 2), (x * 3 - w, -h), (x * 3 - w + 3 * r, -h)), color, 0.4
-            )
+            tip = x * 3 - w
+            canvas.tint(shapes.polygon((w / 2, h / 2), (tip, -h), (tip + 3 * r, -h)), color, 0.4)
     if dice.chance(0.6):
         color = shapes.mix(second, (120, 120, 120), 0.4)
         canvas.fill([shapes.rectangle(-1, (0.5 + horizon / 2) * h, w + 1, h + 1)], color)

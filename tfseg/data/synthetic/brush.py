@@ -38,6 +38,7 @@ class Brush:
         self.scale = figure.scale
         self.first = len(canvas.parts)
         self.patterned: dict[Cloth, list[int]] = {}
+        self._parts: dict[tuple, Part] = {}
         # Fine strokes cost time and leave nothing to see on people a few pixels tall.
         self.fine = figure.scale >= 40
         joints, body = figure.joints, figure.body
@@ -47,7 +48,13 @@ class Brush:
         length = math.hypot(*rise) or 1.0
         self.right = (-rise[1] / length, rise[0] / length)
         self.cos, self.sin = math.cos(figure.yaw), math.sin(figure.yaw)
-        widths = (0.55 * body.hip, body.hip, body.hip * 0.97, body.waist, body.shoulder * 0.86)
+        widths = (
+            0.22 * body.hip,
+            body.hip * 0.98,
+            body.hip * 0.97,
+            body.waist,
+            body.shoulder * 0.86,
+        )
         widths += (body.shoulder + 0.014, body.shoulder * 0.93, 0.04, 0.034)
         depths = (0.04, 0.066, 0.066, 0.054, 0.066, 0.05, 0.042, 0.034, 0.034)
         self._halves = [
@@ -66,12 +73,12 @@ class Brush:
 
     def front(self, t: float, left: float) -> tuple[float, float]:
         """Returns the point on the front of the trunk, `left` heights to the person's left."""
-        depth = float(np.interp(t, _LEVELS, self._depths))
+        depth = shapes.between(_LEVELS, self._depths, t)
         return self.spine(t, (left * self.cos + depth * self.sin) * self.scale)
 
     def half(self, t: float) -> float:
         """Returns half the trunk's width at height t, in heights."""
-        return float(np.interp(t, _LEVELS, self._halves))
+        return shapes.between(_LEVELS, self._halves, t)
 
     def trunk(self, low: float, high: float, grow: float = 0.0, flare: float = 0.0) -> np.ndarray:
         """Returns the trunk's outline between two heights, `grow` wider on each side."""
@@ -80,7 +87,9 @@ class Brush:
         halves[0] += flare * self.scale
         right = [self.spine(t, h) for t, h in zip(levels, halves, strict=True)]
         left = [self.spine(t, -h) for t, h in zip(levels, halves, strict=True)]
-        return shapes.smooth(np.array(right + left[::-1]))
+        # Two more points keep the lower edge straight between round corners.
+        hem = [self.spine(low, -0.7 * halves[0]), self.spine(low, 0.7 * halves[0])]
+        return shapes.smooth(np.array(right + left[::-1] + hem))
 
     def limb(self, side: str, kind: str, along: float) -> tuple[float, float]:
         """Returns the point of a limb's axis: 0 root, 1 middle joint, 2 end."""
@@ -95,7 +104,7 @@ class Brush:
         body = self.figure.body.limb * self.scale
 
         def radius(along):
-            return float(np.interp(along, (0, 1, 2), radii)) * body
+            return shapes.between((0.0, 1.0, 2.0), radii, along) * body
 
         stops = [low, *([1.0] if low < 1 < high else []), high]
         points = [self.limb(side, kind, stop) for stop in stops]
@@ -139,6 +148,12 @@ class Brush:
 
     def part(self, cloth: Cloth, attribute: int, carries: int, size: int | None = None) -> Part:
         """Returns the labels of a piece of cloth."""
+        key = (id(cloth), attribute, carries, size)
+        if key not in self._parts:
+            self._parts[key] = self._new_part(cloth, attribute, carries, size)
+        return self._parts[key]
+
+    def _new_part(self, cloth: Cloth, attribute: int, carries: int, size: int | None) -> Part:
         return Part(
             self.person,
             attribute,

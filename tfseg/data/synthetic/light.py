@@ -66,17 +66,15 @@ def illuminate(
     gain += slope - fall[:, None]
     cast = dice.one(((1, 1, 1), (1.04, 1, 0.94), (0.95, 1, 1.05), (1.02, 0.99, 0.97)))
     bright = dice.between(0.9, 1.06)
-    lit = cv2.multiply(
-        picture, cv2.merge([gain * (c * bright) for c in cast]), dtype=cv2.CV_8U
-    )
+    lit = cv2.multiply(picture, cv2.merge([gain * (c * bright) for c in cast]), dtype=cv2.CV_8U)
     return _grain(lit, weave, dice)
 
 
 def _grain(picture: np.ndarray, weave: np.ndarray, dice: Dice) -> np.ndarray:
     """Returns the picture with soft noise, stronger on denim and knitwear."""
     height, width = weave.shape
-    amount = dice.between(2.0, 7.0) / 128
+    amount = dice.between(1.0, 4.5) / 128
     noise = np.frombuffer(dice.octets(height * width), np.uint8).reshape(height, width)
-    rough = np.array((0.0, 0.01, 0.06, 0.07), np.float32)[weave] + amount
+    rough = np.array((0.0, 0.008, 0.04, 0.045), np.float32)[weave] + amount
     shift = (noise.astype(np.float32) - 127.5) * rough
     return cv2.add(picture, cv2.merge([shift] * 3), dtype=cv2.CV_8U)

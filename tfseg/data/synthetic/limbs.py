@@ -111,9 +111,9 @@ def _paint_trouser(brush: Brush, lower: Cloth, side: str, length: float) -> None
     if length > 1:
         points += [brush.limb(side, "leg", 1.5), end]
     if lower.name == "jeans":
-        faded = shade(lower.color, 1.22)
+        faded = shade(lower.color, 1.1)
         body = brush.figure.body.limb * brush.scale
-        ends = (brush.limb(side, "leg", 0.3), brush.limb(side, "leg", 0.95))
+        ends = (brush.limb(side, "leg", 0.35), brush.limb(side, "leg", 0.85))
         fade = shapes.capsule(*ends, 0.022 * body, 0.016 * body)
         brush.cloth(lower, [fade], _PANTS, carries, color=faded, surface=surface)
         outside = (1 if side == "left" else -1) * brush.cos * 0.03 * brush.scale

@@ -2,12 +2,14 @@
 
 A colour's CCIHP class follows from its red, green and blue as painted, before light falls on it:
 `color_class`. A garment takes the class of its ground colour, or Multicolor where its pattern
-covers a third of the cloth or more and brings in a colour of another class.
+covers a third of the cloth or more and brings in a colour of another class. Its details (buttons,
+seams, soles) carry the garment's label.
 """
 
 from __future__ import annotations
 
 import colorsys
+import functools
 
 from tfseg.data.synthetic.dice import Dice
 
@@ -60,22 +62,23 @@ CLOTH = {
 }
 
 
+@functools.lru_cache(maxsize=4096)
 def color_class(color: tuple) -> int:
     """Returns the CCIHP colour (1 Dark to 11 Purple) of `(red, green, blue)`, 0 to 255.
 
-    Greyish colours (saturation under 0.16, or value under 0.2) are Dark below value 0.34, Light
+    Greyish colours (saturation under 0.16, or value under 0.24) are Dark below value 0.34, Light
     from 0.76, Medium between. Others go by hue in degrees: up to 14 or from 345 Red, but Pink
-    where value is above 0.85 and saturation below 0.62; to 45 Orange, but Brown where value is
+    where value is above 0.85 and saturation below 0.62; to 36 Orange, but Brown where value is
     below 0.7; to 70 Yellow, but Brown where value is below 0.45; to 168 Green; to 256 Blue; to 295
     Purple; to 345 Pink, but Red where value is below 0.6.
     """
     hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in color[:3]))
     hue *= 360
-    if saturation < 0.16 or value < 0.2:
+    if saturation < 0.16 or value < 0.24:
         return DARK if value < 0.34 else LIGHT if value >= 0.76 else MEDIUM
     if hue <= 14 or hue >= 345:
         return PINK if value > 0.85 and saturation < 0.62 else RED
-    if hue <= 45:
+    if hue <= 36:
         return BROWN if value < 0.7 else ORANGE
     if hue <= 70:
         return BROWN if value < 0.45 else YELLOW

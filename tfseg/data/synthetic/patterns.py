@@ -80,8 +80,10 @@ def _bars(layer, color, period, share, angle, phase) -> None:
     count = int(reach / period) + 1
     half = across * period * share / 2
     steps = (np.arange(count) - count / 2 + phase)[:, None] * period * across + middle
-    bars = np.stack([steps - along - half, steps + along - half, steps + along + half,
-                     steps - along + half], axis=1)
+    bars = np.stack(
+        [steps - along - half, steps + along - half, steps + along + half, steps - along + half],
+        axis=1,
+    )
     cv2.fillPoly(layer, list(np.rint(bars * 16).astype(np.int32)), color, cv2.LINE_8, 4)
 
 
@@ -126,7 +128,9 @@ def _scatter(layer, kind, colors, period, phase) -> None:
                 petal = max(1, round(period * 0.17))
                 for dx, dy in ((0, -1), (0.95, -0.3), (0.6, 0.8), (-0.6, 0.8), (-0.95, -0.3)):
                     reach = period * 0.22
-                    cv2.circle(layer, (round(x + dx * reach), round(y + dy * reach)), petal, color, -1)
+                    cv2.circle(
+                        layer, (round(x + dx * reach), round(y + dy * reach)), petal, color, -1
+                    )
                 cv2.circle(layer, middle, max(1, round(period * 0.12)), (250, 220, 90), -1)
             x += period
             column += 1

@@ -16,7 +16,15 @@ from tfseg.data.synthetic.brush import (
 )
 from tfseg.data.synthetic.canvas import Canvas, Part
 from tfseg.data.synthetic.dice import Dice
+from tfseg.data.synthetic.hair import (
+    paint_back_hair,
+    paint_beard,
+    paint_fringe,
+    paint_hair_behind,
+    paint_skull,
+)
 from tfseg.data.synthetic.head import Head
+from tfseg.data.synthetic.headwear import paint_glasses, paint_hat, paint_mask
 from tfseg.data.synthetic.limbs import paint_arm, paint_leg, paint_pelvis
 from tfseg.data.synthetic.outfit import Cloth, Outfit
 from tfseg.data.synthetic.palette import shade
@@ -47,7 +55,7 @@ def paint_person(
     head = Head(brush, outfit, dice.unit())
     joints = figure.joints
     if math.cos(head.yaw) >= -0.2:
-        head.paint_back_hair()
+        paint_back_hair(head)
     behind, before = _split_arms(figure)
     if outfit.bag is not None and outfit.bag.cut == "backpack" and brush.cos > 0:
         _paint_backpack(brush, outfit.bag)
@@ -74,13 +82,35 @@ def paint_person(
     paint_neckwear(brush, outfit)
     if outfit.bag is not None and outfit.bag.cut == "backpack":
         _paint_backpack_front(brush, outfit.bag)
-    head.paint()
+    _paint_head(head, outfit)
     for side in before:
         paint_arm(brush, outfit, side)
     if outfit.bag is not None and outfit.bag.cut != "backpack":
         _paint_bag(brush, outfit.bag)
     paint_patterns(brush, dice)
     return _keypoints(brush, head)
+
+
+def _paint_head(head: Head, outfit: Outfit) -> None:
+    over_ears = outfit.hair.cut in ("long", "bob")
+    if over_ears:
+        head.paint_ears()
+    paint_skull(head)
+    face = head.paint_face()
+    paint_hair_behind(head)
+    if face is not None:
+        head.paint_features(face)
+        if outfit.beard is not None:
+            paint_beard(head)
+        paint_fringe(head)
+    if not over_ears:
+        head.paint_ears()
+    if outfit.mask is not None:
+        paint_mask(head)
+    if outfit.glasses is not None:
+        paint_glasses(head)
+    if outfit.hat is not None:
+        paint_hat(head, outfit.hat)
 
 
 def _split_arms(figure: Figure) -> tuple[list[str], list[str]]:
@@ -166,7 +196,10 @@ def _paint_bag(brush: Brush, bag: Cloth) -> None:
     brush.canvas.stroke([handle], 0.011 * scale, dark, part)
     half, deep = 0.062 * scale, 0.095 * scale
     body = shapes.polygon(
-        (x - half * 0.85, top), (x + half * 0.85, top), (x + half, top + deep), (x - half, top + deep)
+        (x - half * 0.85, top),
+        (x + half * 0.85, top),
+        (x + half, top + deep),
+        (x - half, top + deep),
     )
     number = brush.canvas.fill([body], bag.color, part)
     if brush.fine:

@@ -94,9 +94,7 @@ def _direction(side: int, forward: float, outward: float) -> tuple[float, float,
 def _angles(dice: Dice, pose: str) -> dict:
     """Returns (forward, outward) of each limb piece per side, -1 right and 1 left."""
     a = dice.around
-    arms = {
-        s: [a(0.0, 0.25), a(0.2, 0.14), a(0.25, 0.3), a(0.12, 0.15)] for s in (-1, 1)
-    }
+    arms = {s: [a(0.0, 0.25), a(0.2, 0.14), a(0.25, 0.3), a(0.12, 0.15)] for s in (-1, 1)}
     legs = {s: [a(0.0, 0.12), a(0.07, 0.06), a(-0.03, 0.06), a(0.05, 0.05)] for s in (-1, 1)}
     lead = dice.sign()
     lean = a(0.0, 0.05)

@@ -12,9 +12,9 @@ from tfseg.data.synthetic.background import Place, paint_place
 from tfseg.data.synthetic.canvas import Canvas
 from tfseg.data.synthetic.dice import Dice
 from tfseg.data.synthetic.light import illuminate
-from tfseg.data.synthetic.outfit import draw_outfit
 from tfseg.data.synthetic.person import paint_person
 from tfseg.data.synthetic.pose import pose_figure
+from tfseg.data.synthetic.wardrobe import draw_outfit
 
 __all__ = ["Scene", "paint_scene"]
 
@@ -53,7 +53,7 @@ def paint_scene(
         wanted: Garments of which most people are to wear one.
     """
     canvas = Canvas(*size)
-    place = paint_place(canvas, dice)
+    place = paint_place(canvas, dice, count > 12)
     points = []
     spots = _spots(dice, canvas, place, count)
     for number, spot in enumerate(spots, start=1):
@@ -65,7 +65,7 @@ def paint_scene(
         objects.paint(canvas, dice, kind, dice.between(0, canvas.width), y, unit)
     numbers = canvas.part_map()
     table = canvas.table()
-    maps = {name: column[numbers] for name, column in table.items()}
+    maps = {name: column.take(numbers, mode="clip") for name, column in table.items()}
     weave = maps.pop("weave").astype(np.uint8)
     image = illuminate(canvas.picture(), maps.pop("surface"), weave, dice)
     return Scene(image, maps, points)
@@ -77,8 +77,9 @@ def _paint_one(canvas: Canvas, dice: Dice, spot: _Spot, number: int, wanted) -> 
     outfit = draw_outfit(dice, figure.body.child, garment)
     feet = [figure.joints[f"{side}_ankle"] for side in ("left", "right")]
     middle = sum(foot[0] for foot in feet) / 2
-    shadow = shapes.ellipse(middle, spot.base - 0.01 * spot.height, 0.17 * spot.height,
-                            0.03 * spot.height)
+    shadow = shapes.ellipse(
+        middle, spot.base - 0.01 * spot.height, 0.17 * spot.height, 0.03 * spot.height
+    )
     canvas.tint(shadow, (24, 22, 30), 0.4)
     if figure.pose == "sitting":
         joints = figure.joints
@@ -94,7 +95,9 @@ def _spots(dice: Dice, canvas: Canvas, place: Place, count: int) -> list[_Spot]:
     """Returns where people stand and how tall they are, the farthest first."""
     w, h = canvas.width, canvas.height
     limit = min(h, 1.5 * w)
-    crowd = min(1.0, 1.35 * math.sqrt(4 / count) * min(1.6, math.sqrt(max(w / h, 0.5)))) if count > 4 else 1.0
+    crowd = 1.0
+    if count > 4:
+        crowd = min(1.0, 1.35 * math.sqrt(4 / count) * min(1.6, math.sqrt(max(w / h, 0.5))))
     near_first, spots = [], []
     for _ in range(count):
         share = dice.between(0.42, 0.95) if count <= 2 else dice.between(0.36, 0.9)
@@ -103,9 +106,9 @@ def _spots(dice: Dice, canvas: Canvas, place: Place, count: int) -> list[_Spot]:
         height = share * limit * crowd
         low = max(place.horizon + 0.08, min(0.97, share))
         if share > 1:
-            base = h * dice.between(0.06, 0.14) + height
+            base = h * dice.between(-0.1, 0.14) + height
         elif count > 8:
-            base = h * dice.between(0.12 + 0.9 * height / h, 1.04)
+            base = h * dice.between(max(place.horizon + 0.06, height / h), 1.04)
         else:
             base = h * dice.between(low, 1.02)
         base = max(base, height * 1.04) if share <= 1 else base

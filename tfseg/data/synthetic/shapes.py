@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-__all__ = ["capsule", "disc", "ellipse", "hull", "mix", "polygon", "rectangle", "smooth"]
+__all__ = ["between", "capsule", "disc", "ellipse", "hull", "mix", "polygon", "rectangle", "smooth"]
 
 _HALF = np.linspace(math.pi / 2, 3 * math.pi / 2, 7)
 _CAPSULE = np.concatenate(
@@ -62,6 +64,17 @@ def hull(*shapes: np.ndarray) -> np.ndarray:
     """Returns the convex hull of shapes."""
     points = np.concatenate(shapes).astype(np.float32)
     return cv2.convexHull(points)[:, 0].astype(np.float64)
+
+
+def between(levels: Sequence[float], values: Sequence[float], level: float) -> float:
+    """Returns the value at a level by straight lines through rising levels, ends held."""
+    if level <= levels[0]:
+        return values[0]
+    if level >= levels[-1]:
+        return values[-1]
+    k = bisect.bisect_right(levels, level)
+    share = (level - levels[k - 1]) / (levels[k] - levels[k - 1])
+    return values[k - 1] + (values[k] - values[k - 1]) * share
 
 
 def mix(first, second, share: float) -> tuple:

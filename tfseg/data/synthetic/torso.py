@@ -143,8 +143,15 @@ def paint_skirt(brush: Brush, outfit: Outfit) -> None:
         start = brush.spine(waist - 0.2, (share - 0.5) * 1.3 * half)
         foot = shapes.mix((hem[0][0] - spread, hem[0][1]), (hem[1][0] + spread, hem[1][1]), share)
         color = dark if k % 2 == 0 else light
-        brush.line(cloth, [shapes.mix(start, foot, 0.25), shapes.mix(start, foot, 0.93)],
-                   _SKIRT, carries, color, 0.005, surface)
+        brush.line(
+            cloth,
+            [shapes.mix(start, foot, 0.25), shapes.mix(start, foot, 0.93)],
+            _SKIRT,
+            carries,
+            color,
+            0.005,
+            surface,
+        )
     band = brush.trunk(waist - 0.06, waist + 0.05, 0.004)
     if not dress:
         brush.cloth(cloth, [band], _SKIRT, TORSO, color=dark, surface=surface)
@@ -235,9 +242,7 @@ def _lapels(brush: Brush, outer: Cloth, bottom: float, surface: int) -> None:
         brush.line(outer, flap, _COAT, TORSO, shade(outer.color, 0.62), 0.012, surface)
     if outer.name == "suit":
         square = [front(0.74, 0.05), front(0.75, 0.075), front(0.71, 0.075), front(0.7, 0.05)]
-        brush.cloth(
-            outer, [np.array(square)], _COAT, TORSO, color=(238, 238, 240), surface=surface
-        )
+        brush.cloth(outer, [np.array(square)], _COAT, TORSO, color=(238, 238, 240), surface=surface)
 
 
 def paint_neckwear(brush: Brush, outfit: Outfit) -> None:
