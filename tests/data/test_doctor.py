@@ -157,7 +157,9 @@ def test_pictures_that_are_small_thin_blank_or_full():
     assert found((20, 300)) == ["small_image"]
     assert found((10000, 40)) == ["stretched_image"]
     assert found((40, 50), value=7) == ["blank_image"]
-    many = sample(1, *[(y, x, y + 8, x + 8) for y in range(0, 55) for x in (0, 20)])
+    many = sample(
+        1, *[(y, x, y + 8, x + 8) for y in range(0, 55) for x in (0, 20)], ids=[1, 2] * 55
+    )
     problem = only(look(healthy(2), many))
     assert problem.code == "many_objects" and "max_instances" in problem.message
     assert problem.message.startswith("110 objects")

@@ -93,7 +93,8 @@ class Sample:
         keypoints = self.keypoints
         if keypoints is not None:
             keypoints = np.asarray(keypoints, np.float32)
-            self._require("keypoints", keypoints, (count, keypoints.shape[1], 3))
+            points = keypoints.shape[1] if keypoints.ndim == 3 else "K"
+            self._require("keypoints", keypoints, (count, points, 3))
         maps = {name: np.asarray(value) for name, value in self.label_maps.items()}
         for name, value in maps.items():
             self._require(f"label map {name!r}", value, (height, width))

@@ -1,0 +1,108 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from tfseg.errors import DataError
+from tfseg.structures import Prediction, rle
+
+
+def masks():
+    found = np.zeros((3, 6, 8), bool)
+    found[0, 1:3, 2:5] = found[1, 5, 7] = found[2, 0:4, 0:4] = True
+    return found
+
+
+def prediction(**fields):
+    given = dict(
+        boxes=[[1, 2, 3, 5], [5, 7, 6, 8], [0, 0, 4, 4]],
+        class_ids=[2, 1, 9],
+        scores=[0.9, 0.5, 0.1],
+        class_names=("cat", "dog"),
+        image_id=17,
+        path="a.jpg",
+    )
+    return Prediction.from_masks(masks(), **{**given, **fields})
+
+
+def test_masks_come_back():
+    found = prediction()
+    np.testing.assert_array_equal(found.masks, masks())
+    assert found.size == (6, 8) and len(found) == 3
+    assert found.boxes.dtype == found.scores.dtype == np.float32
+    assert found.class_ids.dtype == np.int32
+    assert found.names == ["dog", "cat", "class 9"]
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).masks, masks())
+
+
+@pytest.mark.parametrize(
+    ("index", "rows"),
+    [
+        (0, [0]),
+        (-1, [2]),
+        (slice(1, None), [1, 2]),
+        ([2, 0], [2, 0]),
+        ([], []),
+        (np.array([True, False, True]), [0, 2]),
+        (np.zeros(3, bool), []),
+    ],
+)
+def test_indexing_selects_objects(index, rows):
+    points = np.arange(18, dtype=np.float32).reshape(3, 2, 3)
+    found = prediction(keypoints=points)
+    index = np.array(index, int) if isinstance(index, list) else index
+    part = found[index]
+    assert len(part) == len(rows)
+    np.testing.assert_array_equal(part.masks, masks()[rows].reshape(-1, 6, 8))
+    np.testing.assert_array_equal(part.boxes, found.boxes[rows])
+    np.testing.assert_array_equal(part.class_ids, found.class_ids[rows])
+    np.testing.assert_array_equal(part.keypoints, points[rows])
+    assert part.image_id == 17 and part.size == (6, 8)
+
+
+def test_selecting_by_score():
+    found = prediction()
+    assert found[found.scores > 0.3].scores.tolist() == [np.float32(0.9), 0.5]
+    with pytest.raises(IndexError):
+        found[3]
+
+
+def test_nothing_found():
+    for found in (
+        Prediction((6, 8), [], [], []),
+        Prediction.from_masks(np.zeros((0, 6, 8)), boxes=[], class_ids=[], scores=[]),
+        prediction()[np.zeros(3, bool)],
+    ):
+        assert len(found) == 0
+        assert found.masks.shape == (0, 6, 8) and found.boxes.shape == (0, 4)
+        assert found.to_coco() == [] and found.names == []
+        assert "0 objects in 6 x 8" in repr(found)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"boxes": np.zeros((2, 4))}, {"class_ids": [1]}, {"scores": []}, {"rles": ()}]
+)
+def test_counts_must_agree(fields):
+    runs = tuple(rle.encode(mask) for mask in masks())
+    given = dict(size=(6, 8), boxes=np.zeros((3, 4)), class_ids=[1] * 3, scores=[1] * 3, rles=runs)
+    with pytest.raises(DataError, match="as many boxes"):
+        Prediction(**{**given, **fields})
+
+
+def test_coco_records():
+    records = prediction().to_coco()
+    assert json.loads(json.dumps(records)) == records
+    first = records[0]
+    assert first["bbox"] == [2, 1, 3, 2]
+    assert (first["image_id"], first["category_id"]) == (17, 2)
+    assert first["score"] == pytest.approx(0.9)
+    np.testing.assert_array_equal(rle.decode(first["segmentation"]), masks()[0])
+
+
+def test_it_prints_the_best_first():
+    assert repr(prediction()) == "Prediction(3 objects in 6 x 8: dog 0.90, cat 0.50, class 9 0.10)"
+    many = Prediction.from_masks(
+        np.ones((7, 2, 2)), boxes=np.zeros((7, 4)), class_ids=[1] * 7, scores=[1] * 7
+    )
+    assert repr(many).endswith(", ...)")
