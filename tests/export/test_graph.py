@@ -1,0 +1,60 @@
+"""The graph does what predicting does: the same square, the same boxes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfseg.data.augment.geometry import SquareResize
+from tfseg.export.graph import ServingGraph
+
+
+def mirror(inputs, training):
+    """A network that answers with the window as its only box, and passes the image on."""
+    window = inputs["window"]
+    ones = tf.ones_like(window[:, :1])
+    rows = tf.stack(
+        [
+            tf.concat([window, ones, ones * 0.5], 1),
+            tf.zeros_like(tf.concat([window, ones, ones], 1)),
+        ],
+        axis=1,
+    )
+    return {"detections": rows, "masks": tf.zeros((tf.shape(window)[0], 2, 28, 28))}
+
+
+@pytest.mark.parametrize("sides", [(64, 64), (48, 64), (0, 64)])
+def test_the_square_equals_that_of_the_data_room(sides):
+    graph = ServingGraph(mirror, ("thing",), *sides)
+    resize = SquareResize(*sides)
+    fit = tf.function(graph._fit, input_signature=[tf.TensorSpec((None, None, None, 3))])
+    random = np.random.default_rng(1)
+    sizes = [(1, 1), (64, 64), (1000, 10), (10, 1000), (63, 65), (300, 400)]
+    sizes += [tuple(random.integers(1, 500, 2)) for _ in range(25)]
+    for height, width in sizes:
+        image = random.integers(0, 256, (height, width, 3)).astype(np.uint8)
+        plan = resize.plan((height, width))
+        square, window, size = fit(image[None].astype(np.float32))
+        assert tuple(window.numpy()) == plan.window and tuple(size.numpy()) == (height, width)
+        # OpenCV resizes whole numbers in fixed point: up to one grey value apart.
+        assert np.abs(square[0].numpy() - plan.image(image)).max() <= 1
+
+
+def test_boxes_come_back_to_the_whole_picture_for_each_of_a_batch():
+    graph = ServingGraph(mirror, ("thing",), 64, 64)
+    out = graph.from_images(np.zeros((3, 90, 40, 3), np.uint8))
+    np.testing.assert_allclose(out["detection_boxes"][:, 0], [[0, 0, 90, 40]] * 3, atol=1e-4)
+    np.testing.assert_array_equal(out["detection_boxes"][:, 1], 0)
+    np.testing.assert_array_equal(out["detection_classes"], [[1, 0]] * 3)
+    assert out["detection_class_names"].numpy().tolist() == [[b"thing", b""]] * 3
+    assert out["num_detections"].numpy().tolist() == [1, 1, 1]
+
+
+def test_pictures_of_different_sizes_in_one_batch_of_files():
+    graph = ServingGraph(mirror, ("thing",), 64, 64)
+    files = [
+        tf.io.encode_jpeg(np.zeros((h, w, 3), np.uint8)).numpy() for h, w in ((20, 30), (99, 7))
+    ]
+    out = graph.from_jpeg(tf.constant(files))
+    np.testing.assert_allclose(
+        out["detection_boxes"][:, 0], [[0, 0, 20, 30], [0, 0, 99, 7]], atol=1e-4
+    )

@@ -1,0 +1,151 @@
+import errno
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from toy_estimator import Squares, ToyEstimator
+
+from tfseg.errors import ExportError, NotFittedError
+from tfseg.export import saved_model, serving
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures") / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(Squares(2)[1].image).save(path, quality=95, exif=exif)
+    return path
+
+
+def compare(outputs, prediction, row=0, atol=0.1):
+    outputs = {name: np.asarray(value) for name, value in outputs.items()}
+    count = int(outputs["num_detections"][row])
+    assert count == len(prediction)
+    np.testing.assert_allclose(outputs["detection_boxes"][row][:count], prediction.boxes, atol=atol)
+    np.testing.assert_allclose(
+        outputs["detection_scores"][row][:count], prediction.scores, atol=0.02
+    )
+    assert outputs["detection_classes"][row][:count].tolist() == prediction.class_ids.tolist()
+
+
+def test_a_process_with_tensorflow_alone_finds_the_same(exported, picture):
+    model, folder = exported
+    outputs = serving.serve_check(folder, picture)
+    compare(outputs, model.predict(picture)[0])
+    assert outputs["detection_class_names"][0][0] in model.class_names
+
+
+def test_all_signatures_agree_with_predict(exported):
+    model, folder = exported
+    loaded = tf.saved_model.load(os.fspath(folder))
+    assert set(loaded.signatures) == {"serving_default", "images_uint8", "jpeg_bytes"}
+    for size in ((40, 32), (32, 32), (100, 70)):
+        images = np.stack([Squares(5, size=size)[index].image for index in range(3)])
+        found = model.predict(images)
+        floats = loaded.signatures["serving_default"](images=tf.constant(images, tf.float32))
+        bytes_ = loaded.signatures["images_uint8"](images=tf.constant(images))
+        for row in range(3):
+            compare(floats, found[row], row)
+        for name, value in floats.items():
+            np.testing.assert_array_equal(value, bytes_[name])
+
+
+def test_what_lies_beside_the_graph(exported):
+    model, folder = exported
+    assert sorted(os.listdir(folder)) == [
+        "SHA256SUMS",
+        "fingerprint.pb",
+        "labels.txt",
+        "model_card.md",
+        "saved_model.pb",
+        "variables",
+    ]
+    assert (folder / "labels.txt").read_text() == "square\nother\n"
+    card = (folder / "model_card.md").read_text()
+    for text in (
+        "# toy\n",
+        "1. square",
+        "Apache-2.0",
+        "drawn squares",
+        "keras",
+        "/models/toy:predict",
+        "MODEL_NAME=toy",
+        "image_size: 32",
+        "Not measured.",
+    ):
+        assert text in card
+    saved_model.verify(folder)
+
+
+def test_a_changed_file_is_noticed(exported, tmp_path):
+    model, _ = exported
+    folder = model.export(tmp_path / "m" / "1")
+    (folder / "labels.txt").write_text("other\n")
+    with pytest.raises(ExportError, match=r"labels\.txt: differs"):
+        saved_model.verify(folder)
+    (folder / "labels.txt").unlink()
+    with pytest.raises(ExportError, match=r"labels\.txt: is missing"):
+        saved_model.verify(folder)
+    with pytest.raises(ExportError, match="not empty.*overwrite=True"):
+        model.export(folder)
+    model.export(folder, overwrite=True, metrics={"segm/AP": 0.5, "undefined": float("nan")})
+    saved_model.verify(folder)
+    assert "| segm/AP | 0.5000 |" in (folder / "model_card.md").read_text()
+    assert "undefined" not in (folder / "model_card.md").read_text()
+    assert os.listdir(tmp_path / "m") == ["1"]
+
+
+def test_a_failed_export_leaves_nothing_and_keeps_what_was_there(exported, tmp_path, monkeypatch):
+    model, _ = exported
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "precious.txt").write_text("x")
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(saved_model, "write_model_card", full)
+    with pytest.raises(ExportError, match="No space left on device"):
+        model.export(folder, overwrite=True)
+    assert os.listdir(tmp_path) == ["model"] and os.listdir(folder) == ["precious.txt"]
+
+
+def test_wrong_requests(exported, tmp_path, monkeypatch):
+    model, folder = exported
+    with pytest.raises(ExportError, match="'saved_modle' is not known. Did you mean 'saved_model'"):
+        model.export(tmp_path / "x", format="saved_modle")
+    with pytest.raises(ExportError, match="cannot become a TFLite model"):
+        model.export(tmp_path / "x", format="tflite")
+    with pytest.raises(NotFittedError, match="fit"):
+        ToyEstimator(classes=["a"]).export(tmp_path / "x")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="expected a folder, got a file"):
+        model.export(tmp_path / "file")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ExportError, match="KERAS_BACKEND=tensorflow.*ToyEstimator.load"):
+        model.export(tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_serve_check_says_what_is_wrong(exported, tmp_path):
+    _, folder = exported
+    with pytest.raises(ExportError, match="at least one picture"):
+        serving.serve_check(folder)
+    with pytest.raises(ExportError, match="no SavedModel here"):
+        serving.serve_check(tmp_path, "a.jpg")
+    with pytest.raises(ExportError, match="(?s)does not run.*nowhere.jpg"):
+        serving.serve_check(folder, tmp_path / "nowhere.jpg")
+
+
+def test_the_request_in_the_card_is_valid_json(exported, picture):
+    lines = serving.request_examples("toy").splitlines()
+    start = next(line for line in lines if line.startswith("echo"))
+    text = (
+        start.removeprefix("echo '").split("'$(")[0] + "QUJD" + start.split(")'")[1].split("' |")[0]
+    )
+    assert json.loads(text) == {"signature_name": "jpeg_bytes", "instances": [{"b64": "QUJD"}]}

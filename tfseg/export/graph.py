@@ -1,0 +1,101 @@
+"""The way from a picture to detections as one TensorFlow graph: what a SavedModel holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tfseg.export.orientation import turned
+
+__all__ = ["ServingGraph"]
+
+
+class ServingGraph:
+    """Fits pictures into the network's square, runs it, and leads boxes back to their pixels.
+
+    Args:
+        network: Takes `image` and `window`, gives `detections (B, D, 6)` and `masks`.
+        class_names: Name of class id k at position k - 1.
+        min_side: What the short side of a picture should reach, pixels.
+        max_side: Side of the square, pixels.
+    """
+
+    def __init__(
+        self, network: keras.Model, class_names: Sequence[str], min_side: int, max_side: int
+    ):
+        self.network, self.min_side, self.max_side = network, min_side, max_side
+        # Position 0 stands for the rows that pad.
+        self.names = ["", *class_names]
+
+    def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the detections in pictures of one size, float32 or uint8 `(B, H, W, 3)`,
+        RGB from 0 to 255."""
+        images = tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0.0, 255.0)
+        squares, window, size = self._fit(images)
+        count = tf.shape(images)[0]
+        windows = tf.repeat(window[None], count, axis=0)
+        return self._detect(squares, windows, tf.repeat(size[None], count, axis=0))
+
+    def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the detections in encoded pictures, string `(B,)`; sizes may differ, EXIF
+        orientation is honoured. PNG is understood too."""
+        side = self.max_side
+        squares, windows, sizes = tf.map_fn(
+            self._fit_one,
+            encoded,
+            fn_output_signature=(
+                tf.TensorSpec((side, side, 3), tf.float32),
+                tf.TensorSpec((4,), tf.float32),
+                tf.TensorSpec((2,), tf.float32),
+            ),
+        )
+        return self._detect(squares, windows, sizes)
+
+    def _fit_one(self, encoded: tf.Tensor):
+        # The accurate transform is what other decoders use; TensorFlow's default is a fast one.
+        image = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+        image = tf.cast(turned(image, encoded), tf.float32)
+        squares, window, size = self._fit(image[None])
+        return squares[0], window, size
+
+    def _fit(self, images: tf.Tensor):
+        """Returns the pictures in the square, its window, and `(H, W)` of the originals.
+
+        The same rule as `tfseg.data.augment.geometry.SquareResize`, in double precision because
+        a size that is rounded differently would move every box.
+        """
+        size = tf.cast(tf.shape(images)[1:3], tf.float64)
+        limit = tf.constant(self.max_side, tf.float64)
+        longest = tf.reduce_max(size)
+        scale = tf.maximum(tf.constant(1.0, tf.float64), self.min_side / tf.reduce_min(size))
+        scale = tf.where(tf.round(longest * scale) > limit, limit / longest, scale)
+        inside = tf.maximum(tf.cast(tf.round(size * scale), tf.int32), 1)
+        top = (self.max_side - inside[0]) // 2
+        left = (self.max_side - inside[1]) // 2
+        # Whole grey values, as in a picture that was resized before.
+        resized = tf.round(tf.image.resize(images, inside, method="bilinear", antialias=False))
+        squares = tf.image.pad_to_bounding_box(resized, top, left, self.max_side, self.max_side)
+        window = tf.cast(tf.stack([top, left, top + inside[0], left + inside[1]]), tf.float32)
+        squares = tf.ensure_shape(squares, (None, self.max_side, self.max_side, 3))
+        return squares, window, tf.cast(size, tf.float32)
+
+    def _detect(self, squares, windows, sizes) -> dict[str, tf.Tensor]:
+        outputs = self.network({"image": squares, "window": windows}, training=False)
+        rows = tf.cast(outputs["detections"], tf.float32)
+        classes = tf.cast(rows[..., 4], tf.int32)
+        found = classes > 0
+        start, scale = windows[:, None, :2], sizes / (windows[:, 2:] - windows[:, :2])
+        start, scale = tf.tile(start, (1, 1, 2)), tf.tile(scale[:, None], (1, 1, 2))
+        boxes = tf.clip_by_value(
+            (rows[..., :4] - start) * scale, 0.0, tf.tile(sizes[:, None], (1, 1, 2))
+        )
+        return {
+            "detection_boxes": tf.where(found[..., None], boxes, tf.zeros_like(boxes)),
+            "detection_classes": classes,
+            "detection_class_names": tf.gather(tf.constant(self.names), classes),
+            "detection_scores": rows[..., 5],
+            "detection_masks": tf.cast(outputs["masks"], tf.float32),
+            "num_detections": tf.reduce_sum(tf.cast(found, tf.int32), axis=1),
+        }

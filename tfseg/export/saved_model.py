@@ -1,0 +1,152 @@
+"""A SavedModel with everything inside: decoding, resizing, network, suppression, boxes back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+
+from tfseg.engine.checkpoint import replacing_folder
+from tfseg.errors import ExportError, WeightsError
+from tfseg.export.model_card import write_model_card
+
+__all__ = ["CHECKSUMS", "export", "verify"]
+
+LABELS, CARD, CHECKSUMS = "labels.txt", "model_card.md", "SHA256SUMS"
+
+
+def export(
+    estimator,
+    directory: str | os.PathLike,
+    *,
+    overwrite: bool = False,
+    metrics: Mapping | None = None,
+    data: str = "",
+    license: str = "",
+) -> Path:
+    """Writes a SavedModel that needs TensorFlow alone, and returns its folder.
+
+    Signatures: `serving_default` takes `images` float32 `(B, H, W, 3)`, RGB from 0 to 255, of any
+    size; `images_uint8` the same as uint8; `jpeg_bytes` takes `encoded` string `(B,)`. All give
+
+    - `detection_boxes` float32 `(B, D, 4)`: y1, x1, y2, x2 in pixels of the given picture,
+    - `detection_classes` int32 `(B, D)`, 0 for rows that pad; `detection_class_names` string,
+    - `detection_scores` float32 `(B, D)`, best first,
+    - `detection_masks` float32 `(B, D, m, m)`: probability over the box,
+    - `num_detections` int32 `(B,)`.
+
+    Beside it: `labels.txt` (line k names class id k), `model_card.md`, `SHA256SUMS`.
+
+    Args:
+        estimator: A fitted estimator with detections of that kind.
+        directory: A new folder; TensorFlow Serving wants `.../name/1`.
+        overwrite: Replace what is there.
+        metrics: Measures for the model card, such as a `Report`.
+        data: What it was trained on, for the model card.
+        license: Licence of the weights, for the model card.
+
+    Raises:
+        ExportError: If the backend is not TensorFlow, the folder is taken, or the disk is full.
+    """
+    _require_tensorflow(estimator)
+    directory = _free_folder(Path(directory), overwrite)
+    try:
+        with replacing_folder(directory) as folder:
+            _write_graph(estimator, folder)
+            names = "".join(f"{name}\n" for name in estimator.class_names)
+            (folder / LABELS).write_text(names, encoding="utf-8")
+            write_model_card(
+                estimator,
+                folder / CARD,
+                name=_model_name(directory),
+                metrics=metrics,
+                data=data,
+                license=license,
+            )
+            _write_checksums(folder)
+    except WeightsError as error:
+        raise ExportError(str(error)) from error
+    return directory
+
+
+def verify(directory: str | os.PathLike) -> None:
+    """Raises ExportError if a file of an exported model is missing or differs from its checksum."""
+    directory = Path(directory)
+    sums = directory / CHECKSUMS
+    if not sums.is_file():
+        raise ExportError(f"{directory}: there is no {CHECKSUMS}; expected an exported model.")
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        path = directory / name
+        if not path.is_file() or _digest(path) != digest:
+            what = "differs from its checksum" if path.is_file() else "is missing"
+            raise ExportError(f"{path}: {what}. Export the model again or copy it anew.")
+
+
+def _require_tensorflow(estimator):
+    if keras.backend.backend() != "tensorflow":
+        name = type(estimator).__name__
+        raise ExportError(
+            f"a SavedModel is made by the TensorFlow backend; this process runs "
+            f"{keras.backend.backend()!r}. Save the model here with model.save('folder'), then "
+            f'run, in a new process: KERAS_BACKEND=tensorflow python -c "import tfseg; '
+            f"tfseg.{name}.load('folder').export('savedmodels/name/1')\""
+        )
+
+
+def _free_folder(directory: Path, overwrite: bool) -> Path:
+    if directory.exists() and not directory.is_dir():
+        raise ExportError(f"{directory}: expected a folder, got a file. Choose another name.")
+    if directory.is_dir() and any(directory.iterdir()) and not overwrite:
+        raise ExportError(
+            f"{directory}: the folder is not empty. Choose another (TensorFlow Serving takes the "
+            "highest number beside it), or pass overwrite=True."
+        )
+    return directory
+
+
+def _write_graph(estimator, folder: Path):
+    import tensorflow as tf
+
+    from tfseg.export.graph import ServingGraph
+
+    resize = estimator._resize()
+    network = estimator.keras_model
+    graph = ServingGraph(network, estimator.class_names, resize.min_side, resize.max_side)
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    spec = tf.TensorSpec
+    endpoints = {
+        "serving_default": (graph.from_images, spec((None, None, None, 3), tf.float32, "images")),
+        "images_uint8": (graph.from_images, spec((None, None, None, 3), tf.uint8, "images")),
+        "jpeg_bytes": (graph.from_jpeg, spec((None,), tf.string, "encoded")),
+    }
+    for name, (function, signature) in endpoints.items():
+        archive.add_endpoint(name, function, input_signature=[signature])
+    try:
+        archive.write_out(os.fspath(folder), verbose=False)
+    except tf.errors.OpError as error:
+        raise OSError(f"TensorFlow could not write it: {error.message}") from error
+    # Keras leaves an empty folder for assets that this model does not have.
+    assets = folder / "assets"
+    if assets.is_dir() and not any(assets.iterdir()):
+        shutil.rmtree(assets)
+
+
+def _model_name(directory: Path) -> str:
+    return directory.parent.name if directory.name.isdecimal() else directory.name
+
+
+def _write_checksums(folder: Path):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

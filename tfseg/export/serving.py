@@ -1,0 +1,119 @@
+"""Calling an exported model: examples to copy, and a run in a process that has TensorFlow alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tfseg.errors import ExportError
+
+__all__ = ["request_examples", "serve_check"]
+
+# Runs in the other process: it must not need this package, nor Keras.
+_ALONE = """
+import sys
+
+# To Python, a module of None is one that cannot be imported.
+sys.modules.update({"keras": None, "tf_keras": None, "tfseg": None})
+sys.path[:] = [p for p in sys.path if p]
+import numpy as np
+import tensorflow as tf
+
+model = tf.saved_model.load(sys.argv[1])
+encoded = tf.constant([open(path, "rb").read() for path in sys.argv[3:]])
+outputs = model.signatures["jpeg_bytes"](encoded=encoded)
+np.savez(sys.argv[2], **{k: v.numpy().astype(str) if v.dtype == tf.string else v.numpy()
+                         for k, v in outputs.items()})
+"""
+
+
+def serve_check(
+    directory: str | os.PathLike, *images: str | os.PathLike, timeout: float = 600
+) -> dict[str, np.ndarray]:
+    """Returns the outputs of an exported model, computed by a fresh process that has TensorFlow
+    alone: neither Keras nor tfseg can be imported there.
+
+    Args:
+        directory: The exported model.
+        images: JPEG or PNG files.
+        timeout: Seconds to wait.
+
+    Raises:
+        ExportError: With the last lines of what the process said.
+    """
+    if not images:
+        raise ExportError("serve_check needs at least one picture.")
+    directory = Path(directory)
+    if not (directory / "saved_model.pb").is_file():
+        raise ExportError(f"{directory}: no SavedModel here (there is no saved_model.pb).")
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "outputs.npz"
+        command = [sys.executable, "-c", _ALONE, *map(os.fspath, (directory, result, *images))]
+        # A quiet child: TensorFlow's notes about the processor are no part of the answer.
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": ""}
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=timeout
+            )
+        except subprocess.TimeoutExpired:
+            raise ExportError(
+                f"{directory}: the model did not answer within {timeout:g} seconds."
+            ) from None
+        if done.returncode != 0:
+            last = "\n".join(done.stderr.strip().splitlines()[-6:])
+            raise ExportError(f"{directory}: the model does not run with TensorFlow alone:\n{last}")
+        with np.load(result) as outputs:
+            return {name: outputs[name] for name in outputs.files}
+
+
+def request_examples(name: str) -> str:
+    """Returns Markdown that shows how to start a server for a model and how to ask it."""
+    return _EXAMPLES.replace("@NAME@", name)
+
+
+_EXAMPLES = """In Python, with TensorFlow alone:
+
+```python
+import tensorflow as tf
+
+model = tf.saved_model.load("@NAME@/1")
+outputs = model.signatures["jpeg_bytes"](encoded=tf.constant([open("a.jpg", "rb").read()]))
+outputs["detection_boxes"]  # (1, D, 4): y1, x1, y2, x2 in pixels; num_detections rows count
+```
+
+With TensorFlow Serving; the folder that is mounted holds the numbered versions:
+
+```sh
+docker run -p 8500:8500 -p 8501:8501 -v "$PWD/@NAME@:/models/@NAME@" -e MODEL_NAME=@NAME@ \\
+    tensorflow/serving
+```
+
+REST; binary values travel as base64 under the key `b64`:
+
+```sh
+echo '{"signature_name": "jpeg_bytes", "instances": [{"b64": "'$(base64 -w0 a.jpg)'"}]}' |
+    curl -s -d @- http://localhost:8501/v1/models/@NAME@:predict
+```
+
+gRPC, with the package tensorflow-serving-api:
+
+```python
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+request = predict_pb2.PredictRequest()
+request.model_spec.name, request.model_spec.signature_name = "@NAME@", "jpeg_bytes"
+request.inputs["encoded"].CopyFrom(tf.make_tensor_proto([open("a.jpg", "rb").read()]))
+stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel("localhost:8500"))
+answer = stub.Predict(request, 60.0)
+boxes = tf.make_ndarray(answer.outputs["detection_boxes"])
+```
+
+A mask is a probability over its box: resize it to the box (bilinear), inside is 0.5 and above.
+"""
