@@ -42,7 +42,7 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
     boxes = ops.pad(boxes, [[0, 0], [0, padding], [0, 0]])
     valid = ops.pad(valid, [[0, 0], [0, padding]])
     before = np.triu(np.ones((tile, tile), bool), 1)  # [i, j]: i is better than j
-    slots = np.arange(limit, dtype="int32")[None, :, None]
+    slots = np.arange(limit, dtype="int32")[None]
     batch = ops.shape(boxes)[0]
 
     def step(index, kept_boxes, kept_positions, total):
@@ -53,14 +53,18 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
         alive = ops.logical_and(alive, ops.logical_not(against))
         overlaps = ops.logical_and(_clash(current, current, iou_threshold), before)
         keep = _resolve(alive, overlaps)
-        place = total[:, None] + ops.cumsum(ops.cast(keep, "int32"), axis=1) - 1
-        chosen = ops.logical_and(ops.equal(place[:, None, :], slots), keep[:, None, :])
-        chosen = ops.cast(chosen, "float32")  # (B, L, tile), at most one per row
-        positions = ops.cast(start + ops.arange(tile, dtype="int32"), "float32")
-        kept_boxes = kept_boxes + ops.matmul(chosen, current)
-        kept_positions = kept_positions + ops.matmul(chosen, positions[:, None])[..., 0]
-        total = total + ops.sum(ops.cast(keep, "int32"), axis=1)
-        return index + 1, kept_boxes, kept_positions, total
+        count_kept = ops.cumsum(ops.cast(keep, "int32"), axis=1)
+        after = total + count_kept[:, -1]
+        # The box for slot s is behind all places that have kept fewer than s + 1. Whole numbers
+        # and a gather, not a product with a 0-1 matrix: accelerators round products' inputs.
+        wanted = (slots + 1 - total[:, None])[..., None]
+        source = ops.sum(ops.cast(count_kept[:, None, :] < wanted, "int32"), axis=2)
+        source = ops.minimum(source, tile - 1)
+        fresh = ops.logical_and(slots >= total[:, None], slots < after[:, None])
+        newcomers = ops.take_along_axis(current, source[..., None], axis=1)
+        kept_boxes = ops.where(fresh[..., None], newcomers, kept_boxes)
+        kept_positions = ops.where(fresh, start + source, kept_positions)
+        return index + 1, kept_boxes, kept_positions, after
 
     def unfinished(index, kept_boxes, kept_positions, total):
         return ops.logical_and(index < tiles, ops.any(total < limit))
@@ -68,12 +72,12 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
     state = (
         ops.convert_to_tensor(0, dtype="int32"),
         ops.zeros((batch, limit, columns), "float32"),
-        ops.zeros((batch, limit), "float32"),
+        ops.zeros((batch, limit), "int32"),
         ops.zeros((batch,), "int32"),
     )
     _, _, positions, total = ops.while_loop(unfinished, step, state, maximum_iterations=tiles)
     kept = np.arange(limit, dtype="int32")[None] < total[:, None]
-    return ops.cast(positions, "int32"), kept
+    return positions, kept
 
 
 def _clash(first, second, threshold):
