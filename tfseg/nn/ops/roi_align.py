@@ -97,7 +97,9 @@ def sample_positions(start, end, length, extent: int, count: int, sampling: str)
     start, end = start[..., None], end[..., None]
     if sampling == "matterport":
         steps = np.linspace(0, 1, count, dtype=np.float32) if count > 1 else np.float32([0.5])
-        positions = (start + (end - start) * steps) * (length - 1)
+        # A mean of both ends, so that the last sample of a box that ends on the map's border
+        # lies exactly there, and not outside by a rounding error.
+        positions = (start * (1 - steps) + end * steps) * (length - 1)
         inside = ops.logical_and(positions >= 0, positions <= length - 1)
     else:
         # Normalised ends are pixel centres; back to pixels with exclusive ends first.
