@@ -65,7 +65,9 @@ def resnet(
             block_rate = rate if dropout and kind in dropout else 0.0
             strides = 2 if index == 0 and stage > 2 else 1
             label = f"{stage}{chr(ord('a') + index)}"
-            x = unit.block(x, filters, label, strides, kind == "conv", block_rate, seed)
+            # A seed of its own for each block, or blocks of one shape would drop the same cells.
+            block_seed = seed + 100 * stage + index
+            x = unit.block(x, filters, label, strides, kind == "conv", block_rate, block_seed)
         outputs[f"C{stage}"] = x
     return keras.Model(image, outputs, name=name)
 
