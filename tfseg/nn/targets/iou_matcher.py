@@ -8,6 +8,10 @@ from keras import ops
 
 __all__ = ["Matches", "match_anchors", "match_proposals"]
 
+# Anchors that lie alike around a truth have equal IoU on paper; float32 sets them apart by some
+# 1e-7, another way on each machine.
+_TIE = 1e-6
+
 
 class Matches(NamedTuple):
     """Result of matching N candidates with G padded truths.
@@ -27,7 +31,7 @@ def match_anchors(iou, truth, crowd_iou, *, positive: float = 0.7, negative: flo
     """Returns the matches of anchors for the region proposal network.
 
     Positive: IoU of at least `positive` with some truth, or the highest IoU that a truth has with
-    any anchor (ties included), so that no truth stays without an anchor. Negative: below
+    any anchor (ties to 1e-6 included), so that no truth stays without an anchor. Negative: below
     `negative` with all, and not in a crowd region. Source: Faster R-CNN section 3.1.2 and
     Matterport's `build_rpn_targets`.
 
@@ -43,7 +47,7 @@ def match_anchors(iou, truth, crowd_iou, *, positive: float = 0.7, negative: flo
     best = ops.max(iou, axis=2)
     index = ops.argmax(iou, axis=2)
     champion = ops.max(iou, axis=1, keepdims=True)
-    tie = ops.logical_and(ops.equal(iou, champion), ops.logical_and(valid, champion > 0))
+    tie = ops.logical_and(iou >= champion - _TIE, ops.logical_and(valid, champion > 0))
     is_positive = ops.logical_or(best >= positive, ops.any(tie, axis=2))
     is_negative = ops.logical_and(best < negative, crowd_iou < 0.001)
     is_negative = ops.logical_and(is_negative, ops.logical_not(is_positive))
