@@ -189,6 +189,11 @@ def test_annotations_without_ids_are_numbered(folder):
     assert [sample.annotation_ids.tolist() for sample in dataset] == [[1, 2], [3], []]
 
 
+def test_ids_may_be_text_or_very_large(folder):
+    folder.annotations[0]["id"], folder.annotations[1]["id"] = "first", 10**20
+    assert folder.open()[0].annotation_ids.tolist() == ["first", 10**20]
+
+
 def test_it_can_be_pickled(folder):
     dataset = folder.open()
     again = pickle.loads(pickle.dumps(dataset))

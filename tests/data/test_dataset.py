@@ -1,9 +1,11 @@
+import doctest
 import pickle
 import threading
 
 import numpy as np
 import pytest
 
+import tfseg.data.dataset as dataset_module
 from tfseg.data.dataset import (
     Cached,
     Concat,
@@ -95,6 +97,10 @@ def test_check_dataset_looks_at_the_first_sample():
 
     with pytest.raises(DataError, match=r"expected Tuples\[0\] to be a tfseg.Sample, got tuple"):
         check_dataset(Tuples())
+
+
+def test_the_examples_in_the_documentation_run():
+    assert doctest.testmod(dataset_module) == (0, 4)
 
 
 def test_subset_by_positions_mask_and_slice():

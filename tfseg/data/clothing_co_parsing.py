@@ -12,10 +12,10 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-import cv2
 import numpy as np
 
 from tfseg.data.images import read_image
+from tfseg.data.opencv import cv2
 from tfseg.data.pieces import PieceRule
 from tfseg.errors import DataError
 from tfseg.structures import Sample

@@ -42,8 +42,8 @@ class CocoDataset:
         classes: Names of the categories to use, in the order of their class ids. None: all, in
             the order of their category ids. Annotations of other categories are passed over.
         drop_invalid: Leave faulty annotations and unusable pictures out instead of raising;
-            their number is logged and `dropped` lists them. This also opens the header of each
-            picture, some 0.1 ms each.
+            their number is logged and `dropped` lists them. This also opens each picture's
+            header, about 0.1 ms for a JPEG (a PNG has to be decoded).
         crowd: "keep" marks crowd regions in `Sample.is_crowd`; "drop" leaves them out.
         keypoints: "auto" reads keypoints if a category in use names some or an annotation has
             some; objects without them get visibility 0. "drop" never reads them.
@@ -228,9 +228,7 @@ class CocoDataset:
             boxes=boxes_from_masks(masks),
             is_crowd=np.array([a.is_crowd for a in annotations], bool),
             keypoints=self._keypoints(annotations),
-            annotation_ids=np.array([a.id for a in annotations], np.int64)
-            if all(isinstance(a.id, int) for a in annotations)
-            else np.array([a.id for a in annotations], object),
+            annotation_ids=_id_array([annotation.id for annotation in annotations]),
             path=path,
         )
 
@@ -266,6 +264,12 @@ class CocoDataset:
 def _require_choice(name: str, value: str, choices: tuple[str, ...]):
     if value not in choices:
         raise DataError(f"expected {name} to be one of {', '.join(choices)}, got {value!r}.")
+
+
+def _id_array(ids: list) -> np.ndarray:
+    """Returns ids as int64 `(N,)`; as objects if some are text or too large for that."""
+    plain = all(isinstance(i, int) and abs(i) < 2**63 for i in ids)
+    return np.array(ids, np.int64 if plain else object)
 
 
 def _choose(records: CocoRecords, classes: Sequence[str] | None):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-import cv2
 import numpy as np
 
+from tfseg.data.opencv import cv2
 from tfseg.errors import DataError
 
 __all__ = ["PieceRule"]
