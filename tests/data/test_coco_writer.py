@@ -134,3 +134,13 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         write_coco(dataset(sample(1)), tmp_path / "all.json", tmp_path / "file" / "images")
     with pytest.raises(DataError, match="cannot be written"):
         write_coco(dataset(), tmp_path / "nowhere" / "all.json")
+
+
+def test_a_picture_that_cannot_be_written(tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(DataError, match=r"000001\.png: cannot be written \(No space left"):
+        write_coco(dataset(sample(1)), tmp_path / "all.json", tmp_path / "images")
+    assert not (tmp_path / "all.json").exists()

@@ -360,3 +360,11 @@ def test_the_photographs_are_fit_for_training(real_data):
     for folder in ("clothing_co_parsing", "coco_person"):
         diagnosis = diagnose(real_data / folder, split="val", against="train")
         assert diagnosis.ok, str(diagnosis)
+
+
+def test_pictures_of_the_other_part_that_cannot_be_read_are_passed_over(tmp_path):
+    write_broken_coco(tmp_path)
+    other = CocoDataset(tmp_path / "train.json", tmp_path, drop_invalid=True)
+    assert "shared_image" not in codes(look(healthy(1), healthy(2), against=other))
+    shared = look(other[0].replace(image_id=77), against=other)
+    assert codes(shared).count("shared_image") == 2

@@ -285,3 +285,28 @@ def test_to_rgb_of_floats_and_wide_integers():
 def test_to_rgb_refuses_what_it_cannot_mean(array, message):
     with pytest.raises(DataError, match=f"photo 7: .*{message}"):
         to_rgb(array, "photo 7")
+
+
+def test_what_opencv_cannot_decode_goes_to_pillow(monkeypatch):
+    import cv2
+
+    data = encoded(Image.fromarray(smooth()), "JPEG")
+    expected = read_image(data)
+
+    def fail(*_args):
+        raise cv2.error("no")
+
+    for decoder in (fail, lambda *_args: None, lambda *_args: np.zeros((3, 3, 3), np.uint8)):
+        monkeypatch.setattr(cv2, "imdecode", decoder)
+        np.testing.assert_array_equal(read_image(data), expected)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_sixteen_bit_colour(channels):
+    import cv2
+
+    values = np.random.default_rng(0).integers(0, 65536, (9, 7, channels), dtype=np.uint16)
+    values[..., 3:] = 65535
+    data = cv2.imencode(".png", values)[1].tobytes()
+    expected = values[..., 2::-1] / 257.0  # OpenCV writes blue, green, red
+    assert np.abs(read_image(data) - expected).max() <= 1

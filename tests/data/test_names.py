@@ -23,7 +23,7 @@ import sys, tfseg.data
 found = {"cv2", "PIL", "scipy", "numpy"} & set(sys.modules)
 import tfseg.data.doctor
 found |= {"tensorflow", "keras", "imgaug", "matplotlib"} & set(sys.modules)
-sys.exit(", ".join(found))
+sys.exit(", ".join(found) or 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
