@@ -3,13 +3,13 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from tfseg.data.synthetic import GARMENTS, SyntheticPeople, scene
 from tfseg.data.synthetic.dice import Dice
-from tfseg.errors import ConfigError
 from tfseg.structures import labels
 
 PARTS = {name: number for number, name in enumerate(labels.CCIHP_ATTRIBUTES)}
@@ -48,6 +48,13 @@ class TestDeterminism:
         again = SyntheticPeople(6, size=96, seed=3)
         assert [fingerprint(again[index]) for index in reversed(range(6))] == first[::-1]
         assert len(set(first)) == 6
+
+    def test_threads_do_not_disturb_each_other(self):
+        data = SyntheticPeople(12, size=64, seed=5)
+        alone = [fingerprint(data[index]) for index in range(12)]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda index: fingerprint(data[index]), range(12)))
+        assert together == alone
 
     def test_start_shifts_the_numbers(self):
         shifted = SyntheticPeople(3, size=64, seed=3, start=40)
@@ -280,71 +287,3 @@ class TestVariety:
         data = SyntheticPeople(12, size=96, people=(2, 2), classes=(name,))
         found = sum(len(data[index]) for index in range(len(data)))
         assert found >= 9
-
-
-class TestExtremes:
-    @pytest.mark.parametrize("size", [1, (1, 40), (40, 1), 32, (33, 17), (48, 200), (200, 48)])
-    def test_any_size(self, size):
-        expected = (size, size) if isinstance(size, int) else size
-        data = SyntheticPeople(4, size=size, people=(0, 5))
-        for index in range(4):
-            sample = data[index]
-            assert sample.size == expected
-            assert all(value.shape == expected for value in sample.label_maps.values())
-            assert all(mask.any() for mask in sample.masks)
-
-    def test_no_people(self):
-        sample = SyntheticPeople(1, size=64, people=0)[0]
-        assert len(sample) == 0
-        assert sample.keypoints.shape == (0, 17, 3)
-        assert not any(value.any() for value in sample.label_maps.values())
-        assert sample.image.std() > 5
-
-    def test_three_hundred_people(self):
-        sample = SyntheticPeople(1, size=256, people=300)[0]
-        assert len(sample) > 200
-        assert 255 not in sample.annotation_ids
-        for mask, number in zip(sample.masks, sample.annotation_ids, strict=True):
-            np.testing.assert_array_equal(mask, sample.label_maps["instances"] == number)
-
-    def test_indices(self):
-        data = SyntheticPeople(5, size=32, people=1)
-        assert fingerprint(data[-1]) == fingerprint(data[4]) == fingerprint(data[np.int64(4)])
-        assert len(data) == 5
-        for index in (5, -6):
-            with pytest.raises(IndexError, match="of 5"):
-                data[index]
-        with pytest.raises(TypeError):
-            data["0"]
-        assert len(list(data)) == 5
-
-    def test_empty_set(self):
-        data = SyntheticPeople(0)
-        assert len(data) == 0
-        with pytest.raises(IndexError):
-            data[0]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (dict(length=-1), "length"),
-        (dict(length=2.5), "length"),
-        (dict(length=True), "length"),
-        (dict(size=0), "size"),
-        (dict(size=(64, 64, 3)), "size"),
-        (dict(size="64"), "size"),
-        (dict(seed=-1), "seed"),
-        (dict(start=-3), "start"),
-        (dict(people=(3, 1)), "rising"),
-        (dict(people=-1), "people"),
-        (dict(classes="dress"), "tuple of garments"),
-        (dict(classes=()), "tuple of garments"),
-        (dict(classes=("dres", "suit")), "did you mean 'dress'"),
-        (dict(classes=("suit", "suit")), "once"),
-        (dict(classes=3), "tuple of garments"),
-    ],
-)
-def test_bad_arguments_are_named(arguments, message):
-    with pytest.raises(ConfigError, match=message):
-        SyntheticPeople(**{"length": 4, **arguments})

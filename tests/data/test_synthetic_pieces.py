@@ -226,7 +226,8 @@ def flat():
 def pieces(drawn, least):
     """Yields (pixels (n, 3), attribute, pattern, colour) of each piece of cloth."""
     for picture in drawn:
-        maps = picture.maps
+        names = ("person", "garment", "attribute", "pattern", "color")
+        maps = {name: picture.map(name) for name in names}
         key = (maps["person"] * 32 + maps["garment"]) * 20 + maps["attribute"]
         for value in np.unique(key[(maps["color"] > 0) & (maps["garment"] > 0)]):
             mask = key == value

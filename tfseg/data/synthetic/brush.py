@@ -49,7 +49,7 @@ class Brush:
         self.right = (-rise[1] / length, rise[0] / length)
         self.cos, self.sin = math.cos(figure.yaw), math.sin(figure.yaw)
         widths = (
-            0.22 * body.hip,
+            body.hip * 0.97,
             body.hip * 0.98,
             body.hip * 0.97,
             body.waist,
@@ -99,23 +99,36 @@ class Brush:
         start, end = joints[f"{side}_{names[first]}"], joints[f"{side}_{names[first + 1]}"]
         return shapes.mix(start[:2], end[:2], along - first)
 
-    def tube(self, side: str, kind: str, low: float, high: float, radii: tuple) -> list:
-        """Returns capsules along a limb from `low` to `high`; radii at 0, 1 and 2 in heights."""
+    def tube(
+        self, side: str, kind: str, low: float, high: float, radii: tuple, flat: bool = False
+    ) -> list:
+        """Returns capsules along a limb from `low` to `high`; radii at 0, 1 and 2 in heights.
+
+        With `flat` the last one ends in a straight hem.
+        """
         body = self.figure.body.limb * self.scale
 
-        def radius(along):
+        def radius(along: float) -> float:
             return shapes.between((0.0, 1.0, 2.0), radii, along) * body
 
         stops = [low, *([1.0] if low < 1 < high else []), high]
         points = [self.limb(side, kind, stop) for stop in stops]
-        return [
-            shapes.capsule(points[k], points[k + 1], radius(stops[k]), radius(stops[k + 1]))
-            for k in range(len(stops) - 1)
-        ]
+        items = []
+        for k in range(len(stops) - 1):
+            shape = shapes.hose if flat and k == len(stops) - 2 else shapes.capsule
+            items.append(shape(points[k], points[k + 1], radius(stops[k]), radius(stops[k + 1])))
+        return items
 
     # Painting.
 
-    def skin(self, items: Sequence, color, attribute: int, carries: int, surface=None) -> int:
+    def skin(
+        self,
+        items: Sequence,
+        color: tuple,
+        attribute: int,
+        carries: int,
+        surface: int | None = None,
+    ) -> int:
         """Fills bare skin."""
         part = Part(self.person, attribute, carries=carries)
         return self.canvas.fill(items, color, part, surface)
@@ -127,7 +140,7 @@ class Brush:
         attribute: int,
         carries: int,
         *,
-        color=None,
+        color: tuple | None = None,
         size: int | None = None,
         surface: int | None = None,
     ) -> int:
@@ -139,7 +152,14 @@ class Brush:
         return number
 
     def line(
-        self, cloth: Cloth, points, attribute: int, carries: int, color, width=0.006, surface=None
+        self,
+        cloth: Cloth,
+        points: Sequence,
+        attribute: int,
+        carries: int,
+        color: tuple,
+        width: float = 0.006,
+        surface: int | None = None,
     ) -> None:
         """Draws a seam, crease or edge of a garment; nothing on people too small for it."""
         if self.fine:

@@ -58,7 +58,16 @@ class SyntheticPeople:
         (128, 128, 3)
     """
 
-    def __init__(self, length, *, size=256, seed=0, people=(0, 4), classes="person", start=0):
+    def __init__(
+        self,
+        length: int,
+        *,
+        size: int | tuple[int, int] = 256,
+        seed: int = 0,
+        people: int | tuple[int, int] = (0, 4),
+        classes: str | tuple[str, ...] = "person",
+        start: int = 0,
+    ):
         self.length = _whole("length", length, 0, 2**63 - 1)
         self.size = _pair("size", size, 1, 16384)
         self.seed = _whole("seed", seed, 0, 2**63 - 1)
@@ -96,9 +105,9 @@ class SyntheticPeople:
         return self._sample(number, scene)
 
     def _sample(self, number: int, scene: Scene) -> Sample:
-        maps = scene.maps
         least = max(1, self.size[0] * self.size[1] // 4096)
-        seen = np.bincount(maps["person"].ravel(), minlength=len(scene.points) + 1)
+        pixels = np.bincount(scene.numbers.ravel(), minlength=len(scene.table["person"]))
+        seen = np.bincount(scene.table["person"], pixels, len(scene.points) + 1)
         names = np.zeros(len(seen), np.int32)
         listed = [k for k in range(1, len(seen)) if seen[k] >= least]
         for order, person in enumerate(listed, start=1):
@@ -106,49 +115,49 @@ class SyntheticPeople:
         for person in range(1, len(seen)):
             if 0 < seen[person] < least:
                 names[person] = _IGNORED
-        instances = names[maps["person"]]
+        instances = names[scene.table["person"]][scene.numbers]
         label_maps = {
-            "attributes": maps["attribute"],
-            "sizes": maps["size"],
-            "patterns": maps["pattern"],
-            "colors": maps["color"],
+            "attributes": scene.map("attribute"),
+            "sizes": scene.map("size"),
+            "patterns": scene.map("pattern"),
+            "colors": scene.map("color"),
             "instances": instances,
         }
         common = dict(image=scene.image, image_id=number, label_maps=label_maps)
         if self._garments:
-            return Sample(**common, **self._clothing(scene, least))
+            return Sample(**common, **self._clothing(scene, pixels, least))
         ids = names[listed].astype(np.int64)
         return Sample(
             **common,
             class_ids=np.ones(len(listed), np.int32),
-            masks=instances[None] == ids[:, None, None],
+            masks=instances[None] == ids[:, None, None].astype(np.int32),
             keypoints=_keypoints(scene, listed, self.size),
             annotation_ids=ids,
         )
 
-    def _clothing(self, scene: Scene, least: int) -> dict:
+    def _clothing(self, scene: Scene, pixels: np.ndarray, least: int) -> dict:
         # A bag hangs in front of its wearer but is no part of a person, so it is keyed apart.
-        key = scene.maps["wearer"] * 64 + scene.maps["garment"]
-        counts = np.bincount(key.ravel())
+        key = scene.table["wearer"] * 64 + scene.table["garment"]
+        counts = np.bincount(key, pixels)
         found, ids = [], []
         for value in np.flatnonzero(counts >= least):
             garment = int(value) % 64
             if garment and GARMENTS[garment - 1] in self._garments:
                 found.append(value)
                 ids.append(self._garments.index(GARMENTS[garment - 1]) + 1)
-        found = np.array(found, np.int64)
-        return dict(class_ids=np.array(ids, np.int32), masks=key[None] == found[:, None, None])
+        values = np.array(found, np.int32)[:, None, None]
+        return dict(class_ids=np.array(ids, np.int32), masks=key[scene.numbers][None] == values)
 
 
 def _keypoints(scene: Scene, listed: list[int], size: tuple[int, int]) -> np.ndarray:
     """Returns keypoints with visibility, float32 `(N, 17, 3)`."""
     keypoints = np.zeros((len(listed), 17, 3), np.float32)
-    person, carries = scene.maps["person"], scene.maps["carries"]
+    person, carries = scene.table["person"], scene.table["carries"]
     for row, number in enumerate(listed):
         for k, (x, y, carriers) in enumerate(scene.points[number - 1]):
             if 0 <= x < size[1] and 0 <= y < size[0]:
-                at = int(y), int(x)
-                visible = person[at] == number and carries[at] & carriers
+                part = scene.numbers[int(y), int(x)]
+                visible = person[part] == number and carries[part] & carriers
                 keypoints[row, k] = x, y, 2 if visible else 1
     return keypoints
 

@@ -58,23 +58,21 @@ def illuminate(
     # Folds: upright waves of light on cloth, from a coarse random grid.
     grid = np.frombuffer(dice.octets(14 * 30), np.uint8).reshape(14, 30).astype(np.float32)
     folds = cv2.resize((grid - 127.5) / 1000, (width, height), interpolation=cv2.INTER_CUBIC)
-    gain += folds * (weave > 0)
+    noise = np.frombuffer(dice.octets(height * width), np.uint8).reshape(height, width)
+    # Denim and knitwear are rough.
+    rough = np.array((0.0, 0.008, 0.04, 0.045), np.float32).take(weave)
+    gain += folds * (weave > 0) + (noise - np.float32(127.5)) * (rough / 128)
     # A wide slope of light, and darker corners.
     left, right = 1 + 0.12 * side * dice.unit(), 1 - 0.12 * side * dice.unit()
     slope = np.linspace(left, right, width, dtype=np.float32) * dice.between(0.92, 1.06)
     fall = np.linspace(-1, 1, height, dtype=np.float32) ** 2 * dice.between(0.0, 0.12)
     gain += slope - fall[:, None]
     cast = dice.one(((1, 1, 1), (1.04, 1, 0.94), (0.95, 1, 1.05), (1.02, 0.99, 0.97)))
-    bright = dice.between(0.9, 1.06)
-    lit = cv2.multiply(picture, cv2.merge([gain * (c * bright) for c in cast]), dtype=cv2.CV_8U)
-    return _grain(lit, weave, dice)
-
-
-def _grain(picture: np.ndarray, weave: np.ndarray, dice: Dice) -> np.ndarray:
-    """Returns the picture with soft noise, stronger on denim and knitwear."""
-    height, width = weave.shape
-    amount = dice.between(1.0, 4.5) / 128
-    noise = np.frombuffer(dice.octets(height * width), np.uint8).reshape(height, width)
-    rough = np.array((0.0, 0.008, 0.04, 0.045), np.float32)[weave] + amount
-    shift = (noise.astype(np.float32) - 127.5) * rough
-    return cv2.add(picture, cv2.merge([shift] * 3), dtype=cv2.CV_8U)
+    bright = dice.between(0.94, 1.12)
+    levels = np.arange(256)[None, :, None] * (np.array(cast) * bright)
+    tinted = cv2.LUT(picture, np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+    fixed = cv2.convertScaleAbs(np.maximum(gain, 0), alpha=128)
+    lit = cv2.multiply(tinted, cv2.cvtColor(fixed, cv2.COLOR_GRAY2RGB), scale=1 / 128)
+    amount = dice.between(0.01, 0.036)
+    grain = cv2.cvtColor(noise, cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(lit, 1, grain, amount, -127.5 * amount)

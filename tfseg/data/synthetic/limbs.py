@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from tfseg.data.synthetic import shapes
 from tfseg.data.synthetic.brush import ARM, LEG, TORSO, Brush
 from tfseg.data.synthetic.outfit import Cloth, Outfit
@@ -31,7 +33,12 @@ def paint_pelvis(brush: Brush, outfit: Outfit) -> None:
     lower = outfit.lower
     if lower is None or lower.name == "skirt":
         return
-    surface = brush.cloth(lower, [brush.trunk(-0.24, 0.3, 0.006)], _PANTS, TORSO)
+    outline = []
+    for t, width in ((0.3, 1.0), (0.16, 1.0), (0.0, 0.98), (-0.1, 0.6), (-0.2, 0.16)):
+        outline.append((t, (brush.half(t) + 0.006) * width * brush.scale))
+    points = [brush.spine(t, half) for t, half in outline]
+    points += [brush.spine(t, -half) for t, half in outline[::-1]]
+    surface = brush.cloth(lower, [np.array(points)], _PANTS, TORSO)
     if not brush.fine:
         return
     dark = shade(lower.color, 0.72)
@@ -101,8 +108,8 @@ def _paint_trouser(brush: Brush, lower: Cloth, side: str, length: float) -> None
     carries = LEG[side]
     radii = _TROUSERS.get(lower.cut, _TROUSERS["straight"])
     if lower.name == "shorts":
-        radii = (0.06, 0.058, 0.05)
-    leg = brush.tube(side, "leg", 0.0, length, radii)
+        radii = (0.057, 0.052, 0.05)
+    leg = brush.tube(side, "leg", 0.0, length, radii, True)
     surface = brush.cloth(lower, leg, _PANTS, carries)
     if not brush.fine:
         return
@@ -120,7 +127,7 @@ def _paint_trouser(brush: Brush, lower: Cloth, side: str, length: float) -> None
         seam = [(x + outside, y) for x, y in points]
         brush.line(lower, seam, _PANTS, carries, shade(lower.color, 0.66), 0.005, surface)
         if lower.cut == "cuffed":
-            cuff = brush.tube(side, "leg", length - 0.16, length, radii)
+            cuff = brush.tube(side, "leg", length - 0.16, length, radii, True)
             pale = shade(lower.color, 1.4)
             brush.cloth(lower, cuff, _PANTS, carries, color=pale)
     elif lower.name in ("trousers", "suit"):
@@ -172,7 +179,7 @@ def paint_arm(brush: Brush, outfit: Outfit, side: str) -> None:
     if outfit.sleeve > 0:
         radii = {"sweater": (0.038, 0.034, 0.027)}.get(outfit.upper.name, (0.036, 0.031, 0.023))
         if outfit.outer is None:
-            items = brush.tube(side, "arm", 0.0, outfit.sleeve, radii)
+            items = brush.tube(side, "arm", 0.0, outfit.sleeve, radii, True)
             size = 2 if outfit.sleeve > 1 else 1
             surface = brush.cloth(outfit.upper, items, _UPPER, carries, size=size)
             _sleeve_end(brush, outfit.upper, side, outfit.sleeve, radii, _UPPER, surface)
@@ -181,7 +188,7 @@ def paint_arm(brush: Brush, outfit: Outfit, side: str) -> None:
             brush.cloth(outfit.upper, cuff, _UPPER, carries, size=2)
     if outfit.outer is not None:
         radii = (0.041, 0.036, 0.029)
-        items = brush.tube(side, "arm", 0.0, 1.88, radii)
+        items = brush.tube(side, "arm", 0.0, 1.88, radii, True)
         surface = brush.cloth(outfit.outer, items, _COAT, carries)
         _sleeve_end(brush, outfit.outer, side, 1.88, radii, _COAT, surface)
 
@@ -190,7 +197,7 @@ def _sleeve_end(brush: Brush, cloth: Cloth, side, reach, radii, attribute, surfa
     if not brush.fine:
         return
     low = reach - (0.1 if reach > 1 else 0.07)
-    cuff = brush.tube(side, "arm", low, reach, radii)
+    cuff = brush.tube(side, "arm", low, reach, radii, True)
     dark = shade(cloth.color, 0.84)
     brush.cloth(cloth, cuff, attribute, ARM[side], color=dark, surface=surface)
     if reach > 1:

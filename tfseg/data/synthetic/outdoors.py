@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tfseg.data.synthetic import palette
+from tfseg.data.synthetic.canvas import Canvas
+from tfseg.data.synthetic.dice import Dice
 from tfseg.data.synthetic.palette import shade
 from tfseg.data.synthetic.props import Prop
 from tfseg.data.synthetic.shapes import rectangle
@@ -21,7 +23,9 @@ _WALLS = (
 )
 
 
-def paint_building(canvas, dice, x1: float, x2: float, top: float, base: float) -> None:
+def paint_building(
+    canvas: Canvas, dice: Dice, x1: float, x2: float, top: float, base: float
+) -> None:
     """Paints a house front in pixels: rows of windows, a door, perhaps a shop's awning."""
     wall = dice.one(_WALLS)
     canvas.fill([rectangle(x1, top, x2, base)], wall)

@@ -38,7 +38,7 @@ def _paint(brush: Brush, dice: Dice, cloth: Cloth, numbers: list[int]) -> None:
     worn = np.zeros(numbers[-1] - first + 3, np.uint8)
     worn[np.array(numbers) - first + 1] = 1
     window = canvas.numbers[y1:y2, x1:x2]
-    mask = worn[np.clip(window - (first - 1), 0, len(worn) - 1)]
+    mask = worn.take(window - (first - 1), mode="clip")
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return

@@ -144,7 +144,7 @@ def _skeleton(dice: Dice, body: Body, angles: dict) -> dict:
     lean, roll = angles["lean"], angles["roll"]
     up = (math.sin(roll), math.cos(lean), math.sin(lean))
 
-    def along(start, direction, length):
+    def along(start: tuple, direction: tuple, length: float) -> tuple:
         return tuple(p + d * length for p, d in zip(start, direction, strict=True))
 
     spine = 0.285 if not body.child else 0.27

@@ -25,13 +25,19 @@ class Scene:
 
     Attributes:
         image: uint8 `(H, W, 3)`.
-        maps: Property of `canvas.Part` to int32 `(H, W)`.
+        numbers: The part number of each pixel, int64 `(H, W)`.
+        table: Property of `canvas.Part` to its value for each part number.
         points: For each person, `(x, y, carriers)` of the 17 keypoints.
     """
 
     image: np.ndarray
-    maps: dict[str, np.ndarray]
+    numbers: np.ndarray
+    table: dict[str, np.ndarray]
     points: list[list[tuple[float, float, int]]]
+
+    def map(self, name: str) -> np.ndarray:
+        """Returns a property of each pixel, int32 `(H, W)`."""
+        return self.table[name][self.numbers]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +69,11 @@ def paint_scene(
         y = canvas.height * dice.between(0.94, 1.1)
         unit = canvas.height * dice.between(0.9, 1.7)
         objects.paint(canvas, dice, kind, dice.between(0, canvas.width), y, unit)
-    numbers = canvas.part_map()
+    numbers = canvas.part_map().astype(np.intp)
     table = canvas.table()
-    maps = {name: column.take(numbers, mode="clip") for name, column in table.items()}
-    weave = maps.pop("weave").astype(np.uint8)
-    image = illuminate(canvas.picture(), maps.pop("surface"), weave, dice)
-    return Scene(image, maps, points)
+    weave = table["weave"].astype(np.uint8)[numbers]
+    image = illuminate(canvas.picture(), table["surface"][numbers], weave, dice)
+    return Scene(image, numbers, table, points)
 
 
 def _paint_one(canvas: Canvas, dice: Dice, spot: _Spot, number: int, wanted) -> list:

@@ -10,7 +10,18 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-__all__ = ["between", "capsule", "disc", "ellipse", "hull", "mix", "polygon", "rectangle", "smooth"]
+__all__ = [
+    "between",
+    "capsule",
+    "disc",
+    "ellipse",
+    "hose",
+    "hull",
+    "mix",
+    "polygon",
+    "rectangle",
+    "smooth",
+]
 
 _HALF = np.linspace(math.pi / 2, 3 * math.pi / 2, 7)
 _CAPSULE = np.concatenate(
@@ -48,7 +59,9 @@ def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> np.
     return circle @ np.array(((rx * c, rx * s), (-ry * s, ry * c))) + (x, y)
 
 
-def capsule(start, end, radius_start: float, radius_end: float) -> np.ndarray:
+def capsule(
+    start: Sequence[float], end: Sequence[float], radius_start: float, radius_end: float
+) -> np.ndarray:
     """Returns a rod with round ends and a radius at each end: a piece of a limb."""
     x1, y1, x2, y2 = start[0], start[1], end[0], end[1]
     length = math.hypot(x2 - x1, y2 - y1)
@@ -58,6 +71,19 @@ def capsule(start, end, radius_start: float, radius_end: float) -> np.ndarray:
     points[7:] = _CAPSULE[7:] * radius_end
     points[7:, 0] += length
     return points @ np.array(((c, s), (-s, c))) + (x1, y1)
+
+
+def hose(
+    start: Sequence[float], end: Sequence[float], radius_start: float, radius_end: float
+) -> np.ndarray:
+    """Returns a rod with a round start and a nearly straight end: a sleeve, a trouser leg."""
+    points = capsule(start, end, radius_start, radius_end)
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    square = dx * dx + dy * dy
+    if square > 1e-9:
+        beyond = ((points[7:] - np.asarray(end)) @ (dx, dy)) / square
+        points[7:] -= 0.85 * beyond[:, None] * (dx, dy)
+    return points
 
 
 def hull(*shapes: np.ndarray) -> np.ndarray:
@@ -77,7 +103,7 @@ def between(levels: Sequence[float], values: Sequence[float], level: float) -> f
     return values[k - 1] + (values[k] - values[k - 1]) * share
 
 
-def mix(first, second, share: float) -> tuple:
+def mix(first: Sequence[float], second: Sequence[float], share: float) -> tuple:
     """Returns the point (or colour) that lies `share` of the way from first to second."""
     return tuple(a + (b - a) * share for a, b in zip(first, second, strict=False))
 

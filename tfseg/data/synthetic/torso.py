@@ -181,7 +181,10 @@ def paint_outer(brush: Brush, outfit: Outfit) -> None:
     closed = outer.cut == "closed"
     surface = brush.cloth(outer, body, _COAT, carries)
     if front:
-        bottom = 0.45 if outer.name == "suit" else (0.86 if closed else low - 0.02)
+        # A coat is open to the waist only: below, it would show legs that are painted already.
+        bottom = {"suit": 0.45, "coat": 0.25}.get(outer.name, low - 0.02)
+        if closed:
+            bottom = 0.86
         _opening(brush, outfit, bottom)
         _lapels(brush, outer, bottom, surface)
     elif brush.fine and brush.cos < -0.3:
@@ -195,7 +198,7 @@ def paint_outer(brush: Brush, outfit: Outfit) -> None:
 def _opening(brush: Brush, outfit: Outfit, bottom: float) -> None:
     """Repaints the shirt where the jacket leaves it free, and the tie on it."""
     front, upper = brush.front, outfit.upper
-    wide = 0.0 if bottom > 0.2 else 0.026
+    wide = 0.0 if bottom > 0.2 else 0.036
     points = [front(1.14, 0.04), front(0.9, 0.036), front(bottom, wide)]
     points += [front(bottom, -wide), front(0.9, -0.036), front(1.14, -0.04)]
     low = 0.4 if upper.name == "dress" else 0.16
@@ -223,7 +226,7 @@ def _lapels(brush: Brush, outer: Cloth, bottom: float, surface: int) -> None:
     front = brush.front
     dark, light = shade(outer.color, 0.74), shade(outer.color, 1.16)
     for side in (-1, 1):
-        inner = front(max(bottom, 0.4), 0.004 * side if bottom > 0.2 else 0.028 * side)
+        inner = front(max(bottom, 0.4), 0.004 * side if bottom > 0.2 else 0.038 * side)
         points = [front(1.15, 0.032 * side), front(1.0, 0.07 * side), front(0.88, 0.075 * side)]
         points += [front(0.86, 0.06 * side), inner, front(0.9, 0.033 * side)]
         brush.cloth(outer, [np.array(points)], _COAT, TORSO, color=light if side < 0 else dark)

@@ -147,6 +147,42 @@ def _extras(dice: Dice, wanted: str | None) -> dict[str, Cloth | None]:
     return found
 
 
+def _style(dice: Dice, wanted: str | None) -> str:
+    """Returns a kind of outfit that the wanted garment can be part of."""
+    if wanted in _STYLES:
+        return wanted
+    if wanted == "tie":
+        return "suit"
+    if wanted == "socks":
+        return "shorts"
+    style = dice.weighted(_STYLES)
+    if wanted in (*_TOPS, "coat", "jacket") and style in ("suit", "dress"):
+        return dice.one(("jeans", "trousers", "skirt", "shorts"))
+    return style
+
+
+def _clothes(dice: Dice, style: str, wanted: str | None) -> dict:
+    """Returns upper, sleeve, lower, outer and tie of an outfit."""
+    if style == "suit":
+        outer, lower, upper, tie = _suit(dice)
+        if wanted == "tie" and tie is None:
+            tie = Cloth("tie", "tie", (150, 26, 34), size=LONG)
+        if wanted == "scarf":
+            tie = None
+        return dict(upper=upper, sleeve=1.9, lower=lower, outer=outer, tie=tie)
+    if style == "dress":
+        (upper, sleeve), lower = _dress(dice), None
+    else:
+        name = wanted if wanted in _TOPS else dice.weighted(_TOPS)
+        (upper, sleeve), lower = _top(dice, name), _bottom(dice, style)
+    outer = None
+    if wanted in ("coat", "jacket"):
+        outer = _outer(dice, wanted)
+    elif dice.chance(0.12 if wanted in (*_TOPS, "dress") else 0.3):
+        outer = _outer(dice, dice.one(("coat", "jacket")))
+    return dict(upper=upper, sleeve=sleeve, lower=lower, outer=outer, tie=None)
+
+
 def draw_outfit(dice: Dice, child: bool, wanted: str | None = None) -> Outfit:
     """Returns a random outfit.
 
@@ -155,43 +191,16 @@ def draw_outfit(dice: Dice, child: bool, wanted: str | None = None) -> Outfit:
         child: Whether a child wears it.
         wanted: A garment that has to be part of it, or None.
     """
-    style = wanted if wanted in _STYLES else dice.weighted(_STYLES)
-    if wanted in ("shirt", "t-shirt", "sweater", "coat", "jacket", "socks") and style in (
-        "suit",
-        "dress",
-    ):
-        style = dice.one(("jeans", "trousers", "skirt", "shorts"))
-    if wanted == "tie":
-        style = "suit"
-    elif wanted == "socks":
-        style = "shorts"
-    outer = tie = None
-    if style == "suit":
-        outer, lower, upper, tie = _suit(dice)
-        if wanted == "tie" and tie is None:
-            tie = Cloth("tie", "tie", (150, 26, 34), size=LONG)
-        sleeve = 1.9
-    elif style == "dress":
-        (upper, sleeve), lower = _dress(dice), None
-    else:
-        name = wanted if wanted in _TOPS else dice.weighted(_TOPS)
-        (upper, sleeve), lower = _top(dice, name), _bottom(dice, style)
-    if style != "suit":
-        if wanted in ("coat", "jacket"):
-            outer = _outer(dice, wanted)
-        elif dice.chance(0.3):
-            outer = _outer(dice, dice.one(("coat", "jacket")))
-    extras = _extras(dice, wanted)
-    if wanted == "scarf":
-        tie = None
-    elif tie is not None:
-        extras["scarf"] = None
-    if extras["hat"] is not None and extras["hat"].cut == "brim" and style == "suit":
-        extras["hat"] = dataclasses.replace(extras["hat"], cut="fedora")
-    hair = _hair(dice)
-    if extras["hat"] is not None and hair.size != LONG:
+    style = _style(dice, wanted)
+    worn = _clothes(dice, style, wanted) | _extras(dice, wanted)
+    if worn["tie"] is not None:
+        worn["scarf"] = None
+    hat, hair = worn["hat"], _hair(dice)
+    if hat is not None and hat.cut == "brim" and style == "suit":
+        worn["hat"] = dataclasses.replace(hat, cut="fedora")
+    if hat is not None and hair.size != LONG:
         hair = dataclasses.replace(hair, cut="short", size=UNDETERMINED)
-    shoes, socks = _footwear(dice, style, wanted)
+    worn["shoes"], worn["socks"] = _footwear(dice, style, wanted)
     skin = dice.one(palette.SKIN)
     masculine = hair.cut in ("short", "crop", "bald", "curly") and not child and style != "dress"
     beard = None
@@ -199,21 +208,9 @@ def draw_outfit(dice: Dice, child: bool, wanted: str | None = None) -> Outfit:
         # The length of a beard goes by its size.
         beard = dataclasses.replace(hair, cut="beard", size=dice.one((SHORT, LONG)))
     if hair.cut == "bald":
-        thin = tuple(round(c) for c in shapes.mix(skin, hair.color, 0.18))
+        thin = tuple(round(channel) for channel in shapes.mix(skin, hair.color, 0.18))
         hair = dataclasses.replace(hair, color=thin)
-    return Outfit(
-        skin=skin,
-        hair=hair,
-        beard=beard,
-        upper=upper,
-        sleeve=sleeve,
-        lower=lower,
-        outer=outer,
-        shoes=shoes,
-        socks=socks,
-        tie=tie,
-        **extras,
-    )
+    return Outfit(skin=skin, hair=hair, beard=beard, **worn)
 
 
 def _footwear(dice: Dice, style: str, wanted: str | None) -> tuple[Cloth, Cloth | None]:
