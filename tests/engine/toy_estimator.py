@@ -28,7 +28,7 @@ class ToyConfig(Config):
     width: int = setting(8, at_least=1)
     min_score: float = setting(0.0, at_least=0, at_most=1)
     precision: str = "float32"
-    broken_after: int | None = None
+    broken_picture: int | None = None
     train: TrainConfig = TrainConfig(
         batch_size=4, stages=(Stage(2, "heads"), Stage(2, "all")), learning_rate=0.05, workers=1
     )
@@ -39,7 +39,8 @@ class ToyConfig(Config):
 
 class ToyNetwork(keras.Model):
     def __init__(self, config: ToyConfig):
-        super().__init__(name="toy", dtype=config.precision)
+        # Boxes in half precision would be a pixel off: what comes in is not converted.
+        super().__init__(name="toy", dtype=config.precision, autocast=False)
         self.config = config
         dtype = config.precision
         self.body = keras.layers.Conv2D(
@@ -113,11 +114,11 @@ class ToyEstimator(Estimator):
     def _encode(self, sample, seed):
         moved = self._resize().plan(sample.size).sample(sample)
         image = moved.image.astype(np.float32)
-        if sample.image_id == self.config.broken_after:
-            image[:] = np.nan
         boxes, ids = np.zeros((1, 4), np.float32), np.zeros(1, np.int32)
         if len(moved):
             boxes[0], ids[0] = moved.boxes[0], moved.class_ids[0]
+        if sample.image_id == self.config.broken_picture:
+            boxes[:] = np.nan
         return {"image": image, "gt_boxes": boxes, "gt_class_ids": ids}
 
     def _predict_inputs(self, image):

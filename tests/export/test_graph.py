@@ -58,3 +58,11 @@ def test_pictures_of_different_sizes_in_one_batch_of_files():
     np.testing.assert_allclose(
         out["detection_boxes"][:, 0], [[0, 0, 20, 30], [0, 0, 99, 7]], atol=1e-4
     )
+
+
+def test_what_scores_too_low_becomes_padding():
+    graph = ServingGraph(mirror, ("thing",), 64, 64, min_score=0.6)
+    out = graph.from_images(np.zeros((1, 64, 64, 3), np.uint8))
+    assert int(out["num_detections"][0]) == 0
+    for name in ("boxes", "classes", "scores", "masks"):
+        assert not np.any(out[f"detection_{name}"])

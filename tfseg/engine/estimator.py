@@ -65,8 +65,6 @@ class Estimator(FileVerbs):
         self.fitted = False
         self.history: list[dict] = []
 
-    # ------------------------------------------------------------------ hooks of a system
-
     def _build(self) -> keras.Model:
         """Returns a new built network of `self.config`; Keras' random seed is set around it."""
         raise NotImplementedError
@@ -102,6 +100,10 @@ class Estimator(FileVerbs):
     def _layer_group(self, name: str) -> set[str]:
         """Returns the names of the layers that learn in a stage: "heads", "5+", ..., "all"."""
         raise NotImplementedError
+
+    def _evaluation_threshold(self) -> float | None:
+        """Returns the lowest score that takes part in an evaluation; None: as in `predict`."""
+        return None
 
     def _evaluator(self):
         """Returns a fresh object with `update(sample, prediction)` and `compute(details)`."""
@@ -283,6 +285,8 @@ class Estimator(FileVerbs):
         dataset = align_classes(dataset, self.class_names)
         if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise ConfigError(f"limit: expected a number of pictures from 1, got {limit!r}.")
+        if score_threshold is None:
+            score_threshold = self._evaluation_threshold()
         count = len(dataset) if limit is None else min(limit, len(dataset))
         if score_threshold is None:
             score_threshold = self._evaluation_threshold()

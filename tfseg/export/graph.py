@@ -20,12 +20,19 @@ class ServingGraph:
         class_names: Name of class id k at position k - 1.
         min_side: What the short side of a picture should reach, pixels.
         max_side: Side of the square, pixels.
+        min_score: Detections that score less become rows that pad.
     """
 
     def __init__(
-        self, network: keras.Model, class_names: Sequence[str], min_side: int, max_side: int
+        self,
+        network: keras.Model,
+        class_names: Sequence[str],
+        min_side: int,
+        max_side: int,
+        min_score: float = 0.0,
     ):
         self.network, self.min_side, self.max_side = network, min_side, max_side
+        self.min_score = min_score
         # Position 0 stands for the rows that pad.
         self.names = ["", *class_names]
 
@@ -84,8 +91,9 @@ class ServingGraph:
     def _detect(self, squares, windows, sizes) -> dict[str, tf.Tensor]:
         outputs = self.network({"image": squares, "window": windows}, training=False)
         rows = tf.cast(outputs["detections"], tf.float32)
-        classes = tf.cast(rows[..., 4], tf.int32)
-        found = classes > 0
+        # Rows are sorted by score, so that what falls away leaves no gaps.
+        found = (rows[..., 4] > 0) & (rows[..., 5] >= self.min_score)
+        classes = tf.where(found, tf.cast(rows[..., 4], tf.int32), 0)
         start, scale = windows[:, None, :2], sizes / (windows[:, 2:] - windows[:, :2])
         start, scale = tf.tile(start, (1, 1, 2)), tf.tile(scale[:, None], (1, 1, 2))
         boxes = tf.clip_by_value(
@@ -95,7 +103,9 @@ class ServingGraph:
             "detection_boxes": tf.where(found[..., None], boxes, tf.zeros_like(boxes)),
             "detection_classes": classes,
             "detection_class_names": tf.gather(tf.constant(self.names), classes),
-            "detection_scores": rows[..., 5],
-            "detection_masks": tf.cast(outputs["masks"], tf.float32),
+            "detection_scores": tf.where(found, rows[..., 5], 0.0),
+            "detection_masks": tf.where(
+                found[..., None, None], tf.cast(outputs["masks"], tf.float32), 0.0
+            ),
             "num_detections": tf.reduce_sum(tf.cast(found, tf.int32), axis=1),
         }

@@ -24,6 +24,7 @@ def export(
     directory: str | os.PathLike,
     *,
     overwrite: bool = False,
+    score_threshold: float | None = None,
     metrics: Mapping | None = None,
     data: str = "",
     license: str = "",
@@ -45,6 +46,7 @@ def export(
         estimator: A fitted estimator with detections of that kind.
         directory: A new folder; TensorFlow Serving wants `.../name/1`.
         overwrite: Replace what is there.
+        score_threshold: Lowest score that the model returns; None takes that of `predict`.
         metrics: Measures for the model card, such as a `Report`.
         data: What it was trained on, for the model card.
         license: Licence of the weights, for the model card.
@@ -56,7 +58,7 @@ def export(
     directory = _free_folder(Path(directory), overwrite)
     try:
         with replacing_folder(directory) as folder:
-            _write_graph(estimator, folder)
+            _write_graph(estimator, folder, score_threshold)
             names = "".join(f"{name}\n" for name in estimator.class_names)
             (folder / LABELS).write_text(names, encoding="utf-8")
             write_model_card(
@@ -109,14 +111,18 @@ def _free_folder(directory: Path, overwrite: bool) -> Path:
     return directory
 
 
-def _write_graph(estimator, folder: Path):
+def _write_graph(estimator, folder: Path, score_threshold: float | None):
     import tensorflow as tf
 
     from tfseg.export.graph import ServingGraph
 
     resize = estimator._resize()
     network = estimator.keras_model
-    graph = ServingGraph(network, estimator.class_names, resize.min_side, resize.max_side)
+    if score_threshold is None:
+        score_threshold = getattr(estimator.config, "detection_min_confidence", 0.0)
+    graph = ServingGraph(
+        network, estimator.class_names, resize.min_side, resize.max_side, score_threshold
+    )
     archive = keras.export.ExportArchive()
     archive.track(network)
     spec = tf.TensorSpec

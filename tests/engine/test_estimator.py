@@ -1,0 +1,360 @@
+import copy
+import threading
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from toy_estimator import Squares, ToyConfig, ToyEstimator
+
+from tfseg.config import TrainConfig
+from tfseg.errors import ConfigError, DataError, NotFittedError, WeightsError
+from tfseg.structures import Sample
+
+
+@pytest.fixture(scope="module")
+def model():
+    made = ToyEstimator(classes=["square", "other"])
+    made.fitted = True
+    return made
+
+
+# ---------------------------------------------------------------------- settings
+
+
+def test_settings_are_checked_at_once_and_the_network_is_built_late():
+    with pytest.raises(ConfigError, match="'clases'.*|clases.*Did you mean 'classes'"):
+        ToyEstimator(clases=["a"])
+    with pytest.raises(ConfigError, match="width: expected at least 1"):
+        ToyEstimator(classes=["a"], width=0)
+    with pytest.raises(ConfigError, match="expects ToyConfig, got TrainConfig"):
+        ToyEstimator(TrainConfig())
+    made = ToyEstimator(ToyConfig(classes=("a",)), width=3)
+    assert made._network is None and made.config.width == 3
+    assert ToyEstimator({"classes": ["a"]}, width=3).config == made.config
+    assert repr(made) == "ToyEstimator(classes=('a',), width=3)"
+    assert made.keras_model is made.keras_model
+
+
+def test_sklearn_clone_accepts_it():
+    clone = pytest.importorskip("sklearn.base").clone
+    made = ToyEstimator(classes=["a", "b"], train={"batch_size": 2}, width=5)
+    twin = clone(made)
+    assert twin is not made and twin.config == made.config and twin._network is None
+    assert clone(twin).get_params() == made.get_params()
+
+
+def test_params_reach_inside():
+    made = ToyEstimator(classes=["a"])
+    params = made.get_params()
+    assert params["train__batch_size"] == 4 and params["train"] is made.config.train
+    assert "train__batch_size" not in made.get_params(deep=False)
+    assert made.set_params(train__batch_size=2, min_score=0.5) is made
+    assert made.config.train.batch_size == 2 and made.config.min_score == 0.5
+    made.set_params(train={"batch_size": 3, "stages": [{"epochs": 1}]}, train__seed=9)
+    assert made.config.train.batch_size == 3 and made.config.train.seed == 9
+    for params, word in (
+        ({"widht": 1}, "Did you mean 'width'"),
+        ({"train__batch_sise": 1}, "'batch_size'"),
+        ({"width__x": 1}, "nothing inside"),
+        ({"train__seed": "x"}, "seed.*an integer"),
+    ):
+        with pytest.raises(ConfigError, match=word):
+            made.set_params(**params)
+
+
+def test_changing_settings_keeps_weights_or_refuses(model):
+    made = ToyEstimator(classes=["a", "b"])
+    before = [v.numpy() if hasattr(v, "numpy") else np.asarray(v) for v in made.keras_model.weights]
+    network = made.keras_model
+    made.set_params(train__learning_rate=0.5)
+    assert made.keras_model is network
+    made.set_params(min_score=0.25)
+    assert made.keras_model is not network
+    for old, new in zip(before, made.keras_model.weights):
+        np.testing.assert_array_equal(old, keras.ops.convert_to_numpy(new))
+    with pytest.raises(ConfigError, match="would need other weights.*clone"):
+        made.set_params(width=9)
+    assert made.config.width == 8 and made.config.min_score == 0.25
+    made.set_params(width=8)
+
+
+def test_building_is_reproducible_and_leaves_the_callers_random_state_alone():
+    np.random.seed(3)
+    expected = np.random.RandomState(3).rand(2)
+    first = ToyEstimator(classes=["a"])
+    weights = [keras.ops.convert_to_numpy(v) for v in first.keras_model.weights]
+    np.testing.assert_array_equal(np.random.rand(2), expected)
+    again = ToyEstimator(classes=["a"]).keras_model.weights
+    other = (
+        ToyEstimator(classes=["a"], train__seed=1)
+        if False
+        else ToyEstimator(classes=["a"], train=TrainConfig(seed=1))
+    )
+    for ours, theirs in zip(weights, again):
+        np.testing.assert_array_equal(ours, keras.ops.convert_to_numpy(theirs))
+    assert np.abs(weights[0] - keras.ops.convert_to_numpy(other.keras_model.weights[0])).max() > 0
+
+
+# ---------------------------------------------------------------------- predict
+
+
+@pytest.mark.both_backends
+def test_predict_takes_all_that_shows_a_picture(model, tmp_path):
+    image = Squares()[0].image
+    Image.fromarray(image).save(tmp_path / "b.png")
+    Image.fromarray(image[:20]).save(tmp_path / "a.bmp")
+    (tmp_path / "notes.txt").write_text("not a picture")
+    reference = model.predict(image)[0]
+    one = [
+        tmp_path / "b.png",
+        str(tmp_path / "b.png"),
+        (tmp_path / "b.png").read_bytes(),
+        image[None],
+        [image],
+        (row for row in [image]),
+        Squares()[0],
+        Squares(1),
+    ]
+    for images in one:
+        (found,) = model.predict(images)
+        np.testing.assert_array_equal(found.boxes, reference.boxes)
+        assert found.size == (40, 32) and found.class_names == ("square", "other")
+    folder = model.predict(tmp_path)
+    assert [p.image_id for p in folder] == ["a", "b"]
+    assert folder[0].path == str(tmp_path / "a.bmp") and folder[0].size == (20, 32)
+    assert model.predict(image[..., 0])[0].size == (40, 32)
+    mixed = model.predict([image, tmp_path / "a.bmp", Squares()[3]])
+    assert [p.image_id for p in mixed] == [0, "a", 3] and mixed[1].size == (20, 32)
+    assert model.predict([]) == []
+
+
+@pytest.mark.both_backends
+def test_batches_are_filled_so_that_one_trace_serves_all(model):
+    images = [
+        Squares(size=size)[i].image for i, size in enumerate([(40, 32), (90, 17), (20, 60)] * 2)
+    ]
+    singly = model.predict(images[:5])
+    seen = []
+    run, model._run = model._run, lambda inputs: seen.append(inputs["image"].shape) or run(inputs)
+    try:
+        together = model.predict(images[:5], batch_size=2)
+    finally:
+        del model._run
+    assert seen == [(2, 32, 32, 3)] * 3
+    for a, b in zip(singly, together, strict=True):
+        np.testing.assert_allclose(a.boxes, b.boxes, atol=1e-3)
+        assert a.size == b.size
+
+
+def test_exif_orientation_is_honoured(model, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(Squares()[0].image).save(tmp_path / "a.jpg", exif=exif)
+    assert model.predict(tmp_path / "a.jpg")[0].size == (32, 40)
+
+
+def test_extreme_pictures(model):
+    for size in ((1, 1), (10000, 10), (3, 2000)):
+        (found,) = model.predict(np.full((*size, 3), 200, np.uint8))
+        assert found.size == size and np.all(np.isfinite(found.boxes))
+        assert (found.boxes >= 0).all() and found.masks.shape[1:] == size
+
+
+def test_threshold_progress_and_threads(model):
+    image = Squares()[0].image
+    score = float(model.predict(image)[0].scores[0])
+    assert len(model.predict(image, score_threshold=score + 0.01)[0]) == 0
+    seen = []
+    model.predict([image] * 3, progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    fresh = ToyEstimator(classes=["square"])
+    fresh.fitted = True
+    found = [None] * 4
+
+    def work(index):
+        found[index] = fresh.predict(image)[0].scores[0]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    [t.start() for t in threads], [t.join() for t in threads]
+    assert len(set(map(float, found))) == 1
+
+
+@pytest.mark.parametrize(
+    "images, words",
+    [
+        ("nowhere.jpg", ["nowhere.jpg", "no such file"]),
+        (3, ["expected a path", "int"]),
+        ({"a": 1}, ["expected a path", "dict"]),
+        ([np.zeros((4, 4, 3), np.uint8), 3], ["picture 2 of 2", "int"]),
+        ([np.zeros((4, 4, 5), np.uint8)], ["picture 1 of 1"]),
+        (np.zeros((2, 3, 4, 4, 3)), ["picture 1 of 2"]),
+        ([np.full((4, 4, 3), np.nan)], ["picture 1 of 1"]),
+        ([b"not a picture"], ["picture 1 of 1"]),
+        (np.zeros((0, 5, 3), np.uint8), ["picture 1 of 1", "pixel"]),
+    ],
+)
+def test_errors_name_the_picture(model, images, words):
+    with pytest.raises(DataError) as error:
+        model.predict(images)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_an_empty_folder_and_a_truncated_picture(model, tmp_path):
+    with pytest.raises(DataError, match="no pictures in this folder"):
+        model.predict(tmp_path)
+    Image.fromarray(Squares()[0].image).save(tmp_path / "cut.jpg")
+    data = (tmp_path / "cut.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError, match=r"cut\.jpg"):
+        model.predict(tmp_path)
+
+
+def test_wrong_arguments(model):
+    image = Squares()[0].image
+    for arguments, word in (
+        (dict(batch_size=0), "batch_size"),
+        (dict(score_threshold=2), "from 0 to 1"),
+    ):
+        with pytest.raises(ConfigError, match=word):
+            model.predict(image, **arguments)
+    with pytest.raises(ConfigError, match="limit"):
+        model.evaluate(Squares(2), limit=0)
+    with pytest.raises(NotFittedError, match=r"no weights yet.*load_weights.*fitted = True"):
+        ToyEstimator(classes=["a"]).predict(image)
+
+
+# ---------------------------------------------------------------------- evaluate
+
+
+def test_evaluate_and_score(model):
+    report = model.evaluate(Squares(6), limit=4)
+    assert report.details["images"] == 4 and report.details["pictures_in_dataset"] == 6
+    assert model.score(Squares(4)) == pytest.approx(report["segm/AP"], nan_ok=True)
+
+
+def test_classes_are_matched_by_name(model):
+    class Echo(ToyEstimator):
+        """Finds exactly the truth, by its class names."""
+
+        def _predict_items(self, items, batch_size, score_threshold):
+            for item in items:
+                prediction = model.predict(item.image)[0][[]]
+                ids, masks = item.class_ids, item.masks
+                yield (
+                    item,
+                    type(prediction).from_masks(
+                        masks,
+                        boxes=item.boxes,
+                        class_ids=ids,
+                        scores=np.ones(len(ids)),
+                        class_names=self.class_names,
+                        image_id=item.image_id,
+                    ),
+                )
+
+    swapped, known = Squares(4, ("other", "square")), []
+    echo = Echo(classes=["square", "other"])
+    for sample, _ in echo._predict_dataset(swapped):
+        known.append(echo.class_names[sample.class_ids[0] - 1])
+    assert known == [swapped.class_names[swapped[i].class_ids[0] - 1] for i in range(4)]
+    assert set(echo.evaluate(Squares(2, ("other",))).per_class["segm/AP"]) == {"square", "other"}
+    with pytest.raises(DataError, match="does not know: ball.*Model: square, other"):
+        model.evaluate(Squares(2, ("ball", "square")))
+    with pytest.raises(DataError, match="no pictures"):
+        model.evaluate(Squares(0))
+    with pytest.raises(DataError):
+        model.evaluate([1, 2])
+
+
+def test_a_sample_with_a_class_id_out_of_range_is_named(model):
+    class Wrong(Squares):
+        def __getitem__(self, index):
+            sample = super().__getitem__(index)
+            return sample.replace(class_ids=[7]) if index == 1 else sample
+
+    with pytest.raises(DataError, match=r"image 1.*7"):
+        model.evaluate(Wrong(3, ("other", "square")))
+
+
+# ---------------------------------------------------------------------- files
+
+
+def numpy_weights(made):
+    return [keras.ops.convert_to_numpy(v.value) for v in made.keras_model.weights]
+
+
+@pytest.mark.both_backends
+def test_save_and_load(model, tmp_path):
+    folder = model.save(tmp_path / "deep" / "model")
+    again = ToyEstimator.load(folder)
+    assert again.config == model.config and again.fitted
+    for ours, theirs in zip(numpy_weights(model), numpy_weights(again), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    image = Squares()[0].image
+    np.testing.assert_array_equal(again.predict(image)[0].boxes, model.predict(image)[0].boxes)
+    model.save(folder)
+    assert sorted(p.name for p in folder.parent.iterdir()) == ["model"]
+
+
+def test_from_pretrained(model, tmp_path, monkeypatch):
+    model.save(tmp_path / "toy-squares")
+    assert ToyEstimator.from_pretrained(tmp_path / "toy-squares").config == model.config
+    monkeypatch.setenv("TFSEG_MODELS", str(tmp_path))
+    assert ToyEstimator.from_pretrained("toy-squares").config == model.config
+    with pytest.raises(WeightsError, match="toy-square:.*Did you mean 'toy-squares'"):
+        ToyEstimator.from_pretrained("toy-square")
+
+
+@pytest.mark.both_backends
+def test_weights_of_another_class_count(model, tmp_path):
+    path = model.save_weights(tmp_path / "two.weights.h5")
+    three = ToyEstimator(classes=["a", "b", "c"])
+    before = numpy_weights(three)
+    with pytest.raises(WeightsError) as error:
+        three.load_weights(path)
+    for word in ("scores", "(128, 3)", "(128, 4)", "skip_mismatch=True", "square"):
+        assert word in str(error.value)
+    for ours, theirs in zip(before, numpy_weights(three)):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not three.fitted
+    report = three.load_weights(path, skip_mismatch=True)
+    assert set(report.loaded) == {"body", "norm", "box"} and list(report.skipped) == ["scores"]
+    assert not report.missing and not report.unused and three.fitted
+    assert "3 layers loaded, 1 skipped" in str(report)
+
+
+def test_loading_a_saved_folder_as_weights(model, tmp_path):
+    folder = model.save(tmp_path / "m")
+    fresh = ToyEstimator(classes=["x", "y"], train=TrainConfig(seed=5))
+    assert len(fresh.load_weights(folder).loaded) == 4
+    for ours, theirs in zip(numpy_weights(model), numpy_weights(fresh)):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_reader_of_foreign_files_can_be_plugged_in(model, tmp_path, monkeypatch):
+    import sys
+    import types
+
+    from tfseg.structures import LoadReport
+
+    reader = types.ModuleType("foreign_reader")
+    reader.recognises = lambda path: path.suffix == ".foreign"
+    reader.load = lambda made, path, skip: LoadReport(("all",), source=str(path))
+    monkeypatch.setitem(sys.modules, "foreign_reader", reader)
+    monkeypatch.setattr(ToyEstimator, "weight_readers", ("foreign_reader",))
+    (tmp_path / "w.foreign").write_text("x")
+    made = ToyEstimator(classes=["a"])
+    assert made.load_weights(tmp_path / "w.foreign").loaded == ("all",) and made.fitted
+
+
+def test_copies_do_not_share_settings(model):
+    params = copy.deepcopy(model.get_params(deep=False))
+    assert ToyEstimator(**params).config == model.config
+
+
+def test_samples_of_the_users_own_are_predicted(model):
+    sample = Sample(image=Squares()[0].image, image_id="mine", path="x.png")
+    (found,) = model.predict(sample)
+    assert (found.image_id, found.path) == ("mine", "x.png")
