@@ -11,7 +11,7 @@ ARGS ?=
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Room for the output of the pinned tools alone: TensorFlow tells its start-up at length.
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -25,6 +25,7 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s  %s\n", $$1, $$2}' Makefile
 
 setup: $(DEV)  ## Install everything into .venv (the other targets do it too)
+	@:
 
 demo: $(CORE)  ## Train, measure, draw and export a model on drawn people, in minutes
 	@$(BIN)/tfseg demo --out $(OUT) $(ARGS)

@@ -20,6 +20,7 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -56,12 +57,14 @@ class Worker:
     def __init__(self, contestant: Contestant, script: str, settings: Mapping, threads: int):
         self.contestant = contestant
         environment = {**os.environ, **_thread_variables(threads)}
-        environment["TF_CPP_MIN_LOG_LEVEL"] = environment.get("TF_CPP_MIN_LOG_LEVEL", "2")
+        environment["TF_CPP_MIN_LOG_LEVEL"] = environment.get("TF_CPP_MIN_LOG_LEVEL", "3")
+        self.said = tempfile.TemporaryFile()  # greetings of libraries would hide the table
         try:
             self.process = subprocess.Popen(
                 [contestant.python, script, "--worker", contestant.name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=self.said,
                 text=True,
                 env=environment,
                 cwd=ROOT,
@@ -75,12 +78,14 @@ class Worker:
         """Returns `{"wall": seconds, "cpu": seconds}` of one step."""
         answer = self._ask({"run": True})
         if "error" in answer:
+            print(self.complaint(), file=sys.stderr)
             raise RuntimeError(f"{self.contestant.name} failed: {answer['error']}")
         return answer
 
     def close(self):
         """Lets the process end."""
         if self.process is None:
+            self.said.close()
             return
         with contextlib.suppress(OSError):
             self.process.stdin.close()
@@ -90,6 +95,12 @@ class Worker:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        self.said.close()
+
+    def complaint(self) -> str:
+        """Returns the end of what the process said on stderr."""
+        self.said.seek(0)
+        return self.said.read().decode(errors="replace")[-2000:]
 
     def _ask(self, message: Mapping) -> dict:
         try:
@@ -169,8 +180,10 @@ def contest(
             if "error" not in worker.ready:
                 workers.append(worker)
                 continue
+            complaint = worker.complaint()
             worker.close()
             if not contestant.peer:
+                print(complaint, file=sys.stderr)
                 raise RuntimeError(f"{contestant.name} failed: {worker.ready['error']}")
             skipped[contestant.name] = worker.ready["error"]
         runs = {
@@ -184,7 +197,7 @@ def contest(
                 if turn >= warmup:
                     for name, value in took.items():
                         runs[worker.contestant.name].setdefault(name, []).append(value)
-            print(f"round {turn + 1} of {warmup + rounds}", end="\r", file=sys.stderr)
+            print(f"round {turn + 1} of {warmup + rounds}", file=sys.stderr)
     finally:
         for worker in workers:
             worker.close()

@@ -29,7 +29,8 @@ def tfseg(settings: dict):
         image_size=SIZE,
         proposals_test=PROPOSALS,
         max_detections=DETECTIONS,
-        detection_min_confidence=0.0,
+        detection_min_confidence=0.05,
+        detection_nms_threshold=0.9,  # random weights find 100 objects only so
         **settings.get("model", {}),
     )
     favour_objects(model.keras_model)
@@ -109,18 +110,19 @@ def peer_model(vision, proposals: int, detections: int, **more):
         max_size=SIZE,
         rpn_post_nms_top_n_test=proposals,
         box_detections_per_img=detections,
-        box_score_thresh=0.0,
+        box_score_thresh=0.05,
         **more,
     )
 
 
 def favour_objects(network) -> None:
-    """Lowers the background's score, so that random weights find as many objects as allowed."""
+    """Makes every region an object of equal score, so that random weights find as many objects
+    as are allowed."""
     for layer in network._flatten_layers(include_self=False):
         if layer.name == "mrcnn_class_logits":
-            bias = layer.bias.numpy()
-            bias[0] = -5
-            layer.bias.assign(bias)
+            kernel, bias = layer.get_weights()
+            bias[:], bias[0] = 0, -5
+            layer.set_weights([0 * kernel, bias])
 
 
 def picture(settings: dict, np):

@@ -31,7 +31,8 @@ def tfseg(settings: dict):
         image_size=SIZE,
         proposals_test=PROPOSALS,
         max_detections=DETECTIONS,
-        detection_min_confidence=0.0,
+        detection_min_confidence=0.05,
+        detection_nms_threshold=0.9,  # random weights find 100 objects only so
         **settings.get("model", {}),
     )
     inference.favour_objects(model.keras_model)

@@ -110,6 +110,7 @@ def pretend(monkeypatch, tmp_path):
     monkeypatch.setattr("tfseg.data.sources.open_dataset", open_dataset)
     monkeypatch.setattr(PretendModel, "asked", [])
     monkeypatch.setattr("tfseg.cli.quiet.silence", lambda debug=False: None)
+    monkeypatch.setattr("tfseg.cli.quiet.import_backend", lambda: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model").mkdir()
     return dataclasses.make_dataclass("Asked", ["model", "opened"])(PretendModel.asked, opened)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import subprocess
 import sys
 import types
@@ -195,3 +196,30 @@ def test_log_lines_go_to_stderr_with_their_weight(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "words\nwarning: words\n"
+
+
+def test_muted_stderr_says_what_was_said_after_an_error(capfd):
+    with quiet.muted_stderr():
+        quiet.os.write(2, b"a greeting\n")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ImportError), quiet.muted_stderr():
+        quiet.os.write(2, b"why it failed\n")
+        raise ImportError
+    assert "why it failed" in capfd.readouterr().err
+
+
+def test_the_backend_greets_nobody():
+    code = (
+        "import sys\n"
+        "from tfseg.cli import quiet\n"
+        "quiet.silence(); quiet.import_backend()\n"
+        "import keras\n"
+        "keras.ops.convert_to_numpy(keras.ops.ones(2))\n"
+        "print(keras.backend.backend())"
+    )
+    environment = {n: v for n, v in os.environ.items() if n != "TF_CPP_MIN_LOG_LEVEL"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert run.stdout.strip() in ("tensorflow", "jax")
+    assert run.stderr == ""

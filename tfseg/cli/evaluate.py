@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tfseg.cli import datasets
+from tfseg.cli import datasets, quiet
 
 EXAMPLES = """\
   tfseg evaluate runs/clothing/best --data ../shared/data/clothing_co_parsing
@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     from tfseg import models
 
+    quiet.import_backend()
     model = models.load(args.model_dir)
     dataset = datasets.open_for(args, classes=model.class_names)
     if args.report is None:

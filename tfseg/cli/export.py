@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from tfseg.cli import quiet
+
 EXAMPLES = """\
   tfseg export runs/clothing/best savedmodels/clothing/1
   tfseg export demo_out/model /models/people/1"""
@@ -22,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Exports, and says where to."""
     from tfseg import models
 
+    quiet.import_backend()
     model = models.load(args.model_dir)
     where = model.export(args.out, format=args.format)
     print(f"wrote {where if where is not None else args.out}")

@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from tfseg.cli import quiet
 from tfseg.errors import DataError
 
 EXAMPLES = """\
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     from tfseg import models
 
+    quiet.import_backend()
     model = models.load(args.model_dir)
     found, failed = [], []
     for path, drawing in _named(_pictures(args.images)):

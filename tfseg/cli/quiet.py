@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 import os
 import sys
+import tempfile
 import warnings
+from collections.abc import Iterator
 
-__all__ = ["silence"]
+__all__ = ["import_backend", "muted_stderr", "silence"]
 
 
 def silence(debug: bool = False) -> None:
@@ -28,6 +32,45 @@ def silence(debug: bool = False) -> None:
     logging.getLogger("absl").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def import_backend() -> None:
+    """Imports Keras and its backend without their greetings; seconds the first time.
+
+    Call it after everything that can be checked without them, and before the first model.
+    """
+    if logging.getLogger("tfseg").level == logging.DEBUG:
+        importlib.import_module("tfseg.engine.runtime")
+        return
+    with muted_stderr():
+        importlib.import_module("tfseg.engine.runtime")
+
+
+@contextlib.contextmanager
+def muted_stderr() -> Iterator[None]:
+    """Inside, file descriptor 2 goes nowhere; after an error, what was said is shown.
+
+    TensorFlow's C++ side writes before any log level of its own is in force, so that only the
+    descriptor itself can be turned.
+    """
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr at all
+        yield
+        return
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            said.seek(0)
+            os.write(2, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 class _Stderr(logging.Handler):

@@ -11,7 +11,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from tfseg.cli import datasets
+from tfseg.cli import datasets, quiet
 from tfseg.cli.configs import find_config
 
 EXAMPLES = """\
@@ -49,8 +49,9 @@ def run(args: argparse.Namespace) -> int:
     loaded = files.load_config(path, overrides=args.set)
     if not args.resume:
         _refuse_to_overwrite(_run_dir(args))
-    system = models.system(loaded.get("system", "mask_rcnn"))
     train, val = _open_both(args, loaded)
+    quiet.import_backend()
+    system = models.system(loaded.get("system", "mask_rcnn"))
     model = system(files.build(system.config_class, loaded, classes=tuple(train.class_names)))
     if args.weights and not args.resume:
         print(model.load_weights(args.weights, skip_mismatch=True))
