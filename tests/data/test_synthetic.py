@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from tfseg.data.synthetic import GARMENTS, SyntheticPeople, scene
+from tfseg.data.synthetic.background import Place
+from tfseg.data.synthetic.canvas import Canvas
 from tfseg.data.synthetic.dice import Dice
 from tfseg.structures import labels
 
@@ -180,6 +182,26 @@ class TestExactness:
         # Crossed arms and strides may trade places, so nearly all, not all.
         assert arms > 20
         assert shoes > 20
+
+    def test_ears_of_those_who_face_us_are_seen_on_their_sides(self, persons):
+        at = labels.COCO_KEYPOINTS.index
+        ears = []
+        for points in np.concatenate([sample.keypoints for sample in persons]):
+            if points[at("left_eye"), 2] == points[at("right_eye"), 2] == 2:
+                for name, sign in (("left_ear", 1), ("right_ear", -1)):
+                    x, _, visibility = points[at(name)]
+                    ears.append(visibility)
+                    if visibility == 2:
+                        assert sign * (x - points[at("nose"), 0]) > -1.0
+        assert np.mean(np.array(ears) == 2) > 0.5
+
+    def test_nearer_people_are_painted_later(self):
+        for seed in range(20):
+            canvas = Canvas(90, 120)
+            spots = scene._spots(Dice(seed), canvas, Place("park", 0.5), 7)
+            bases = [spot.base for spot in spots]
+            assert bases == sorted(bases)
+            assert len(bases) == 7
 
     def test_later_people_lie_in_front(self, monkeypatch):
         """A quarter pixel that a person was painted on never shows an earlier one again."""

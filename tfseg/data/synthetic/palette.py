@@ -20,8 +20,8 @@ DARK, MEDIUM, LIGHT, BROWN, RED, PINK, YELLOW, ORANGE, GREEN, BLUE, PURPLE, MULT
 )
 
 SKIN = (
-    (255, 224, 204),
-    (246, 206, 180),
+    (248, 214, 192),
+    (242, 202, 174),
     (236, 188, 152),
     (222, 170, 130),
     (198, 142, 104),

@@ -209,7 +209,7 @@ def draw_outfit(dice: Dice, child: bool, wanted: str | None = None) -> Outfit:
         beard = dataclasses.replace(hair, cut="beard", size=dice.one((SHORT, LONG)))
     if hair.cut == "bald":
         thin = tuple(round(channel) for channel in shapes.mix(skin, hair.color, 0.18))
-        hair = dataclasses.replace(hair, color=thin)
+        hair = dataclasses.replace(hair, color=thin, weave=0)
     return Outfit(skin=skin, hair=hair, beard=beard, **worn)
 
 
