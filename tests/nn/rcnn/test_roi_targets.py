@@ -1,0 +1,177 @@
+"""Targets of the heads: the table of counts, places, crowds, masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from keras import ops
+
+from tfseg.nn.rcnn.roi_targets import RoITargets, negative_count, roi_targets
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(66, 134), (10, 20), (0, 0), (1, 2)])
+def test_negatives_of_the_specification(positives, negatives):
+    assert negative_count(positives, 0.33) == negatives
+
+
+def test_the_table_is_that_of_single_precision():
+    # The original multiplies by float32(1 / 0.33).
+    for count in range(67):
+        assert negative_count(count, 0.33) == int(np.float32(1 / 0.33) * np.float32(count)) - count
+
+
+def scene(seed=0, proposals=120, truths=4, padding=2, mini=14):
+    """Returns proposals, valid, ids, boxes, masks of one picture; a third of them overlap well."""
+    random = np.random.default_rng(seed)
+    corner = random.uniform(0, 0.6, (truths, 2))
+    boxes = np.concatenate([corner, corner + random.uniform(0.15, 0.4, (truths, 2))], 1)
+    boxes = np.concatenate([boxes, np.zeros((padding, 4))])
+    ids = np.concatenate([random.integers(1, 4, truths), np.zeros(padding, int)])
+    near = boxes[random.integers(0, truths, proposals // 3)]
+    near = near + random.normal(0, 0.02, near.shape)
+    corner = random.uniform(0, 0.7, (proposals - len(near), 2))
+    far = np.concatenate([corner, corner + random.uniform(0.05, 0.3, corner.shape)], 1)
+    all_proposals = random.permutation(np.concatenate([near, far])).clip(0, 1)
+    masks = (random.random((truths + padding, mini // 7, mini // 7)) > 0.4).repeat(7, 1)
+    values = all_proposals, np.ones(proposals, bool), ids, boxes, masks.repeat(7, 2)
+    return [v[None] for v in values]
+
+
+def run(inputs, count=60, fraction=0.33, mask_size=8, fill=False, seed=0):
+    proposals, valid, ids, boxes, masks = inputs
+    result = roi_targets(
+        proposals.astype(np.float32),
+        valid,
+        ids.astype(np.int32),
+        boxes.astype(np.float32),
+        masks.astype(np.uint8),
+        count=count,
+        fraction=fraction,
+        mask_size=mask_size,
+        fill=fill,
+        seed=seed,
+    )
+    return RoITargets(*[ops.convert_to_numpy(value) for value in result])
+
+
+def slow_iou(a, b):
+    size = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
+    overlap = size.prod()
+    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - overlap
+    return overlap / union if union > 0 else 0.0
+
+
+def slow_mask(mask, roi, box, size):
+    """Samples the mask under the RoI, in the frame of the box, corners on corners."""
+    height, width = mask.shape
+    y = (np.linspace(roi[0], roi[2], size) - box[0]) / (box[2] - box[0]) * (height - 1)
+    x = (np.linspace(roi[1], roi[3], size) - box[1]) / (box[3] - box[1]) * (width - 1)
+    out = np.zeros((size, size))
+    for i, v in enumerate(y):
+        for j, u in enumerate(x):
+            if 0 <= v <= height - 1 and 0 <= u <= width - 1:
+                a, b = min(int(v), height - 2), min(int(u), width - 2)
+                f, g = v - a, u - b
+                out[i, j] = (1 - f) * ((1 - g) * mask[a, b] + g * mask[a, b + 1]) + f * (
+                    (1 - g) * mask[a + 1, b] + g * mask[a + 1, b + 1]
+                )
+    return out
+
+
+def test_everything_against_loops():
+    inputs = scene()
+    proposals, _, ids, boxes, masks = (v[0] for v in inputs)
+    ours = run(inputs, count=90)
+    places = int(90 * 0.33)
+    iou = np.array([[slow_iou(p, b) for b in boxes[:4]] for p in proposals])
+    assert ours.rois.shape == (1, 90, 4) and ours.masks.shape == (1, places, 8, 8)
+    positive = int(ours.positive.sum())
+    assert positive == min((iou.max(1) >= 0.5).sum(), places) > 5
+    negative = int(ours.valid.sum()) - positive
+    assert negative == min(negative_count(positive, 0.33), (iou.max(1) < 0.5).sum())
+    for place in np.flatnonzero(ours.valid[0]):
+        roi = ours.rois[0, place].astype(np.float64)
+        own = np.array([slow_iou(roi, b) for b in boxes[:4]])
+        assert (own.max() >= 0.5) == (place < places)
+        if place >= places:
+            assert ours.class_ids[0, place] == 0
+            continue
+        truth = own.argmax()
+        assert ours.class_ids[0, place] == ids[truth]
+        box = boxes[truth]
+        sides, target = roi[2:] - roi[:2], box[2:] - box[:2]
+        move = (box[2:] + box[:2] - roi[2:] - roi[:2]) / 2 / sides
+        expected = [*(move / 0.1), *(np.log(target / sides) / 0.2)]
+        np.testing.assert_allclose(ours.deltas[0, place], expected, atol=1e-3)
+        soft = slow_mask(masks[truth].astype(float), roi, box, 8)
+        clear = np.abs(soft - 0.5) > 1e-3
+        np.testing.assert_array_equal(ours.masks[0, place][clear], np.round(soft)[clear])
+    assert set(np.unique(ours.masks)) == {0, 1}
+
+
+def test_places_that_stay_empty_are_zero():
+    ours = run(scene(), count=90)
+    assert not ours.rois[~ours.valid].any() and not ours.class_ids[~ours.valid].any()
+    assert not ours.deltas[~ours.positive].any() and not ours.masks[~ours.positive].any()
+
+
+def test_no_proposal_is_taken_twice():
+    ours = run(scene(), count=90)
+    rois = ours.rois[ours.valid]
+    assert len(np.unique(rois, axis=0)) == len(rois)
+
+
+def test_a_picture_without_positives_is_all_padding_unless_filled():
+    proposals, valid, ids, boxes, masks = scene()
+    ids[:] = 0
+    ours = run([proposals, valid, ids, boxes, masks])
+    assert not ours.valid.any() and not ours.rois.any() and not ours.positive.any()
+    filled = run([proposals, valid, ids, boxes, masks], fill=True)
+    assert filled.valid.sum() == 60 - int(60 * 0.33)
+    assert not filled.positive.any() and not filled.class_ids.any()
+
+
+def test_fill_takes_negatives_until_the_places_are_used():
+    ours = run(scene(), count=60, fill=True)
+    assert ours.valid[0, 19:].all()
+
+
+def test_a_surplus_of_positives_is_cut_and_drawn_at_random():
+    inputs = scene(proposals=300)
+    first, second = run(inputs, count=30, seed=1), run(inputs, count=30, seed=2)
+    assert first.positive.sum() == second.positive.sum() == 9
+    assert first.valid.sum() == 9 + negative_count(9, 0.33) == 27
+    assert (first.rois != second.rois).any()
+    np.testing.assert_array_equal(first.rois, run(inputs, count=30, seed=1).rois)
+
+
+def test_padded_proposals_teach_nothing():
+    inputs = scene()
+    inputs[1] = inputs[1] & (np.arange(120) < 30)
+    ours = run(inputs, count=90, fill=True)
+    assert ours.valid.sum() <= 30
+    allowed = {tuple(row) for row in inputs[0][0, :30].astype(np.float32)}
+    assert {tuple(row) for row in ours.rois[ours.valid]} <= allowed
+
+
+def test_a_crowd_is_neither_an_object_nor_background():
+    proposals, valid, ids, boxes, masks = scene()
+    ids[0, 0] = -ids[0, 0]
+    ours = run([proposals, valid, ids, boxes, masks], count=90, fill=True)
+    crowd = boxes[0, 0]
+    assert (ours.class_ids >= 0).all()
+    negatives = ours.rois[0, 29:][ours.valid[0, 29:]].astype(np.float64)
+    assert max(slow_iou(roi, crowd) for roi in negatives) < 0.0011
+    before = run(scene(), count=90, fill=True).rois[0, 29:].astype(np.float64)
+    assert max(slow_iou(roi, crowd) for roi in before) > 0.01
+
+
+def test_one_truth_fills_the_places_when_every_proposal_fits():
+    box = np.float32([0.1, 0.1, 0.6, 0.6])
+    proposals = np.tile(box, (1, 100, 1))
+    boxes = box[None, None]
+    masks = np.ones((1, 1, 14, 14))
+    ours = run([proposals, np.ones((1, 100), bool), np.int32([[2]]), boxes, masks])
+    assert ours.positive.all() and ours.valid.sum() == 19  # no negatives exist
+    np.testing.assert_allclose(ours.deltas, 0, atol=1e-5)
+    np.testing.assert_array_equal(ours.masks, 1)
