@@ -1,0 +1,99 @@
+"""The ResNets: sizes, names, where strides and dropout sit. Weights stay unused but counted."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from keras import ops
+
+from tfseg.nn.backbones.resnet import BLOCKS, resnet
+
+
+@functools.lru_cache(maxsize=2)
+def body(name, **options):
+    return resnet(name, input_shape=(64, 64, 3), **options)
+
+
+@pytest.mark.parametrize(("name", "count"), [("resnet50", 23_587_712), ("resnet101", 42_658_176)])
+def test_parameters_of_the_specification(name, count):
+    assert body(name).count_params() == count
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnet101"])
+def test_names_of_the_published_weights(name):
+    expected = {"conv1", "bn_conv1"}
+    for stage, blocks in enumerate(BLOCKS[name], start=2):
+        for index in range(blocks):
+            label = f"{stage}{'abcdefghijklmnopqrstuvw'[index]}"
+            for branch in ("2a", "2b", "2c", *(["1"] if index == 0 else [])):
+                expected |= {f"res{label}_branch{branch}", f"bn{label}_branch{branch}"}
+    assert {layer.name for layer in body(name).layers if layer.weights} == expected
+    assert len(expected) == {"resnet50": 106, "resnet101": 208}[name]
+
+
+def test_shapes_of_the_stages():
+    shapes = {name: tuple(x.shape) for name, x in body("resnet50").output.items()}
+    assert shapes == {
+        "C2": (None, 16, 16, 256),
+        "C3": (None, 8, 8, 512),
+        "C4": (None, 4, 4, 1024),
+        "C5": (None, 2, 2, 2048),
+    }
+
+
+def test_the_stride_sits_on_the_first_convolution_of_a_stage():
+    strides = {
+        layer.name: layer.strides
+        for layer in body("resnet50").layers
+        if layer.name.startswith("res") and hasattr(layer, "strides")
+    }
+    halving = {name for name, stride in strides.items() if stride == (2, 2)}
+    assert halving == {f"res{s}a_branch{b}" for s in (3, 4, 5) for b in ("2a", "1")}
+
+
+def test_every_normalisation_has_the_epsilon_of_the_published_weights():
+    norms = [layer for layer in body("resnet50").layers if "bn" in layer.name]
+    assert {layer.epsilon for layer in norms} == {1e-3}
+
+
+def dropped(**options):
+    return {
+        layer.name.removeprefix("drop")
+        for layer in body("resnet50", **options).layers
+        if layer.name.startswith("drop")
+    }
+
+
+def test_dropout_of_identity_blocks():
+    assert dropped() == set()
+    expected = {"2b", "2c", "3b", "3c", "3d", "4b", "4c", "4d", "4e", "4f", "5b", "5c"}
+    assert dropped(dropout=("identity",)) == expected
+
+
+def test_dropout_of_the_last_stages_and_both_kinds():
+    expected = {"4a", "4b", "4c", "4d", "4e", "4f", "5a", "5b", "5c"}
+    assert dropped(dropout=("identity", "conv"), dropout_stages=(5, 4)) == expected
+    assert dropped(dropout=("conv",), dropout_stages=(3,)) == {"3a"}
+
+
+def test_dropout_comes_before_the_last_convolution_and_off_the_skip_path():
+    model = body("resnet50", dropout=("identity", "conv"), dropout_stages=(5, 4))
+    for layer in model.layers:
+        if layer.name.startswith("drop"):
+            label = layer.name.removeprefix("drop")
+            assert layer.input is model.get_layer(f"res{label}_branch2b_relu").output
+            assert model.get_layer(f"res{label}_branch2c").input is layer.output
+
+
+def test_dropout_adds_no_weights_and_differs_between_blocks():
+    model = body("resnet50", dropout=("identity",), dropout_rate=0.5)
+    assert model.count_params() == 23_587_712
+    ones = np.ones((1, 4, 4, 64), np.float32)
+    masks = []
+    for name in ("drop4b", "drop4c", "drop4d"):
+        layer = model.get_layer(name)
+        assert layer.rate == 0.5
+        masks.append(ops.convert_to_numpy(layer(ones, training=True)) > 0)
+    assert (masks[0] != masks[1]).any() and (masks[1] != masks[2]).any()
