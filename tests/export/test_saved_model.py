@@ -22,13 +22,13 @@ def picture(tmp_path_factory):
     return path
 
 
-def compare(outputs, prediction, row=0, atol=0.1):
+def compare(outputs, prediction, row=0, atol=1e-3):
     outputs = {name: np.asarray(value) for name, value in outputs.items()}
     count = int(outputs["num_detections"][row])
     assert count == len(prediction)
     np.testing.assert_allclose(outputs["detection_boxes"][row][:count], prediction.boxes, atol=atol)
     np.testing.assert_allclose(
-        outputs["detection_scores"][row][:count], prediction.scores, atol=0.02
+        outputs["detection_scores"][row][:count], prediction.scores, atol=1e-5
     )
     assert outputs["detection_classes"][row][:count].tolist() == prediction.class_ids.tolist()
 

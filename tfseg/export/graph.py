@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfseg.export.orientation import turned
+from tfseg.export.resize import resize
 
 __all__ = ["ServingGraph"]
 
@@ -81,8 +82,7 @@ class ServingGraph:
         inside = tf.maximum(tf.cast(tf.round(size * scale), tf.int32), 1)
         top = (self.max_side - inside[0]) // 2
         left = (self.max_side - inside[1]) // 2
-        # Whole grey values, as in a picture that was resized before.
-        resized = tf.round(tf.image.resize(images, inside, method="bilinear", antialias=False))
+        resized = tf.cast(resize(tf.cast(images, tf.int32), inside), tf.float32)
         squares = tf.image.pad_to_bounding_box(resized, top, left, self.max_side, self.max_side)
         window = tf.cast(tf.stack([top, left, top + inside[0], left + inside[1]]), tf.float32)
         squares = tf.ensure_shape(squares, (None, self.max_side, self.max_side, 3))
