@@ -159,7 +159,8 @@ class Best(keras.callbacks.Callback):
             for variable, value in zip(network.weights, self._copies):
                 variable.assign(value)
         elif self.job.folder is not None and self.job.state.best_epoch:
-            weights.load(network, self.job.best_folder / checkpoint.WEIGHTS_FILE)
+            folder = checkpoint.recovered(self.job.best_folder)
+            weights.load(network, folder / checkpoint.WEIGHTS_FILE)
 
 
 class Keeper(keras.callbacks.Callback):

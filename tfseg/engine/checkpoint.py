@@ -22,6 +22,7 @@ __all__ = [
     "RunState",
     "read_model_json",
     "read_state",
+    "recovered",
     "replacing_folder",
     "save_model",
     "write_state",
@@ -56,15 +57,14 @@ class RunState:
 def replacing_folder(directory: str | os.PathLike) -> Iterator[Path]:
     """Yields a new empty folder that takes the place of `directory` when the block succeeds.
 
-    On any error the new folder is removed and the old one stays. There is no moment without a
-    whole folder under either the name or the name with `.previous`.
+    On any error the new folder is removed and the old one stays. Killed between the two renames
+    it leaves the old one under another name, where `recovered` finds it.
 
     Raises:
         WeightsError: If the folder cannot be written.
     """
-    target = Path(directory)
-    temporary = target.with_name(f".{target.name}.partial")
-    previous = target.with_name(f".{target.name}.previous")
+    target = recovered(directory)
+    temporary, previous = _beside(target, "partial"), _beside(target, "previous")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -81,6 +81,21 @@ def replacing_folder(directory: str | os.PathLike) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        recovered(target)
+
+
+def recovered(directory: str | os.PathLike) -> Path:
+    """Returns the folder's path, after a replacement that was cut short between its two renames
+    is taken back."""
+    target = Path(directory)
+    previous = _beside(target, "previous")
+    if previous.is_dir() and not target.exists():
+        os.rename(previous, target)
+    return target
+
+
+def _beside(target: Path, what: str) -> Path:
+    return target.with_name(f".{target.name}.{what}")
 
 
 def save_model(
@@ -134,7 +149,7 @@ def read_model_json(directory: str | os.PathLike) -> dict:
         WeightsError: If the folder is missing, is no saved model, is damaged, or comes from a
             newer major version.
     """
-    directory = Path(directory)
+    directory = recovered(directory)
     if not directory.is_dir():
         what = "is a file" if directory.exists() else "does not exist"
         raise WeightsError(f"{directory}: {what}; expected the folder of a saved model.")
