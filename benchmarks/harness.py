@@ -58,7 +58,8 @@ class Worker:
         self.contestant = contestant
         environment = {**os.environ, **_thread_variables(threads)}
         environment["TF_CPP_MIN_LOG_LEVEL"] = environment.get("TF_CPP_MIN_LOG_LEVEL", "3")
-        self.said = tempfile.TemporaryFile()  # greetings of libraries would hide the table
+        # Greetings of libraries would hide the table.
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115, closed in close()
         try:
             self.process = subprocess.Popen(
                 [contestant.python, script, "--worker", contestant.name],

@@ -114,6 +114,14 @@ class TestEvaluate:
         ]
         assert "segm/AP" in capsys.readouterr().out
 
+    def test_an_experiment_file_says_how_to_read_the_data(self, pretend, config_file):
+        config_file.write_text(
+            "system: mask_rcnn\ndata: {path: there, val_split: held_out, drop_invalid: true}\n"
+        )
+        assert main(["evaluate", "model", "--config", str(config_file)]) == 0
+        options = {"classes": ("suit", "dress"), "drop_invalid": True}
+        assert pretend.opened == [("there", "held_out", options)]
+
     def test_json_is_json(self, pretend, capsys):
         assert main(["evaluate", "model", "--data", "photos", "--json"]) == 0
         measures = json.loads(capsys.readouterr().out)["metrics"]
@@ -218,7 +226,9 @@ class TestPredict:
 class TestExport:
     def test_the_words_reach_export(self, pretend, capsys):
         assert main(["export", "model", "served/1"]) == 0
-        assert pretend.model == [("export", "served/1", "saved_model")]
+        ((_, where, options),) = pretend.model
+        assert where == "served/1"
+        assert options == {"format": "saved_model", "overwrite": False, "score_threshold": None}
         assert "wrote served/1" in capsys.readouterr().out
 
     def test_an_unknown_format_is_wrong_use(self, pretend):

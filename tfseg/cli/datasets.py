@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
-__all__ = ["add_arguments", "open_for", "positive"]
+from tfseg.cli.configs import find_config
+from tfseg.errors import ConfigError
+
+__all__ = ["add_arguments", "data_section", "open_split", "positive"]
 
 
 def positive(text: str) -> int:
@@ -18,7 +22,8 @@ def positive(text: str) -> int:
 def add_arguments(
     parser: argparse.ArgumentParser, *, positional: bool = False, split: str | None = None
 ) -> None:
-    """Adds the folder or file of a data set, its format and its split."""
+    """Adds the folder or file of a data set, its format and, with `split` as the default, which
+    part of it and how an experiment file reads it."""
     what = "folder or annotation file of the data set; 'synthetic' draws people"
     if positional:
         parser.add_argument("data", metavar="DATASET", help=what)
@@ -26,14 +31,45 @@ def add_arguments(
         parser.add_argument("--data", metavar="PATH", help=what)
     parser.add_argument("--format", default=None, help="layout of the data; default: recognise it")
     if split:
-        parser.add_argument("--split", default=split, help=f"part of the data; default: {split}")
+        parser.add_argument("--split", help=f"part of the data; default: {split}")
+        parser.add_argument(
+            "--config", metavar="FILE", help="read the data as this experiment file says"
+        )
 
 
-def open_for(args: argparse.Namespace, **options):
-    """Returns the data set that the words name; options left None are left to the reader."""
+def data_section(args: argparse.Namespace) -> dict:
+    """Returns the `data` settings of the experiment file that the words name; {} if none is."""
+    if not args.config:
+        return {}
+    from tfseg.config import files
+
+    return files.load_config(find_config(args.config))["data"]
+
+
+def open_split(
+    args: argparse.Namespace, settings: Mapping, part: str, split: str | None, **options
+):
+    """Returns one part of the data set.
+
+    Args:
+        args: The words; `data` and `format` outrank the settings.
+        settings: The section `data` of an experiment file: `path`, `train_split`, `val_split`,
+            and options of `tfseg.data.sources.open_dataset`.
+        part: "train" or "val"; the settings may give it another name.
+        split: The name that the words give, or None.
+        options: Further options; they outrank the settings.
+
+    Raises:
+        ConfigError: If nobody says where the pictures are.
+    """
     from tfseg.data import sources
 
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {**settings, **options}
+    place = args.data or given.pop("path", None)
+    given.pop("path", None)
+    splits = {name: given.pop(f"{name}_split", name) for name in ("train", "val")}
     if args.format is not None:
         given["format"] = args.format
-    return sources.open_dataset(args.data, split=args.split, **given)
+    if place is None:
+        raise ConfigError("no pictures named: give --data PATH, or data.path in the config.")
+    return sources.open_dataset(place, split=split or splits[part], **given)

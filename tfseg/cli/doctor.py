@@ -29,7 +29,9 @@ def run(args: argparse.Namespace) -> int:
     """Prints the diagnosis; 1 if something needs repair."""
     from tfseg.data import doctor
 
-    diagnosis = doctor.diagnose(datasets.open_for(args), limit=args.limit)
+    settings = datasets.data_section(args)
+    dataset = datasets.open_split(args, settings, "train", args.split)
+    diagnosis = doctor.diagnose(dataset, limit=args.limit)
     if args.json:
         problems = [dataclasses.asdict(problem) for problem in diagnosis.problems]
         print(json.dumps({"ok": diagnosis.ok, "problems": problems}, indent=2, default=str))

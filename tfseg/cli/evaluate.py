@@ -8,9 +8,10 @@ import sys
 from tfseg.cli import datasets, quiet
 
 EXAMPLES = """\
-  tfseg evaluate runs/clothing/best --data ../shared/data/clothing_co_parsing
+  tfseg evaluate runs/clothing/best --data photos/
   tfseg evaluate runs/clothing/best --data photos/ --split test --report report
-  tfseg evaluate runs/clothing/best --data photos/ --limit 100 --json > measures.json"""
+  tfseg evaluate runs/clothing/best --data photos/ --limit 100 --json > measures.json
+  tfseg evaluate runs/clothing/best --data photos/ --config configs/mask_rcnn/clothing_light.yaml"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,14 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the measures."""
-    if args.data is None:
-        print("tfseg evaluate: give --data PATH.", file=sys.stderr)
-        return 2
     from tfseg import models
 
+    settings = datasets.data_section(args)
+    if args.data is None and "path" not in settings:
+        print("tfseg evaluate: give --data PATH.", file=sys.stderr)
+        return 2
     quiet.import_backend()
     model = models.load(args.model_dir)
-    dataset = datasets.open_for(args, classes=model.class_names)
+    dataset = datasets.open_split(args, settings, "val", args.split, classes=model.class_names)
     if args.report is None:
         report = model.evaluate(dataset, limit=args.limit, progress=_progress)
     else:

@@ -18,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", default="saved_model", choices=["saved_model"], help="default: saved_model"
     )
+    parser.add_argument("--score-threshold", type=float, help="lowest score that it returns")
+    parser.add_argument("--overwrite", action="store_true", help="replace what OUT holds")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,6 +28,6 @@ def run(args: argparse.Namespace) -> int:
 
     quiet.import_backend()
     model = models.load(args.model_dir)
-    where = model.export(args.out, format=args.format)
-    print(f"wrote {where if where is not None else args.out}")
+    options = {"format": args.format, "score_threshold": args.score_threshold}
+    print(f"wrote {model.export(args.out, overwrite=args.overwrite, **options)}")
     return 0

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = files.load_config(path, overrides=args.set)
     if not args.resume:
         _refuse_to_overwrite(_run_dir(args))
-    train, val = _open_both(args, loaded)
+    train, val = _open_both(args, loaded["data"])
     quiet.import_backend()
     system = models.system(loaded.get("system", "mask_rcnn"))
     model = system(files.build(system.config_class, loaded, classes=tuple(train.class_names)))
@@ -87,26 +87,13 @@ def _refuse_to_overwrite(run_dir: Path) -> None:
         )
 
 
-def _open_both(args: argparse.Namespace, loaded):
+def _open_both(args: argparse.Namespace, settings):
     """Returns the training and the validation set; None where there is none."""
-    from tfseg.errors import ConfigError
-
-    options = dict(loaded["data"])
-    place = options.pop("path", None)
-    args.data = args.data or place
-    if args.data is None:
-        raise ConfigError("no pictures named: give --data PATH, or data.path in the config.")
-    written = {name: options.pop(f"{name}_split", name) for name in ("train", "val")}
-    train_split = args.train_split or written["train"]
-    val_split = args.val_split or written["val"]
-    if args.format is not None:
-        options.pop("format", None)
-    args.split = train_split
-    train = datasets.open_for(args, **options)
-    if val_split.lower() == "none":
+    train = datasets.open_split(args, settings, "train", args.train_split)
+    val_split = args.val_split or settings.get("val_split", "val")
+    if str(val_split).lower() == "none":
         return train, None
-    args.split = val_split
-    return train, datasets.open_for(args, **options)
+    return train, datasets.open_split(args, settings, "val", val_split)
 
 
 def _opening(loaded, train, val, run_dir: Path) -> str:
