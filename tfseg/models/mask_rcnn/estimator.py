@@ -68,21 +68,32 @@ class MaskRCNN(Estimator):
             return encode(sample, self.config, move)
 
         return Loader(
-            dataset, prepare, batch_size=train.batch_size, shuffle=training, seed=train.seed,
+            dataset,
+            prepare,
+            batch_size=train.batch_size,
+            shuffle=training,
+            seed=train.seed,
             workers=train.workers,
         )
 
+    def _resize(self) -> SquareResize:
+        return SquareResize(self.config.resolved_min_size, self.config.image_size)
+
     def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], ResizePlan]:
-        config = self.config
-        plan = SquareResize(config.resolved_min_size, config.image_size).plan(image.shape[:2])
+        plan = self._resize().plan(image.shape[:2])
         return {"image": plan.image(image), "window": np.array(plan.window, np.float32)}, plan
 
     def _decode(self, outputs, plan, *, score_threshold, image_id, path) -> Prediction:
         if score_threshold is None:
             score_threshold = self.config.detection_min_confidence
         return decode(
-            outputs["detections"], outputs["masks"], plan, class_names=self.class_names,
-            score_threshold=score_threshold, image_id=image_id, path=path,
+            outputs["detections"],
+            outputs["masks"],
+            plan,
+            class_names=self.class_names,
+            score_threshold=score_threshold,
+            image_id=image_id,
+            path=path,
         )
 
     def _evaluation_threshold(self) -> float:

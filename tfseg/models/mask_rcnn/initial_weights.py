@@ -79,7 +79,9 @@ def load_imagenet(network: keras.Model) -> LoadReport:
             source = maker(include_top=False, weights="imagenet", input_shape=shape)
         else:
             source = keras.applications.MobileNetV2(
-                include_top=False, weights="imagenet", alpha=config.backbone_width,
+                include_top=False,
+                weights="imagenet",
+                alpha=config.backbone_width,
                 input_shape=shape,
             )
     except Exception as error:  # the download fails in many ways: URLError, OSError, Exception
