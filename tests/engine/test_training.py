@@ -222,6 +222,19 @@ def test_the_best_epoch_remains_and_patience_ends_the_run(tmp_path):
     assert len(again.history) == 5
 
 
+def test_between_equals_the_later_epoch_remains():
+    class Flat(ToyEstimator):
+        def evaluate(self, dataset, **options):
+            self.last = values(self)
+            return {"segm/AP": 0.0}
+
+    train = TRAIN.replace(stages=(Stage(9),), early_stopping_patience=2)
+    made = Flat(classes=["square"], train=train).fit(Squares(4), Squares(2))
+    assert len(made.history) == 3
+    for name, value in values(made).items():
+        np.testing.assert_array_equal(value, made.last[name])
+
+
 def test_what_is_monitored():
     made = model(monitor="val_loss", evaluate_every=0, stages=(Stage(3),))
     made.fit(Squares(8), Squares(4))

@@ -119,11 +119,11 @@ class Best(keras.callbacks.Callback):
             self._check_name(logs)
             return
         value = logs[self.name]
-        better = math.isfinite(value) and (
-            state.best is None or self.sign * value > self.sign * state.best
-        )
-        if better:
+        ahead = self.sign * (value - (value if state.best is None else state.best))
+        # Between equals the later epoch learnt more: measures often stay at 0 for a while.
+        if ahead >= 0:
             self._keep(epoch + 1, logs)
+        if ahead > 0 or (state.best is None and math.isfinite(value)):
             state.best, state.best_epoch = value, epoch + 1
         patience = job.config.early_stopping_patience
         if patience is not None and epoch + 1 - state.best_epoch >= patience:

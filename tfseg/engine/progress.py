@@ -31,7 +31,7 @@ class Progress(keras.callbacks.Callback):
     def __init__(self, job, stream=None):
         super().__init__()
         self.job, self.stream = job, stream
-        self._epoch, self._begin, self._drawn, self._lines = 0, 0.0, 0.0, 0
+        self._epoch, self._begin, self._first, self._drawn, self._lines = 0, 0.0, 0.0, 0.0, 0
 
     @property
     def _terminal(self) -> bool:
@@ -50,10 +50,15 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""
         now, done = time.monotonic(), batch + 1
+        if batch == 0:
+            # That step was compiled; it says nothing about the others.
+            self._first = now
         if self._terminal and (now - self._drawn >= _REDRAW_SECONDS or done == self.job.steps):
             self._drawn = now
-            left = (now - self._begin) / done * (self.job.steps - done)
-            text = f"{clock(left)} left" if done < self.job.steps else "checking"
+            text = "checking"
+            if done < self.job.steps:
+                left = (now - self._first) / max(done - 1, 1) * (self.job.steps - done)
+                text = f"{clock(left)} left" if done > 1 else ""
             self._draw(done, text, losses_text(logs or {}))
 
     def on_epoch_end(self, epoch, logs=None):
