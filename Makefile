@@ -81,9 +81,10 @@ define INSTALL
 	    echo "$(VENV) holds another Python; remove it with: make distclean" >&2; exit 1; }
 	@$(PIP) setuptools wheel
 	@$(PIP) --no-build-isolation --editable $(1)
-	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+	@$(BIN)/python -c 'import cv2' >/dev/null 2>&1 || { \
 	    echo "This system has no libGL: taking OpenCV without windows"; \
-	    $(BIN)/python -m pip uninstall --quiet --yes opencv-python opencv-python-headless && \
+	    $(BIN)/python -m pip uninstall --quiet --yes opencv-python opencv-python-headless \
+	        2>/dev/null && \
 	    $(PIP) --no-deps opencv-python-headless && $(BIN)/python -c 'import cv2'; }
 	@touch $@
 endef
