@@ -1,6 +1,7 @@
 """A training that was killed goes on to the numbers of one that was not."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,6 +56,19 @@ def numbers(history):
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "whole"
     return model().fit(Squares(22), Squares(6), run_dir=folder), folder
+
+
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    model().fit(Squares(8), run_dir=folder, epochs=1)
+    return folder
+
+
+@pytest.fixture
+def begun(one_epoch, tmp_path):
+    """A run folder of one epoch, to be changed at will."""
+    return Path(shutil.copytree(one_epoch, tmp_path / "run"))
 
 
 @pytest.mark.both_backends
@@ -116,43 +130,38 @@ def test_resume_where_nothing_was_saved_begins(tmp_path):
         (dict(pictures=5), ["pictures 8, now 5"]),
     ],
 )
-def test_a_resume_with_other_settings_names_them(tmp_path, change, words):
-    folder = tmp_path / "run"
-    model().fit(Squares(8), run_dir=folder, epochs=1)
+def test_a_resume_with_other_settings_names_them(begun, change, words):
     other = model(**change.get("train", {}))
     if "width" in change:
         other.set_params(width=change["width"])
     with pytest.raises(ConfigError) as error:
         other.fit(
             Squares(change.get("pictures", 8)),
-            run_dir=folder,
+            run_dir=begun,
             resume=True,
             epochs=change.get("epochs", 1),
         )
-    for word in [*words, str(folder), "another folder"]:
+    for word in [*words, str(begun), "another folder"]:
         assert word in str(error.value)
 
 
-def test_settings_that_only_change_the_speed_may_differ(tmp_path):
-    folder = tmp_path / "run"
-    model().fit(Squares(4), run_dir=folder, epochs=1)
-    model(workers=0).fit(Squares(4), run_dir=folder, epochs=1, resume=True)
+def test_settings_that_only_change_the_speed_may_differ(begun):
+    again = model(workers=0).fit(Squares(8), run_dir=begun, epochs=1, resume=True)
+    assert len(again.history) == 1
 
 
-def test_a_run_is_never_overwritten_by_accident(tmp_path):
-    model().fit(Squares(4), run_dir=tmp_path, epochs=1)
+def test_a_run_is_never_overwritten_by_accident(begun):
     with pytest.raises(ConfigError, match="holds a training already.*resume=True"):
-        model().fit(Squares(4), run_dir=tmp_path, epochs=1)
+        model().fit(Squares(8), run_dir=begun, epochs=1)
     with pytest.raises(ConfigError, match="needs the run_dir"):
-        model().fit(Squares(4), resume=True)
+        model().fit(Squares(8), resume=True)
 
 
-def test_a_damaged_checkpoint_says_so(tmp_path):
-    model().fit(Squares(4), run_dir=tmp_path, epochs=1)
-    path = tmp_path / "checkpoints" / "last.npz"
+def test_a_damaged_checkpoint_says_so(begun):
+    path = begun / "checkpoints" / "last.npz"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(WeightsError, match=r"last\.npz: this checkpoint cannot be read"):
-        model().fit(Squares(4), run_dir=tmp_path, epochs=1, resume=True)
+        model().fit(Squares(8), run_dir=begun, epochs=1, resume=True)
 
 
 def test_interrupting_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path):
