@@ -42,7 +42,6 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
     boxes = ops.pad(boxes, [[0, 0], [0, padding], [0, 0]])
     valid = ops.pad(valid, [[0, 0], [0, padding]])
     before = np.triu(np.ones((tile, tile), bool), 1)  # [i, j]: i is better than j
-    slots = np.arange(limit, dtype="int32")[None]
     batch = ops.shape(boxes)[0]
 
     def step(index, kept_boxes, kept_positions, total):
@@ -53,14 +52,7 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
         alive = ops.logical_and(alive, ops.logical_not(against))
         overlaps = ops.logical_and(_clash(current, current, iou_threshold), before)
         keep = _resolve(alive, overlaps)
-        count_kept = ops.cumsum(ops.cast(keep, "int32"), axis=1)
-        after = total + count_kept[:, -1]
-        # The box for slot s is behind all places that have kept fewer than s + 1. Whole numbers
-        # and a gather, not a product with a 0-1 matrix: accelerators round products' inputs.
-        wanted = (slots + 1 - total[:, None])[..., None]
-        source = ops.sum(ops.cast(count_kept[:, None, :] < wanted, "int32"), axis=2)
-        source = ops.minimum(source, tile - 1)
-        fresh = ops.logical_and(slots >= total[:, None], slots < after[:, None])
+        source, fresh, after = _places(keep, total, limit)
         newcomers = ops.take_along_axis(current, source[..., None], axis=1)
         kept_boxes = ops.where(fresh[..., None], newcomers, kept_boxes)
         kept_positions = ops.where(fresh, start + source, kept_positions)
@@ -78,6 +70,31 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
     _, _, positions, total = ops.while_loop(unfinished, step, state, maximum_iterations=tiles)
     kept = np.arange(limit, dtype="int32")[None] < total[:, None]
     return positions, kept
+
+
+def _places(keep, total, limit: int):
+    """Returns which box of a tile goes to each of the `limit` places.
+
+    Whole numbers and a gather, not a product with a 0-1 matrix: accelerators round the inputs of
+    products.
+
+    Args:
+        keep: bool `(B, T)`, the boxes of the tile that stay.
+        total: int32 `(B,)`, the places that are taken already.
+        limit: Number of places, L.
+
+    Returns:
+        `(source, fresh, after)`: int32 `(B, L)` into the tile, bool `(B, L)` for places that this
+        tile fills, and the places taken after it.
+    """
+    slots = np.arange(limit, dtype="int32")[None]
+    kept = ops.cumsum(ops.cast(keep, "int32"), axis=1)
+    after = total + kept[:, -1]
+    # The box for slot s lies behind all those up to which fewer than s + 1 were kept.
+    wanted = (slots + 1 - total[:, None])[..., None]
+    source = ops.sum(ops.cast(kept[:, None, :] < wanted, "int32"), axis=2)
+    fresh = ops.logical_and(slots >= total[:, None], slots < after[:, None])
+    return ops.minimum(source, keep.shape[1] - 1), fresh, after
 
 
 def _clash(first, second, threshold):
