@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/.core-installed
 DEV := $(VENV)/.dev-installed
-OUT ?= demo_out
+OUT ?=
 ARGS ?=
 
 SHELL := /bin/sh
@@ -28,7 +28,7 @@ setup: $(DEV)  ## Install everything into .venv (the other targets do it too)
 	@:
 
 demo: $(CORE)  ## Train, measure, draw and export a model on drawn people, in minutes
-	@$(BIN)/tfseg demo --out $(OUT) $(ARGS)
+	@$(BIN)/tfseg demo $(if $(OUT),--out $(OUT)) $(ARGS)
 
 test: lint  ## Lint, then every test that takes seconds, on TensorFlow and on JAX; prints coverage
 	@$(BIN)/python -m pytest -q -m "not slow" --cov --cov-report= $(ARGS)

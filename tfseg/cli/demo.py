@@ -8,6 +8,7 @@ TensorFlow alone.
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tfseg.errors import ConfigError
 
 EXAMPLES = """\
   tfseg demo
-  tfseg demo --out demo_out --epochs 2      # a glimpse: too short to find people well
+  tfseg demo --out glimpse --epochs 2      # a glimpse: too short to find people well
   tfseg demo --out an_hour --epochs 100     # the same recipe, trained longer"""
 CONFIG = "mask_rcnn/demo"
 PICTURES = 8
@@ -24,7 +25,9 @@ PICTURES = 8
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the words of this verb."""
-    parser.add_argument("--out", default="demo_out", metavar="DIR", help="default: demo_out")
+    parser.add_argument(
+        "--out", metavar="DIR", help="default: demo_out, or demo_out_2, ... where that is taken"
+    )
     parser.add_argument("--epochs", type=datasets.positive, help="default: those of the recipe")
     parser.add_argument(
         "--set",
@@ -37,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains, measures, draws, exports and serves; ends with the list of what was made."""
-    out = Path(args.out)
-    if (out / "run").exists():
-        raise ConfigError(f"{out} holds a demo already. Remove it, or choose another --out.")
+    out = _folder(args.out)
     started = time.monotonic()
     recipe, train, val = _recipe(args)
     print(f"Training on {len(train)} drawn pictures, {len(val)} others for measuring")
@@ -63,6 +64,16 @@ def run(args: argparse.Namespace) -> int:
         f"  tfseg predict {out / 'run' / 'final'} PHOTO.jpg --out drawn"
     )
     return 0
+
+
+def _folder(given: str | None) -> Path:
+    """Returns a folder that holds no demo yet."""
+    if given is None:
+        names = itertools.chain(["demo_out"], (f"demo_out_{n}" for n in itertools.count(2)))
+        return next(Path(name) for name in names if not Path(name, "run").exists())
+    if Path(given, "run").exists():
+        raise ConfigError(f"{given} holds a demo already. Remove it, or choose another --out.")
+    return Path(given)
 
 
 def _recipe(args: argparse.Namespace):

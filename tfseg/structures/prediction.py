@@ -74,8 +74,10 @@ class Prediction:
     @property
     def names(self) -> list[str]:
         """The class name of each object."""
-        return [self.class_names[i - 1] if 0 < i <= len(self.class_names) else f"class {i}"
-                for i in self.class_ids.tolist()]
+        return [
+            self.class_names[i - 1] if 0 < i <= len(self.class_names) else f"class {i}"
+            for i in self.class_ids.tolist()
+        ]
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -13,8 +13,17 @@ from pycocotools import mask as coco_mask
 
 from tfseg.errors import DataError
 
-__all__ = ["area", "decode", "decode_many", "encode", "encode_crop", "from_polygons",
-           "from_uncompressed", "iou", "to_uncompressed"]
+__all__ = [
+    "area",
+    "decode",
+    "decode_many",
+    "encode",
+    "encode_crop",
+    "from_polygons",
+    "from_uncompressed",
+    "iou",
+    "to_uncompressed",
+]
 
 
 def _text(rle: dict) -> dict:

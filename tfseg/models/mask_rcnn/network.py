@@ -67,7 +67,8 @@ class MaskRCNNNetwork(keras.Model):
 
     def __init__(self, config: MaskRCNNConfig, **kwargs):
         dtype = config.precision
-        super().__init__(name="mask_rcnn", dtype=dtype, **kwargs)
+        # Without this, Keras would round boxes given in pixels to half precision.
+        super().__init__(name="mask_rcnn", dtype=dtype, autocast=False, **kwargs)
         self.config = config
         seeds = iter(range(config.train.seed, config.train.seed + 10))
         self.body = _body(config, next(seeds))
