@@ -309,3 +309,7 @@ class TestVariety:
         data = SyntheticPeople(12, size=96, people=(2, 2), classes=(name,))
         found = sum(len(data[index]) for index in range(len(data)))
         assert found >= 9
+
+
+def test_a_tuple_of_person_means_persons():
+    assert SyntheticPeople(1, classes=("person",)).class_names == ("person",)

@@ -64,13 +64,12 @@ def draw(
         scores: Write scores behind the names.
         masks: Fill and outline the masks.
         boxes: Draw the boxes.
-        labels: Write names and scores. Where hundreds of labels would cover each other, only
-            those that find a free place are written, best first.
+        labels: Write names and scores, best first, where they find a free place.
         keypoints: Draw joints (hollow where hidden) and the bones between them.
         alpha: Strength of the mask's colour, from 0 to 1.
         truth: Outline these masks in dashed white on top.
-        min_side: Enlarge a small picture by a whole factor so that its short side has at least
-            so many pixels (at most 4 times as many on the long side). None: keep the size.
+        min_side: Enlarge a small picture by a whole factor until its short side has so many
+            pixels (at most 4 times as many on the long side). None: keep the size.
         color_by: "class", "instance", or "auto": by instance if there is but one class.
         text_scale: Enlarges the letters, from 0.5 to 4.
 
@@ -94,12 +93,12 @@ def draw(
         _outline_truth(canvas, truth, factor, scene.line)
     if keypoints and objects.keypoints is not None:
         draw_skeletons(canvas, objects.keypoints * (factor, factor, 1), scene.colours, scene.line)
-    if not labels or not len(objects):
-        return canvas
-    sheet = Image.fromarray(canvas)
-    words = _words(objects, names, scores, scene.crowd)
-    write_labels(sheet, objects.boxes * factor, words, scene.colours, text_scale)
-    return np.asarray(sheet)
+    if labels and len(objects):
+        words = _words(objects, names, scores, scene.crowd)
+        sheet = Image.fromarray(canvas)
+        write_labels(sheet, objects.boxes * factor, words, scene.colours, text_scale)
+        canvas = np.asarray(sheet)
+    return canvas
 
 
 def side_by_side(

@@ -77,6 +77,8 @@ class SyntheticPeople:
             raise ConfigError(
                 f"people: expected (fewest, most) in rising order, got {people!r}. Swap them."
             )
+        if isinstance(classes, (tuple, list)) and tuple(classes) == ("person",):
+            classes = "person"  # what a model of persons calls its classes
         self.classes = classes
         self._garments = _garments(classes)
         self.class_names: tuple[str, ...] = self._garments or ("person",)
