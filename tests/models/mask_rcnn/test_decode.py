@@ -60,13 +60,16 @@ def test_objects_without_a_pixel_are_dropped():
         (50, 50, 50.1, 50.1, 1, 0.9),  # rounds to no pixel
         (0, 0, 20, 20, 1, 0.8),  # in the padding above the picture
         (40, 10, 60, 30, 2, 0.7),  # the only one to stay
-        (40, 10, 60, 30, 1, 0.6),  # an empty mask
     )
-    masks = FULL.copy()
-    masks[3] = 0.49
-    ours = decode(detections(*rows), masks, PLAN)
+    ours = decode(detections(*rows), FULL, PLAN)
     assert ours.class_ids.tolist() == [2]
     assert len(ours.rles) == 1 and ours.masks[0].any()
+
+
+def test_a_box_counts_also_where_its_mask_is_empty():
+    masks = np.full((6, 28, 28), 0.49, np.float32)
+    ours = decode(detections((40, 10, 60, 30, 1, 0.6)), masks, PLAN)
+    assert len(ours) == 1 and not ours.masks.any()
 
 
 def test_a_pixel_at_one_half_belongs_to_the_mask():

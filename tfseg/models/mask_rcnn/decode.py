@@ -33,8 +33,8 @@ def decode(
         path: For the prediction.
 
     Returns:
-        Boxes cut to the picture; objects whose box rounds to no pixel are dropped, as are those
-        of an empty mask.
+        Boxes cut to the picture; objects whose box rounds to no pixel are dropped. A mask may be
+        empty where no probability reaches one half; its box still counts.
     """
     found = detections[:, 4] > 0
     if score_threshold is not None:
@@ -44,7 +44,7 @@ def decode(
     kept, rles = [], []
     for index, (box, mask) in enumerate(zip(boxes, masks, strict=True)):
         crop, top, left = paste_mask(mask, box, plan.original)
-        if crop.any():
+        if crop.size:
             kept.append(index)
             rles.append(rle.encode_crop(crop, top, left, plan.original))
     kept = np.array(kept, np.int64)
