@@ -111,7 +111,9 @@ def _y_ticks(ys: list[float], y_range, log: bool) -> list[float]:
         return [
             float(n) for n in range(math.floor(low), max(math.ceil(high), math.floor(low) + 1) + 1)
         ]
-    if y_range is None and 0 <= low < 2 / 3 * high:
+    # From zero where that costs little room, and where all values are nearly the same: a change
+    # by a thousandth should not look like a fall.
+    if y_range is None and (0 <= low < 2 / 3 * high or 0 < high - low < 0.05 * low):
         low = 0.0
     return nice_ticks(low, high)
 
@@ -122,6 +124,7 @@ def _axes(ticks, x_low, x_high, across, up, x_label, log) -> list[str]:
     for tick in ticks:
         y = base - (tick - ticks[0]) * up
         text = f"1e{tick:g}" if log else f"{tick:g}"
+        text = text if len(text) <= 6 else f"{tick:.1e}"
         parts.append(f'<line class="rule" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
     whole = float(x_low).is_integer() and float(x_high).is_integer()
