@@ -86,6 +86,35 @@ class TestTrain:
         assert verb == "fit"
         assert options["resume"] is True
 
+    def test_a_share_is_set_aside_for_validation(self, pretend, config_file):
+        words = ["--data", "photos", "--train-split", "all", "--val-fraction", "0.5"]
+        assert main(["train", str(config_file), *words]) == 0
+        train, val = pretend.model[0][1:3]
+        assert [split for _, split, _ in pretend.opened] == ["all", "all"]
+        assert sorted([train[0].image_id, val[0].image_id]) == [0, 1]
+        assert (len(train), len(val)) == (1, 1)
+
+    def test_a_share_may_stand_in_the_file(self, pretend, config_file):
+        words = ["--data", "photos", "--set", "data.val_fraction=0.5"]
+        assert main(["train", str(config_file), *words]) == 0
+        assert len(pretend.model[0][2]) == 1
+        shutil.rmtree("runs")
+        assert main(["train", str(config_file), *words, "--val-split", "held_out"]) == 0
+        assert pretend.opened[-1][1] == "held_out"
+
+    @pytest.mark.parametrize("words", [["0"], ["1"], ["nan"], ["0.2", "--val-split", "val"]])
+    def test_a_wrong_share_is_wrong_use(self, pretend, config_file, words, capsys):
+        words = ["--data", "photos", "--val-fraction", *words]
+        assert main(["train", str(config_file), *words]) == 2
+        assert "fraction" in capsys.readouterr().err
+
+    def test_one_file_is_not_its_own_validation(self, pretend, config_file, capsys):
+        Path("all.json").write_text("{}")
+        words = ["train", str(config_file), "--data", "all.json"]
+        assert main(words) == 2
+        assert "--val-fraction 0.2" in capsys.readouterr().err
+        assert main([*words, "--val-split", "none"]) == 0
+
     def test_a_missing_split_is_named(self, pretend, config_file, capsys):
         words = ["--data", "photos", "--val-split", "missing"]
         assert main(["train", str(config_file), *words]) == 2
@@ -171,6 +200,7 @@ class TestPredict:
         assert "1 suit, 1 dress" in capsys.readouterr().out
 
     def test_a_broken_picture_is_named_and_the_others_go_on(self, pretend, photos, capsys):
+        (photos / "folder.jpg").mkdir()
         assert main(["predict", "model", str(photos), "--out", "drawn"]) == 1
         captured = capsys.readouterr()
         assert "c.jpg" in captured.err
@@ -239,9 +269,10 @@ class TestExport:
 
 class TestDoctor:
     def test_a_sound_data_set(self, pretend, capsys, monkeypatch):
-        self._finds(monkeypatch, [])
-        assert main(["doctor", "photos", "--split", "val", "--limit", "1"]) == 0
-        assert pretend.opened == [("photos", "val", {})]
+        self._finds(monkeypatch, [], pretend.opened)
+        words = ["doctor", "photos", "--split", "val", "--limit", "1", "--against", "train"]
+        assert main(words) == 0
+        assert pretend.opened == [("photos", {"split": "val", "limit": 1, "against": "train"})]
 
     def test_an_error_is_exit_code_1(self, pretend, capsys, monkeypatch):
         self._finds(monkeypatch, [self._problem("error")])
@@ -255,6 +286,36 @@ class TestDoctor:
         assert content["ok"] is False
         assert content["problems"][0]["code"] == "empty_mask"
 
+    def test_every_fault_of_a_file_is_found_in_one_go(self, photos, tmp_path, capsys):
+        images = [{"id": n, "file_name": name} for n, name in enumerate(("a.png", "b.png"), 1)]
+        triangle = [[1, 1, 9, 1, 9, 9]]
+        faulty = {"image_id": 1, "category_id": 9, "segmentation": triangle}
+        content = {
+            "images": images,
+            "categories": [{"id": 1, "name": "suit"}],
+            "annotations": [
+                {"id": 1, "image_id": 2, "category_id": 1, "segmentation": triangle},
+                *({"id": n, **faulty} for n in range(2, 9)),
+            ],
+        }
+        (photos / "train.json").write_text(json.dumps(content))
+        assert main(["doctor", str(photos)]) == 1
+        captured = capsys.readouterr()
+        named = [n for n in range(2, 9) if f"annotation {n} of image 'a.png'" in captured.out]
+        assert named == [2, 3, 4, 5, 6]
+        assert "unknown category (7)" in captured.out
+        assert "--all" in captured.out and "drop_invalid" in captured.out
+        assert captured.err == ""
+        assert main(["doctor", str(photos), "--all"]) == 1
+        assert "annotation 8 of image 'a.png'" in capsys.readouterr().out
+
+    def test_what_cannot_be_opened_at_all_is_wrong_use(self, tmp_path, capsys):
+        (tmp_path / "train.json").write_text("{}")
+        for name in (tmp_path / "nowhere", tmp_path, tmp_path / "train.json"):
+            assert main(["doctor", str(name)]) == 2
+            captured = capsys.readouterr()
+            assert captured.out == "" and str(name) in captured.err
+
     @staticmethod
     def _problem(severity):
         from tfseg.data.problem import Problem
@@ -262,16 +323,13 @@ class TestDoctor:
         return Problem(severity, "empty_mask", "a.jpg", "the mask of annotation 3 is empty")
 
     @staticmethod
-    def _finds(monkeypatch, problems):
+    def _finds(monkeypatch, problems, asked=None):
         from tfseg.data import doctor
+        from tfseg.data.diagnosis import Diagnosis
 
-        class Diagnosis:
-            ok = not problems
+        def diagnose(where, *, progress, **options):
+            if asked is not None:
+                asked.append((where, options))
+            return Diagnosis(where, tuple(problems), {}, 2, 2)
 
-            def __init__(self):
-                self.problems = problems
-
-            def __str__(self):
-                return "\n".join(map(str, problems))
-
-        monkeypatch.setattr(doctor, "diagnose", lambda dataset, limit=None: Diagnosis())
+        monkeypatch.setattr(doctor, "diagnose", diagnose)

@@ -55,6 +55,17 @@ def test_coco_layouts(tmp_path, file, image):
     assert recognise(str(tmp_path)) == "coco"
 
 
+@pytest.mark.parametrize("folder", ["images/val", "val", "val_images"])
+def test_parts_may_number_their_pictures_alike(tmp_path, folder):
+    for name, pictures in (("train", "images"), ("val", folder)):
+        write_coco_file(tmp_path / f"{name}.json", "1.png")
+        write_image(tmp_path / pictures / "1.png")
+    for place, split in ((tmp_path, "val"), (tmp_path / "val.json", "train")):
+        assert open_dataset(place, split=split)[0].path == str(tmp_path / folder / "1.png")
+    for place, split in ((tmp_path, "train"), (tmp_path / "train.json", "val")):
+        assert open_dataset(place, split=split)[0].path == str(tmp_path / "images" / "1.png")
+
+
 def test_classes_options_and_image_dir_are_passed_on(tmp_path):
     write_coco_file(tmp_path / "val.json", "\u00e4.png")
     write_image(tmp_path / "pictures" / "\u00e4.png")

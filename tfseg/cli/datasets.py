@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tfseg.cli.configs import find_config
 from tfseg.errors import ConfigError
 
-__all__ = ["add_arguments", "data_section", "open_split", "positive"]
+__all__ = ["add_arguments", "data_section", "open_split", "place", "positive"]
 
 
 def positive(text: str) -> int:
@@ -49,12 +49,33 @@ def data_section(args: argparse.Namespace) -> dict:
 def open_split(
     args: argparse.Namespace, settings: Mapping, part: str, split: str | None, **options
 ):
-    """Returns one part of the data set.
+    """Returns one part of the data set; see `place` for the arguments.
+
+    With `val_fraction` among the settings, the parts are shares of the training pictures, the
+    same ones at every call.
+    """
+    from tfseg.data import dataset, sources
+
+    share = settings.get("val_fraction")
+    if share is None or split is not None:
+        where, given = place(args, settings, part, split, **options)
+        return sources.open_dataset(where, **given)
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+        raise ConfigError(f"val_fraction: expected a number between 0 and 1, got {share!r}.")
+    where, given = place(args, settings, "train", None, **options)
+    parts = dataset.train_val_split(sources.open_dataset(where, **given), share)
+    return parts[0] if part == "train" else parts[1]
+
+
+def place(
+    args: argparse.Namespace, settings: Mapping, part: str, split: str | None, **options
+) -> tuple[str, dict]:
+    """Returns where a data set lies, and the options that open one part of it.
 
     Args:
         args: The words; `data` and `format` outrank the settings.
         settings: The section `data` of an experiment file: `path`, `train_split`, `val_split`,
-            and options of `tfseg.data.sources.open_dataset`.
+            `val_fraction`, and options of `tfseg.data.sources.open_dataset`.
         part: "train" or "val"; the settings may give it another name.
         split: The name that the words give, or None.
         options: Further options; they outrank the settings.
@@ -62,14 +83,13 @@ def open_split(
     Raises:
         ConfigError: If nobody says where the pictures are.
     """
-    from tfseg.data import sources
-
     given = {**settings, **options}
-    place = args.data or given.pop("path", None)
+    where = args.data or given.pop("path", None)
     given.pop("path", None)
+    given.pop("val_fraction", None)
     splits = {name: given.pop(f"{name}_split", name) for name in ("train", "val")}
     if args.format is not None:
         given["format"] = args.format
-    if place is None:
+    if where is None:
         raise ConfigError("no pictures named: give --data PATH, or data.path in the config.")
-    return sources.open_dataset(place, split=split or splits[part], **given)
+    return where, {"split": split or splits[part], **given}

@@ -1,20 +1,23 @@
 """Find what would ruin a training, and name file and annotation.
 
 Boxes without area, class ids out of range, empty or misaligned masks, unreadable or rotated
-pictures, duplicates. The exit code is 1 if an error was found; warnings alone leave it 0.
+pictures, duplicates. Every fault of a COCO file is found in one go. The exit code is 1 if an
+error was found; warnings alone leave it 0.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
+import logging
 
 from tfseg.cli import datasets
+from tfseg.cli.progress import show_progress
+from tfseg.errors import DataError
 
 EXAMPLES = """\
   tfseg doctor ../shared/data/clothing_co_parsing
   tfseg doctor photos/ --split val --limit 200
+  tfseg doctor photos/ --against val      # are pictures of val in train as well?
   tfseg doctor photos/ --json > problems.json"""
 
 
@@ -22,7 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the words of this verb."""
     datasets.add_arguments(parser, positional=True, split="train")
     parser.add_argument("--limit", type=datasets.positive, help="look at the first N pictures only")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.add_argument(
+        "--against",
+        metavar="SPLIT",
+        help="another part, or another data set: pictures that are in both are errors",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="print every finding, not the first five of a kind"
+    )
+    parser.add_argument("--json", action="store_true", help="print every finding as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,11 +41,33 @@ def run(args: argparse.Namespace) -> int:
     from tfseg.data import doctor
 
     settings = datasets.data_section(args)
-    dataset = datasets.open_split(args, settings, "train", args.split)
-    diagnosis = doctor.diagnose(dataset, limit=args.limit)
+    where, options = datasets.place(args, settings, "train", args.split)
+    log = logging.getLogger("tfseg.data")
+    level = log.level
+    # What the reader would log of a faulty file is all in the diagnosis.
+    log.setLevel(level if args.debug else logging.ERROR)
+    try:
+        diagnosis = doctor.diagnose(
+            where, limit=args.limit, against=args.against, progress=show_progress, **options
+        )
+    finally:
+        log.setLevel(level)
     if args.json:
-        problems = [dataclasses.asdict(problem) for problem in diagnosis.problems]
-        print(json.dumps({"ok": diagnosis.ok, "problems": problems}, indent=2, default=str))
+        print(diagnosis.to_json())
+    elif any(problem.code == "unusable" for problem in diagnosis.problems):
+        # Nothing was there to be looked at: the one sentence that says so is enough.
+        raise DataError(next(p.message for p in diagnosis.problems if p.code == "unusable"))
     else:
-        print(diagnosis)
+        print(diagnosis.text(None) if args.all else diagnosis)
+        _say_what_next(args, diagnosis)
     return 0 if diagnosis.ok else 1
+
+
+def _say_what_next(args: argparse.Namespace, diagnosis) -> None:
+    if not args.all and "... and " in str(diagnosis):
+        print("--all prints every finding.")
+    if any("drop_invalid" in problem.message for problem in diagnosis.of("error")):
+        print(
+            "To train on the sound rest: tfseg train ... --set data.drop_invalid=true, and the "
+            "same line, drop_invalid: true, under data: in the file for --config of other verbs."
+        )

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from tfseg.cli import datasets, quiet
+from tfseg.cli.progress import show_progress
 
 EXAMPLES = """\
   tfseg evaluate runs/clothing/best --data photos/
@@ -35,20 +36,14 @@ def run(args: argparse.Namespace) -> int:
     model = models.load(args.model_dir)
     dataset = datasets.open_split(args, settings, "val", args.split, classes=model.class_names)
     if args.report is None:
-        report = model.evaluate(dataset, limit=args.limit, progress=_progress)
+        report = model.evaluate(dataset, limit=args.limit, progress=show_progress)
     else:
         from tfseg.engine import reporting
 
         report, page = reporting.write(
-            model, dataset, args.report, limit=args.limit, progress=_progress
+            model, dataset, args.report, limit=args.limit, progress=show_progress
         )
     print(report.to_json() if args.json else report)
     if args.report is not None:
         print(f"report: {page}", file=sys.stderr if args.json else sys.stdout)
     return 0
-
-
-def _progress(done: int, count: int | None) -> None:
-    if sys.stderr.isatty():
-        end = "\n" if done == count else ""
-        print(f"\r{done} of {count} pictures", end=end, file=sys.stderr, flush=True)

@@ -88,7 +88,7 @@ def _pictures(words: list[str]) -> list[str]:
         if not path.is_dir():
             files.append(word)
             continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES and p.is_file())
         if not inside:
             raise DataError(f"{word}: no pictures in this folder ({', '.join(sorted(PICTURES))}).")
         files += map(str, inside)

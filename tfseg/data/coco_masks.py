@@ -57,7 +57,7 @@ def checked_segmentation(value, size: tuple[int, int] | None):
         except _TooShortError as fault:
             faults.append(f"polygon {number} of {len(value)} {fault}")
     if not good:
-        raise MaskError("bad_polygon", "; ".join(faults))
+        raise MaskError("bad_polygon", f"has no usable polygon: {'; '.join(faults)}")
     return good, faults
 
 

@@ -11,7 +11,7 @@ from tfseg.data.problem import SEVERITIES, Problem
 
 __all__ = ["Diagnosis"]
 
-SHOWN = 5  # problems of one kind that are printed; `problems` has them all
+SHOWN = 5  # problems of one kind that are printed, unless all are asked for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +63,15 @@ class Diagnosis:
         return text
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, shown: int | None = SHOWN) -> str:
+        """Returns the diagnosis for reading, with `shown` problems of each kind; None: all."""
         part = "" if self.checked == self.total else f" of {self.total}"
         lines = [f"{self.name}: {self.checked}{part} pictures looked at"]
         lines += _statistics_lines(self.statistics)
         for severity in SEVERITIES:
-            lines += _problem_lines(severity, self.of(severity))
+            lines += _problem_lines(severity, self.of(severity), shown)
         counts = [len(self.of(severity)) for severity in SEVERITIES]
         verdict = "Fit for training." if self.ok else "Not fit for training yet."
         noun = [
@@ -78,16 +82,16 @@ class Diagnosis:
         return "\n".join(lines)
 
 
-def _problem_lines(severity: str, problems: tuple[Problem, ...]) -> list[str]:
+def _problem_lines(severity: str, problems: tuple[Problem, ...], shown: int | None) -> list[str]:
     by_code: dict[str, list[Problem]] = {}
     for problem in problems:
         by_code.setdefault(problem.code, []).append(problem)
     lines = []
     for code, group in by_code.items():
         lines += ["", f"{severity.upper()} {code.replace('_', ' ')} ({len(group)})"]
-        lines += [f"  {problem}" for problem in group[:SHOWN]]
-        if len(group) > SHOWN:
-            lines.append(f"  ... and {len(group) - SHOWN} more")
+        lines += [f"  {problem}" for problem in group[:shown]]
+        if shown is not None and len(group) > shown:
+            lines.append(f"  ... and {len(group) - shown} more")
     return lines
 
 

@@ -43,7 +43,8 @@ def open_dataset(
     `val_length` another number for "val" and "test". No two splits share a picture.
 
     The pictures of a COCO file are looked for in `image_dir` if given, else in the usual
-    places: `images/`, `photos/`, `train/`, `train2017/`, `images/train/`, beside the file.
+    places: `images/train/`, `train/`, `train2017/`, `train_images/`, `images/`, `photos/`, beside
+    the file.
 
     Args:
         path: Folder, file, or "synthetic".
@@ -157,7 +158,7 @@ def find_coco(path: str, split: str, image_dir: str | os.PathLike | None = None)
             )
         file = found[0]
     else:
-        file, folder = Path(path), Path(path).parent
+        file, folder, split = Path(path), Path(path).parent, None
         folder = folder.parent if folder.name == "annotations" else folder
     if image_dir is not None:
         inside = folder / image_dir
@@ -165,12 +166,14 @@ def find_coco(path: str, split: str, image_dir: str | os.PathLike | None = None)
     return str(file), str(_find_images(file, folder, split))
 
 
-def _find_images(file: Path, folder: Path, split: str) -> Path:
+def _find_images(file: Path, folder: Path, split: str | None) -> Path:
     first = _first_file_name(file)
     stem = file.stem.removeprefix("instances_").removeprefix("person_keypoints_")
-    names = dict.fromkeys(
-        ["images", "photos", split, stem, f"images/{split}", f"images/{stem}", ".", "../images"]
-    )
+    # The part's own folders come first, because parts may number their pictures alike. A file
+    # that was named itself is a part by its own name, whatever the split is called.
+    parts = [stem] if split is None else [stem, split]
+    own = [name for part in parts for name in (f"images/{part}", part, f"{part}_images")]
+    names = dict.fromkeys([*own, "images", "photos", "train", ".", "../images"])
     looked = [folder / name for name in names]
     looked += [file.parent, file.parent / "images"]
     looked = list(dict.fromkeys(Path(os.path.normpath(place)) for place in looked))
