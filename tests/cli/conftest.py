@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+import tfseg.data.doctor  # noqa: F401, first met under `pretend` it would keep the pretended reader
 from tfseg import config, models
 from tfseg.config.train import TrainConfig
 from tfseg.errors import DataError, WeightsError
