@@ -34,6 +34,18 @@ def test_ticks_are_round(low, high, expected):
     assert nice_ticks(low, high) == pytest.approx(expected)
 
 
+def test_what_stays_at_zero_lies_on_the_ground():
+    chart = line_chart("AP", [Series("a", [1, 2], [0.0, 0.0])])
+    assert ">-0." not in chart and ">1</text>" in chart
+    ground = max(float(y) for y in re.findall(r'class="rule"[^>]*y1="([\d.]+)"', chart))
+    assert [y for _, y in points_of(chart)] == [ground, ground]
+
+
+def test_the_compatible_measure_has_no_chart_of_its_own():
+    history = {"map_matterport": [0.1, 0.2], "map_matterport_compat": [0.1, 0.2]}
+    assert len(training_charts(history)) == 1
+
+
 @pytest.mark.parametrize("low", [0, 5, -3, 1e17])
 def test_ticks_of_a_flat_line_still_span_something(low):
     ticks = nice_ticks(low, low)

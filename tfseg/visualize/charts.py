@@ -10,7 +10,7 @@ from collections.abc import Sequence
 __all__ = ["Series", "line_chart", "nice_ticks", "number"]
 
 _WIDTH, _HEIGHT = 380, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 10, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 12, 10, 42
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,9 @@ def _y_ticks(ys: list[float], y_range, log: bool) -> list[float]:
         ]
     # From zero where that costs little room, and where all values are nearly the same: a change
     # by a thousandth should not look like a fall.
-    if y_range is None and (0 <= low < 2 / 3 * high or 0 < high - low < 0.05 * low):
+    if y_range is None and low == high == 0:
+        high = 1.0  # a measure or loss that stays at zero has no room below it
+    elif y_range is None and (0 <= low < 2 / 3 * high or 0 < high - low < 0.05 * low):
         low = 0.0
     return nice_ticks(low, high)
 
@@ -124,7 +126,7 @@ def _axes(ticks, x_low, x_high, across, up, x_label, log) -> list[str]:
     for tick in ticks:
         y = base - (tick - ticks[0]) * up
         text = f"1e{tick:g}" if log else f"{tick:g}"
-        text = text if len(text) <= 6 else f"{tick:.1e}"
+        text = text if len(text) <= 6 else f"{tick:.1e}".replace("e-0", "e-").replace("e+0", "e")
         parts.append(f'<line class="rule" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
     whole = float(x_low).is_integer() and float(x_high).is_integer()

@@ -148,7 +148,8 @@ def _panels(lines: Mapping) -> list[tuple[str, list[tuple[int, str]], dict]]:
     if shown:
         panels.insert(1 if losses else 0, ("Measures", list(enumerate(shown)), {}))
     for base in bases:
-        if base in losses or base in measures or f"val_{base}" in measures:
+        compatible = base.removesuffix("_compat") in measures  # in the tables, not in the curves
+        if base in losses or base in measures or f"val_{base}" in measures or compatible:
             continue
         names = [(i, n) for i, n in ((1, base), (0, f"val_{base}")) if n in lines]
         rate = base in _RATES
