@@ -1,4 +1,7 @@
 import copy
+import math
+import pickle
+import re
 import threading
 
 import keras
@@ -7,7 +10,9 @@ import pytest
 from PIL import Image
 from toy_estimator import Squares, ToyConfig, ToyEstimator
 
+from tfseg import models
 from tfseg.config import TrainConfig
+from tfseg.data.dataset import ListDataset
 from tfseg.errors import ConfigError, DataError, NotFittedError, WeightsError
 from tfseg.structures import Sample
 
@@ -34,6 +39,10 @@ def test_settings_are_checked_at_once_and_the_network_is_built_late():
     assert ToyEstimator({"classes": ["a"]}, width=3).config == made.config
     assert repr(made) == "ToyEstimator(classes=('a',), width=3)"
     assert made.keras_model is made.keras_model
+    nested = made.set_params(train__seed=3, train__stages=[{"epochs": 5}], classes=["a"])
+    inside = re.search(r"train=TrainConfig\((.*)\)\)$", repr(nested))[1]
+    assert "stages=(Stage(epochs=5),)" in inside and "seed=3" in inside
+    assert "momentum" not in inside
 
 
 def test_sklearn_clone_accepts_it():
@@ -216,6 +225,7 @@ def test_wrong_arguments(model):
     for arguments, word in (
         (dict(batch_size=0), "batch_size"),
         (dict(score_threshold=2), "from 0 to 1"),
+        (dict(score_threshold="high"), "from 0 to 1, got 'high'"),
     ):
         with pytest.raises(ConfigError, match=word):
             model.predict(image, **arguments)
@@ -228,9 +238,12 @@ def test_wrong_arguments(model):
 # ---------------------------------------------------------------------- evaluate
 
 
-def test_evaluate_and_score(model):
+def test_evaluate_and_score(model, caplog):
     report = model.evaluate(Squares(6), limit=4)
     assert report.details["images"] == 4 and report.details["pictures_in_dataset"] == 6
+    assert not caplog.records
+    empty = ListDataset([Sample(Squares()[0].image)], ["square"])
+    assert math.isnan(model.score(empty)) and "no annotated objects" in caplog.text
     assert model.score(Squares(4)) == pytest.approx(report["segm/AP"], nan_ok=True)
 
 
@@ -352,6 +365,30 @@ def test_a_reader_of_foreign_files_can_be_plugged_in(model, tmp_path, monkeypatc
 def test_copies_do_not_share_settings(model):
     params = copy.deepcopy(model.get_params(deep=False))
     assert ToyEstimator(**params).config == model.config
+
+
+@pytest.mark.parametrize("travel", [copy.deepcopy, lambda made: pickle.loads(pickle.dumps(made))])
+def test_copies_and_pickles_carry_weights_and_settings(model, travel):
+    again = travel(model)
+    assert again.config == model.config and again.fitted
+    assert again.history == model.history and again.keras_model is not model.keras_model
+    image = Squares()[0].image
+    np.testing.assert_array_equal(again.predict(image)[0].boxes, model.predict(image)[0].boxes)
+    assert travel(ToyEstimator(classes=["a"]))._network is None  # nothing was built before
+
+
+def test_a_model_without_weights_stays_so_when_it_is_saved(tmp_path):
+    again = ToyEstimator.load(ToyEstimator(classes=["a"]).save(tmp_path / "m"))
+    with pytest.raises(NotFittedError):
+        again.predict(Squares()[0].image)
+
+
+def test_a_damaged_or_missing_folder_says_what_is_there(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    for name, words in (("nowhere", "does not exist"), ("photos", r"no saved model.*a\.jpg")):
+        with pytest.raises(WeightsError, match=words):
+            models.load(tmp_path / name)
 
 
 def test_samples_of_the_users_own_are_predicted(model):

@@ -106,6 +106,7 @@ def save_model(
     config: Mapping,
     class_names: Sequence[str],
     metrics: Mapping | None = None,
+    fitted: bool = True,
 ) -> Path:
     """Writes a model folder: `model.json` and `model.weights.h5`. Returns its path.
 
@@ -116,6 +117,7 @@ def save_model(
         config: Its settings as plain values.
         class_names: Name of class id k at position k - 1.
         metrics: Measures worth keeping with the model.
+        fitted: Whether the weights were ever trained or loaded.
     """
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
@@ -131,6 +133,7 @@ def save_model(
         "class_names": list(class_names),
         "config": dict(config),
         "metrics": dict(metrics or {}),
+        "fitted": bool(fitted),
         "versions": runtime.versions(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
@@ -152,7 +155,10 @@ def read_model_json(directory: str | os.PathLike) -> dict:
     directory = recovered(directory)
     if not directory.is_dir():
         what = "is a file" if directory.exists() else "does not exist"
-        raise WeightsError(f"{directory}: {what}; expected the folder of a saved model.")
+        raise WeightsError(
+            f"{directory}: {what}; expected the folder of a saved model, as "
+            "model.save(...) and `tfseg train` write it, such as runs/NAME/final."
+        )
     path = directory / MODEL_FILE
     if not path.is_file():
         inside = sorted(entry.name for entry in directory.iterdir())[:6]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +20,8 @@ from tfseg.errors import ConfigError, NotFittedError
 from tfseg.structures import Prediction, Report, Sample
 
 __all__ = ["Estimator"]
+
+log = logging.getLogger(__name__)
 
 
 class Estimator(FileVerbs):
@@ -101,10 +105,6 @@ class Estimator(FileVerbs):
         """Returns the names of the layers that learn in a stage: "heads", "5+", ..., "all"."""
         raise NotImplementedError
 
-    def _evaluation_threshold(self) -> float | None:
-        """Returns the lowest score that takes part in an evaluation; None: as in `predict`."""
-        return None
-
     def _evaluator(self):
         """Returns a fresh object with `update(sample, prediction)` and `compute(details)`."""
         from tfseg.metrics import InstanceEvaluator
@@ -182,9 +182,7 @@ class Estimator(FileVerbs):
         return self
 
     def __repr__(self) -> str:
-        changed = settings.changed_from_defaults(self._config)
-        inside = ", ".join(f"{name}={value!r}" for name, value in changed.items())
-        return f"{type(self).__name__}({inside})"
+        return settings.shown(self._config, type(self).__name__)
 
     # ------------------------------------------------------------------ training
 
@@ -272,7 +270,10 @@ class Estimator(FileVerbs):
         ):
             evaluator.update(sample, prediction)
         details = {"dataset": type(dataset).__name__, "system": self.system}
-        return evaluator.compute({**details, "pictures_in_dataset": len(dataset)})
+        report = evaluator.compute({**details, "pictures_in_dataset": len(dataset)})
+        if math.isnan(report.metrics.get(self.score_metric, 0.0)):
+            log.warning("nothing could be measured: the pictures have no annotated objects.")
+        return report
 
     def score(self, dataset) -> float:
         """Returns one number, higher is better: `score_metric` of `evaluate`."""
@@ -288,8 +289,6 @@ class Estimator(FileVerbs):
         if score_threshold is None:
             score_threshold = self._evaluation_threshold()
         count = len(dataset) if limit is None else min(limit, len(dataset))
-        if score_threshold is None:
-            score_threshold = self._evaluation_threshold()
         samples = (dataset[index] for index in range(count))
         pairs = self._predict_items(samples, batch_size, score_threshold)
         for done, pair in enumerate(pairs, 1):
@@ -301,7 +300,8 @@ class Estimator(FileVerbs):
         """Yields `(item, prediction)` for anything with `.image`, `.image_id` and `.path`."""
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ConfigError(f"batch_size: expected an integer from 1, got {batch_size!r}.")
-        if score_threshold is not None and not 0 <= score_threshold <= 1:
+        number = isinstance(score_threshold, (int, float, np.number))
+        if score_threshold is not None and not (number and 0 <= score_threshold <= 1):
             raise ConfigError(
                 f"score_threshold: expected a number from 0 to 1, got {score_threshold!r}."
             )

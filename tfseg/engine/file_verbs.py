@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 from pathlib import Path
+
+import keras
 
 from tfseg.config.base import nearest
 from tfseg.engine import checkpoint, weights
@@ -17,7 +20,23 @@ _EXPORTERS = {"saved_model": "tfseg.export.saved_model", "tflite": "tfseg.export
 
 
 class FileVerbs:
-    """Saving, loading and exporting, for `Estimator`."""
+    """Saving, loading, exporting and pickling, for `Estimator`."""
+
+    def __getstate__(self) -> dict:
+        """Returns what a copy or another process needs; networks, compiled functions and locks
+        cannot travel, weights can."""
+        state = {k: v for k, v in self.__dict__.items() if k not in ("_lock", "_infer")}
+        network = state.pop("_network")
+        if network is not None:
+            state["_weights"] = [keras.ops.convert_to_numpy(v.value) for v in network.weights]
+        return state
+
+    def __setstate__(self, state: dict):
+        values = state.pop("_weights", None)
+        self.__dict__.update(state, _network=None, _infer=None, _lock=threading.RLock())
+        if values is not None:
+            for variable, value in zip(self.keras_model.weights, values, strict=True):
+                variable.assign(value)
 
     def save(self, directory: str | os.PathLike) -> Path:
         """Writes settings, class names, versions and weights into a folder, whole or not at
@@ -28,6 +47,7 @@ class FileVerbs:
             system=self.system,
             config=self._config.to_dict(),
             class_names=self.class_names,
+            fitted=self.fitted,
         )
 
     @classmethod
@@ -49,7 +69,7 @@ class FileVerbs:
         except ConfigError as error:
             raise WeightsError(f"{directory}: its settings are not valid: {error}") from None
         weights.load(model.keras_model, Path(directory) / checkpoint.WEIGHTS_FILE)
-        model.fitted = True
+        model.fitted = bool(content.get("fitted", True))
         return model
 
     @classmethod

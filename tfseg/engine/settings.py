@@ -12,7 +12,7 @@ from tfseg.config.base import nearest
 from tfseg.engine.weights import named_weights
 from tfseg.errors import ConfigError
 
-__all__ = ["changed_from_defaults", "get_params", "moved_weights", "same_network", "with_params"]
+__all__ = ["get_params", "moved_weights", "same_network", "shown", "with_params"]
 
 
 def get_params(config: Config, deep: bool) -> dict:
@@ -46,14 +46,22 @@ def with_params(config: Config, params: Mapping) -> Config:
     return config.replace(**nested) if nested else config
 
 
-def changed_from_defaults(config: Config) -> dict:
-    """Returns the settings that differ from their default."""
-    changed = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if value != field.default:
-            changed[field.name] = value
-    return changed
+def shown(config: Config, name: str) -> str:
+    """Returns `name(...)` with the settings that differ from their default, inside as well."""
+    inside = [
+        f"{field.name}={_shown(getattr(config, field.name))}"
+        for field in dataclasses.fields(config)
+        if getattr(config, field.name) != field.default
+    ]
+    return f"{name}({', '.join(inside)})"
+
+
+def _shown(value) -> str:
+    if isinstance(value, Config):
+        return shown(value, type(value).__name__)
+    if isinstance(value, tuple) and any(isinstance(item, Config) for item in value):
+        return f"({', '.join(map(_shown, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)
 
 
 def same_network(before: Config, after: Config) -> bool:

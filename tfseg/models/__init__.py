@@ -7,7 +7,7 @@ import json
 import os
 
 from tfseg.config.base import nearest
-from tfseg.errors import ConfigError, WeightsError
+from tfseg.errors import ConfigError
 
 __all__ = ["SYSTEMS", "load", "system"]
 
@@ -33,9 +33,9 @@ def load(directory: str | os.PathLike):
     try:
         with open(path, encoding="utf-8") as file:
             name = json.load(file)["system"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(
-            f"{os.fspath(directory)!r} is not a saved model: {path!r} cannot be read ({error}). "
-            "Give the directory that save() or `tfseg train` wrote, such as runs/NAME/final."
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError):
+        from tfseg.engine.checkpoint import read_model_json
+
+        # Says what is there instead, and takes back a replacement that was cut short.
+        name = read_model_json(directory)["system"]
     return system(name).load(directory)
