@@ -2,7 +2,8 @@
 
 ResNet-50 with a feature pyramid, batch 1, float32, 3 classes and background, random weights, the
 same drawn picture, 1000 proposals, 100 detections. `end-to-end` goes from the array in memory to
-binary masks of the picture's size; `network` stops at boxes and 28 x 28 masks.
+binary masks of the picture's size; `network` stops at boxes and 28 x 28 masks. With
+`--precision bfloat16` both compute in mixed precision: a policy of Keras, autocast of torch.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def tfseg(settings: dict):
         max_detections=DETECTIONS,
         detection_min_confidence=0.05,
         detection_nms_threshold=0.9,  # random weights find 100 objects only so
-        **settings.get("model", {}),
+        precision="mixed_bfloat16" if settings["precision"] == "bfloat16" else "float32",
     )
     favour_objects(model.keras_model)
     model.fitted = True  # random weights take as long as good ones
@@ -70,7 +71,10 @@ def torchvision(settings: dict):
         lambda module, inputs, outputs: seen.update(proposals=len(outputs[0][0]))
     )
 
+    half = settings["precision"] == "bfloat16"
+
     @torch.inference_mode()
+    @torch.autocast("cpu", dtype=torch.bfloat16, enabled=half)
     def step():
         pixels = image.permute(2, 0, 1).float() / 255
         if settings["part"] == "network":
@@ -150,6 +154,7 @@ def main() -> None:
     """Runs the contest for both parts."""
     parser = harness.arguments(__doc__)
     parser.add_argument("--part", choices=["end-to-end", "network", "both"], default="both")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     args = parser.parse_args()
     if args.worker:
         harness.serve(WORKERS, args.worker)
@@ -165,13 +170,18 @@ def main() -> None:
             results = harness.contest(
                 contestants,
                 __file__,
-                settings={"part": part, "picture": str(path), "size": SIZE},
+                settings={
+                    "part": part,
+                    "picture": str(path),
+                    "size": SIZE,
+                    "precision": args.precision,
+                },
                 rounds=args.rounds,
                 warmup=args.warmup,
                 threads=args.threads,
             )
-            results["benchmark"] = f"inference_{part.replace('-', '_')}"
-            print(f"\n{part}")
+            results["benchmark"] = f"inference_{part.replace('-', '_')}_{args.precision}"
+            print(f"\n{part}, {args.precision}")
             harness.finish(results, args.output)
 
 
