@@ -32,11 +32,12 @@ demo: $(CORE)  ## Train, measure, draw and export a model on drawn people, in mi
 
 test: lint  ## Lint, then every test that takes seconds, on TensorFlow and on JAX; prints coverage
 	@$(BIN)/python -m pytest -q -m "not slow" --cov --cov-report= $(ARGS)
-	@KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m "both_backends and not slow" \
+	@KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m "both_backends and not slow" tests/nn tests/models \
 	    --cov --cov-append --cov-report=term $(ARGS)
 
 test-slow: $(DEV)  ## The tests that take minutes to hours: they train
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
+	@KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m both_backends tests/engine $(ARGS)
 
 lint: $(DEV)  ## Check style and layout
 	@$(BIN)/ruff check .
