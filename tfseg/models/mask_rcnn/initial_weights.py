@@ -6,6 +6,7 @@ import logging
 import re
 
 import keras
+import numpy as np
 
 from tfseg.errors import WeightsError
 from tfseg.nn.backbones.resnet import BLOCKS
@@ -57,6 +58,11 @@ def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) ->
             )
         if flip_channels and layer.name == "conv1":
             values[0] = values[0][:, :, ::-1]
+        if hasattr(layer, "moving_variance"):
+            # Ours adds another epsilon to the variance; a scale that makes up for it keeps the
+            # outputs what they were.
+            ours, other = values[3] + layer.epsilon, values[3] + theirs[name].epsilon
+            values[0] = values[0] * np.sqrt(ours / other)
         layer.set_weights(values)
         loaded.append(layer.name)
     return LoadReport(loaded=tuple(loaded), source=f"ImageNet weights of {source.name}")
