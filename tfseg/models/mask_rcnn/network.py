@@ -13,10 +13,9 @@ import numpy as np
 from keras import ops
 
 from tfseg.errors import ConfigError
+from tfseg.models.mask_rcnn.body import body_layers, build_body, preprocess
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.losses import TERMS, l2_penalty, loss_terms
-from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
-from tfseg.nn.backbones.resnet import BLOCKS, resnet
 from tfseg.nn.layers.fpn import FeaturePyramid
 from tfseg.nn.ops.anchors import pyramid_anchors
 from tfseg.nn.ops.boxes import denormalize, normalize
@@ -32,13 +31,6 @@ __all__ = ["MaskRCNNNetwork", "build", "layer_group", "weighted_layers"]
 
 STRIDES = (4, 8, 16, 32, 64)
 _HEADS = r"(mrcnn_.*)|(rpn_.*)|(fpn_.*)"
-_RESNET_STAGE = {
-    3: r"(res[345].*)|(bn[345].*)",
-    4: r"(res[45].*)|(bn[45].*)",
-    5: r"(res5.*)|(bn5.*)",
-}
-# First block of each stage in MobileNetV2: where its stride is.
-_MOBILENET_BLOCK = {3: 3, 4: 6, 5: 13}
 
 
 def build(config: MaskRCNNConfig) -> MaskRCNNNetwork:
@@ -71,7 +63,7 @@ class MaskRCNNNetwork(keras.Model):
         super().__init__(name="mask_rcnn", dtype=dtype, autocast=False, **kwargs)
         self.config = config
         seeds = iter(range(config.train.seed, config.train.seed + 10))
-        self.body = _body(config, next(seeds))
+        self.body = build_body(config, next(seeds))
         self.fpn = FeaturePyramid(config.pyramid_channels, name="fpn", dtype=dtype)
         self.rpn = RegionProposalNetwork(
             config.rpn_channels,
@@ -126,17 +118,8 @@ class MaskRCNNNetwork(keras.Model):
             self.build_weights()
 
     def preprocess(self, image):
-        """Returns the image as the body expects it.
-
-        ResNets get the pixel mean subtracted and no division, as their published weights want;
-        MobileNetV2 gets [-1, 1].
-        """
-        image = ops.cast(image, "float32")
-        if self.config.backbone == "mobilenet_v2":
-            image = image / 127.5 - 1.0
-        else:
-            image = image - np.array(self.config.pixel_mean, np.float32)
-        return ops.cast(image, self.compute_dtype)
+        """Returns the image as the body expects it, see `tfseg.models.mask_rcnn.body`."""
+        return preprocess(image, self.config, self.compute_dtype)
 
     def pyramid(self, image, training=None):
         """Returns `[P2, ..., P6]` of an image with values 0 to 255."""
@@ -288,26 +271,6 @@ class MaskRCNNNetwork(keras.Model):
         return build(MaskRCNNConfig.from_dict(config["config"]))
 
 
-def _body(config: MaskRCNNConfig, seed: int) -> keras.Model:
-    shape = (config.image_size, config.image_size, config.channels)
-    common = dict(
-        input_shape=shape,
-        norm_kind=config.norm,
-        momentum=config.norm_momentum,
-        dtype=config.precision,
-    )
-    if config.backbone in BLOCKS:
-        return resnet(
-            config.backbone,
-            dropout=config.dropout,
-            dropout_rate=config.dropout_rate,
-            dropout_stages=config.dropout_stages,
-            seed=seed,
-            **common,
-        )
-    return mobilenet_v2(width=config.backbone_width, **common)
-
-
 def weighted_layers(network: keras.Model) -> dict[str, keras.layers.Layer]:
     """Returns the layers that own weights, by name; names are unique in the network."""
     return {
@@ -333,11 +296,5 @@ def layer_group(network: MaskRCNNNetwork, group: str) -> set[str]:
     stages = {"3+": 3, "4+": 4, "5+": 5}
     if group not in stages:
         raise ConfigError(f"layers should be one of heads, 3+, 4+, 5+, all; got {group!r}.")
-    stage = stages[group]
-    if network.config.backbone in BLOCKS:
-        pattern = rf"{_HEADS}|{_RESNET_STAGE[stage]}"
-        return {name for name in names if re.fullmatch(pattern, name)}
-    first = _MOBILENET_BLOCK[stage]
-    block = {n: int(n.split("_")[1]) for n in names if n.startswith("block_")}
     heads = {name for name in names if re.fullmatch(_HEADS, name)}
-    return heads | {name for name, index in block.items() if index >= first}
+    return heads | body_layers(network.config, names, stages[group])

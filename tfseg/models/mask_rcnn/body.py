@@ -1,0 +1,84 @@
+"""The body that a configuration asks for: how it is built, fed, and cut into training stages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
+from tfseg.nn.backbones.resnet import BLOCKS, resnet
+
+__all__ = ["body_layers", "build_body", "preprocess"]
+
+_RESNET_STAGE = {
+    3: r"(res[345].*)|(bn[345].*)",
+    4: r"(res[45].*)|(bn[45].*)",
+    5: r"(res5.*)|(bn5.*)",
+}
+# First block of each stage in MobileNetV2: where its stride is.
+_MOBILENET_BLOCK = {3: 3, 4: 6, 5: 13}
+
+
+def build_body(config: MaskRCNNConfig, seed: int) -> keras.Model:
+    """Returns the body: image `(B, S, S, D)` float to `{"C2": ..., "C5": ...}`.
+
+    Args:
+        config: Backbone, image, normalisation and dropout.
+        seed: Of the dropout.
+    """
+    shape = (config.image_size, config.image_size, config.channels)
+    common = dict(
+        input_shape=shape,
+        norm_kind=config.norm,
+        momentum=config.norm_momentum,
+        dtype=config.precision,
+    )
+    if config.backbone in BLOCKS:
+        return resnet(
+            config.backbone,
+            dropout=config.dropout,
+            dropout_rate=config.dropout_rate,
+            dropout_stages=config.dropout_stages,
+            seed=seed,
+            **common,
+        )
+    return mobilenet_v2(width=config.backbone_width, **common)
+
+
+def preprocess(image, config: MaskRCNNConfig, dtype: str):
+    """Returns the image as the body expects it.
+
+    ResNets get the pixel mean subtracted and no division, as their published weights want;
+    MobileNetV2 gets [-1, 1].
+
+    Args:
+        image: uint8 or float `(B, S, S, D)`, 0 to 255.
+        config: Backbone and pixel mean.
+        dtype: Of the result.
+    """
+    image = ops.cast(image, "float32")
+    if config.backbone == "mobilenet_v2":
+        image = image / 127.5 - 1.0
+    else:
+        image = image - np.array(config.pixel_mean, np.float32)
+    return ops.cast(image, dtype)
+
+
+def body_layers(config: MaskRCNNConfig, names: Iterable[str], stage: int) -> set[str]:
+    """Returns the names of the body's layers from a stage on.
+
+    Args:
+        config: Which body it is.
+        names: Names of all layers with weights.
+        stage: 3, 4 or 5.
+    """
+    if config.backbone in BLOCKS:
+        return {name for name in names if re.fullmatch(_RESNET_STAGE[stage], name)}
+    first = _MOBILENET_BLOCK[stage]
+    block = {n: int(n.split("_")[1]) for n in names if n.startswith("block_")}
+    return {name for name, index in block.items() if index >= first}
