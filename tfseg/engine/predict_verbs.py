@@ -1,0 +1,145 @@
+"""The verbs of an estimator that look at pictures: predict, evaluate, score."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from tfseg.engine import runtime
+from tfseg.engine.inputs import align_classes, read_items
+from tfseg.errors import ConfigError, NotFittedError
+from tfseg.structures import Prediction, Report, Sample
+
+__all__ = ["PredictVerbs"]
+
+log = logging.getLogger(__name__)
+
+
+class PredictVerbs:
+    """Predicting and measuring, for `Estimator`."""
+
+    def predict(
+        self,
+        images,
+        *,
+        batch_size: int = 1,
+        score_threshold: float | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> list[Prediction]:
+        """Returns a `Prediction` for each picture, in the pixels of the original.
+
+        Args:
+            images: A path or a folder of pictures, an array `(H, W)`, `(H, W, 3)` or
+                `(B, H, W, 3)`, encoded bytes, a `Sample`, a data set, or a list of these.
+            batch_size: Pictures computed at once; sizes may differ.
+            score_threshold: Lowest score to return; None takes the model's own.
+            progress: Called with the pictures done and their number (None if not known).
+
+        Raises:
+            NotFittedError: If no weights were trained or loaded.
+            DataError: Naming a picture that cannot be read.
+        """
+        items, count = read_items(images)
+        found = []
+        for _, prediction in self._predict_items(items, batch_size, score_threshold):
+            found.append(prediction)
+            if progress is not None:
+                progress(len(found), count)
+        return found
+
+    def evaluate(
+        self,
+        dataset,
+        *,
+        limit: int | None = None,
+        batch_size: int = 1,
+        score_threshold: float | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> Report:
+        """Returns the measures on a data set, of its first `limit` pictures if that is given."""
+        evaluator = self._evaluator()
+        for sample, prediction in self._predict_dataset(
+            dataset, limit, batch_size, score_threshold, progress
+        ):
+            evaluator.update(sample, prediction)
+        details = {"dataset": type(dataset).__name__, "system": self.system}
+        report = evaluator.compute({**details, "pictures_in_dataset": len(dataset)})
+        if math.isnan(report.metrics.get(self.score_metric, 0.0)):
+            log.warning("nothing could be measured: the pictures have no annotated objects.")
+        return report
+
+    def score(self, dataset) -> float:
+        """Returns one number, higher is better: `score_metric` of `evaluate`."""
+        return float(self.evaluate(dataset)[self.score_metric])
+
+    def _predict_dataset(
+        self, dataset, limit=None, batch_size=1, score_threshold=None, progress=None
+    ) -> Iterator[tuple[Sample, Prediction]]:
+        """Yields samples, with the model's class ids, and their predictions, one by one."""
+        dataset = align_classes(dataset, self.class_names)
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
+            raise ConfigError(f"limit: expected a number of pictures from 1, got {limit!r}.")
+        if score_threshold is None:
+            score_threshold = self._evaluation_threshold()
+        count = len(dataset) if limit is None else min(limit, len(dataset))
+        samples = (dataset[index] for index in range(count))
+        pairs = self._predict_items(samples, batch_size, score_threshold)
+        for done, pair in enumerate(pairs, 1):
+            yield pair
+            if progress is not None:
+                progress(done, count)
+
+    def _predict_items(self, items, batch_size: int, score_threshold: float | None):
+        """Yields `(item, prediction)` for anything with `.image`, `.image_id` and `.path`."""
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ConfigError(f"batch_size: expected an integer from 1, got {batch_size!r}.")
+        number = isinstance(score_threshold, (int, float, np.number))
+        if score_threshold is not None and not (number and 0 <= score_threshold <= 1):
+            raise ConfigError(
+                f"score_threshold: expected a number from 0 to 1, got {score_threshold!r}."
+            )
+        self._require_weights()
+        batch = []
+        for item in items:
+            batch.append(item)
+            if len(batch) == batch_size:
+                yield from self._predict_batch(batch, batch_size, score_threshold)
+                batch = []
+        if batch:
+            yield from self._predict_batch(batch, batch_size, score_threshold)
+
+    def _predict_batch(self, batch: list, batch_size: int, score_threshold: float | None):
+        prepared = [self._predict_inputs(item.image) for item in batch]
+        # The last batch is filled up with copies, so that one compiled function serves all.
+        rows = [inputs for inputs, _ in prepared]
+        rows += [rows[-1]] * (batch_size - len(rows))
+        outputs = self._run({name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        for index, (item, (_, plan)) in enumerate(zip(batch, prepared)):
+            yield (
+                item,
+                self._decode(
+                    {name: value[index] for name, value in outputs.items()},
+                    plan,
+                    score_threshold=score_threshold,
+                    image_id=item.image_id,
+                    path=item.path,
+                ),
+            )
+
+    def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with self._lock:
+            if self._infer is None:
+                self._infer = runtime.compile_inference(self.keras_model)
+            infer = self._infer
+        return infer(inputs)
+
+    def _require_weights(self):
+        if not self.fitted:
+            raise NotFittedError(
+                f"this {type(self).__name__} has no weights yet. Call fit(...), load_weights(...) "
+                f"or {type(self).__name__}.load(...) first; after setting weights in keras_model "
+                "yourself, set model.fitted = True."
+            )
