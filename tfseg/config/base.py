@@ -119,6 +119,10 @@ class Config:
         """Returns plain dicts, lists, numbers and texts, ready for YAML and JSON."""
         return {name: _plain(getattr(self, name)) for name in self.setting_names()}
 
+    def default_of(self, name: str):
+        """Returns the value of a setting that is not given, `dataclasses.MISSING` if it must be."""
+        return type(self).__dataclass_fields__[name].default
+
     def replace(self, **changes) -> Config:
         """Returns a copy with some settings changed and everything checked again."""
         values = {name: getattr(self, name) for name in self.setting_names()}

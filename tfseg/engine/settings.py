@@ -51,7 +51,7 @@ def shown(config: Config, name: str) -> str:
     inside = [
         f"{field.name}={_shown(getattr(config, field.name))}"
         for field in dataclasses.fields(config)
-        if getattr(config, field.name) != field.default
+        if getattr(config, field.name) != config.default_of(field.name)
     ]
     return f"{name}({', '.join(inside)})"
 

@@ -1,4 +1,4 @@
-"""All settings of Mask R-CNN. Defaults are those of matterport/Mask_RCNN's public code."""
+"""All settings of Mask R-CNN. Defaults are those of the public code named by `origin`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import Literal
 
 from tfseg.config.base import Config, check_class_names, setting
 from tfseg.config.train import TrainConfig
+from tfseg.models.mask_rcnn.origins import FILLED, ORIGINS
 
 __all__ = ["MaskRCNNConfig"]
 
 
 @dataclasses.dataclass(frozen=True)
 class MaskRCNNConfig(Config):
-    """Settings of `MaskRCNN`. Lengths are pixels of the network's square input.
+    """Settings of `MaskRCNN`. Lengths are pixels of the network's input.
+
+    Settings whose default is None here and in `tfseg.models.mask_rcnn.origins` take the origin's
+    value when the config is made. A config that changes its origin by `replace` takes over the new
+    origin's values wherever it had the old one's.
 
     Attributes:
+        origin: Whose arithmetic the network follows: "matterport" (matterport/Mask_RCNN) or
+            "torchvision" (`maskrcnn_resnet50_fpn`). Weights of that origin give its numbers.
         classes: Names of the classes, without the background; class id k is entry k - 1.
         backbone: "resnet50", "resnet101", or "mobilenet_v2" for training on a CPU.
         backbone_width: Multiplies MobileNetV2's channels.
@@ -27,19 +34,38 @@ class MaskRCNNConfig(Config):
         norm_momentum: Share of the old statistics that "batch" keeps at each step.
         precision: "float32", or "mixed_bfloat16" / "mixed_float16" to compute in half precision
             where the hardware is faster at it.
+        stride_on_3x3: Puts the stride of a ResNet's stage on its first 3x3 convolution, not on
+            the 1x1 convolution before it.
+        conv_bias: Whether a ResNet's convolutions have biases beside their norms.
+        symmetric_padding: Pads a ResNet's strided 3x3 windows on both sides, not at the end alone.
+        norm_epsilon: Added to the variance by the norms.
         channels: Channels of the image.
         pixel_mean: Subtracted per channel before a ResNet.
-        image_size: Side of the square input, a multiple of 64. The longer side of a picture never
-            exceeds it.
-        image_min_size: The shorter side is brought up to it as far as `image_size` allows; None
-            means `image_size`, so that the longer side always ends at exactly that.
+        pixel_std: The result is divided by it; one number, or one for each channel.
+        image_fit: "square" scales a picture up at most and centres it in a square; "padded" scales
+            it either way and adds rows below and columns on the right up to multiples of 32.
+        image_size: The longer side of a picture never exceeds it. With "square" it is the side of
+            the input, a multiple of 64.
+        image_min_size: The shorter side is brought to it as far as `image_size` allows; None
+            means the origin's (800 for torchvision), or else `image_size`, so that the longer
+            side always ends at exactly that.
         anchor_scales: Root of the anchors' area on P2 to P6. Halve them for small objects.
         anchor_ratios: Width / height of the anchors.
+        anchor_rounding: Rounds the anchors' corners to whole pixels around their centre.
         anchor_stride: Feature cells between anchors; 2 saves time where objects are large.
+        box_units: Units in which boxes are regressed: "normalized" as in Matterport's code (see
+            `tfseg.nn.ops.boxes`), or "pixels".
+        rpn_objectness: "softmax" of two logits per anchor, or "sigmoid" of one.
+        rpn_std: Divisors of the regression of anchors (dy, dx, log dh, log dw).
         rpn_train_anchors: Anchors per picture in the losses.
         rpn_nms_threshold: Raise it to let more overlapping proposals through.
         rpn_bbox_loss: "smooth_l1", or "l2" for the mean squared error.
-        pre_nms_limit: Anchors taken by score before suppression.
+        box_loss: "mean" averages the regression losses over what holds an object, with smooth L1
+            turning linear at 1; "per_sample" divides by all that was sampled and turns at 1/9.
+        proposal_rule: "pooled" ranks and suppresses the anchors of all levels together;
+            "per_level" does it level by level and drops boxes that the picture's edge leaves empty.
+        pre_nms_limit: Anchors taken by score before suppression, of all levels or of each.
+        pre_nms_train: The same in training; None takes `pre_nms_limit`.
         proposals_train: Proposals per picture in training.
         proposals_test: Proposals per picture in testing.
         train_rois: RoIs per picture that the heads learn from.
@@ -48,8 +74,9 @@ class MaskRCNNConfig(Config):
             share instead (False); from scratch True learns the background sooner.
         add_truth_to_proposals: Let the heads see the true boxes as proposals too, which helps
             while the region proposal network is still poor.
-        roi_align: "matterport" (one sample per bin, on the corners) or "aligned" (2 x 2 samples,
-            half-pixel coordinates).
+        roi_align: "matterport" (one sample per bin, on the corners), "aligned" (2 x 2 samples,
+            half-pixel coordinates) or "torchvision" (2 x 2 samples, its `aligned=False`, its rule
+            for the level).
         pool_size: Rows and columns of the box head's features.
         mask_pool_size: The same for the mask head; masks have twice that.
         mini_mask_size: Side of the stored truth mask of each object within its box.
@@ -59,6 +86,10 @@ class MaskRCNNConfig(Config):
         score_floor: Lowest score that leaves the network; evaluation sees everything above it,
             because average precision needs the uncertain detections too.
         detection_nms_threshold: Suppression within a class.
+        detection_rule: "best_class" lets each proposal be one object at most; "every_class" lets
+            each of its classes that scores above the floor be one.
+        mask_paste: How a mask meets its box: "box" stretches it over the box; "expanded" adds an
+            empty border first and stretches that over the box and one cell around it.
         pyramid_channels: Width of the feature pyramid.
         rpn_channels: Width of the region proposal network.
         box_head_channels: Width of the box head.
@@ -72,6 +103,7 @@ class MaskRCNNConfig(Config):
     """
 
     classes: tuple[str, ...] = ()
+    origin: Literal["matterport", "torchvision"] = "matterport"
     backbone: Literal["resnet50", "resnet101", "mobilenet_v2"] = "resnet101"
     backbone_width: float = setting(1.0, above=0, at_most=4)
     initial_weights: Literal["imagenet"] | None = None
@@ -79,34 +111,49 @@ class MaskRCNNConfig(Config):
     head_norm: Literal["frozen", "batch", "group", "none"] | None = None
     norm_momentum: float = setting(0.95, above=0, below=1)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    stride_on_3x3: bool | None = None
+    conv_bias: bool | None = None
+    symmetric_padding: bool | None = None
+    norm_epsilon: float | None = setting(None, at_least=0)
     channels: int = setting(3, at_least=1)
-    pixel_mean: tuple[float, ...] = (123.7, 116.8, 103.9)
-    image_size: int = setting(1024, at_least=64, multiple_of=64)
+    pixel_mean: tuple[float, ...] | None = None
+    pixel_std: tuple[float, ...] | None = setting(None, above=0)
+    image_fit: Literal["square", "padded"] | None = None
+    image_size: int | None = setting(None, at_least=64)
     image_min_size: int | None = setting(None, at_least=1)
     anchor_scales: tuple[float, ...] = setting((32.0, 64.0, 128.0, 256.0, 512.0), above=0, length=5)
-    anchor_ratios: tuple[float, ...] = setting((0.5, 1.0, 2.0), above=0, min_length=1)
+    anchor_ratios: tuple[float, ...] | None = setting(None, above=0, min_length=1)
+    anchor_rounding: bool | None = None
     anchor_stride: int = setting(1, at_least=1, at_most=4)
+    box_units: Literal["normalized", "pixels"] | None = None
+    rpn_objectness: Literal["softmax", "sigmoid"] | None = None
+    rpn_std: tuple[float, ...] | None = setting(None, above=0, length=4)
     rpn_train_anchors: int = setting(256, at_least=2)
     rpn_nms_threshold: float = setting(0.7, above=0, at_most=1)
     rpn_bbox_loss: Literal["smooth_l1", "l2"] = "smooth_l1"
-    pre_nms_limit: int = setting(6000, at_least=1)
+    box_loss: Literal["mean", "per_sample"] | None = None
+    proposal_rule: Literal["pooled", "per_level"] | None = None
+    pre_nms_limit: int | None = setting(None, at_least=1)
+    pre_nms_train: int | None = setting(None, at_least=1)
     proposals_train: int = setting(2000, at_least=1)
     proposals_test: int = setting(1000, at_least=1)
-    train_rois: int = setting(200, at_least=4)
-    roi_positive_fraction: float = setting(0.33, above=0, below=1)
-    fill_rois: bool = False
-    add_truth_to_proposals: bool = False
-    roi_align: Literal["matterport", "aligned"] = "matterport"
+    train_rois: int | None = setting(None, at_least=4)
+    roi_positive_fraction: float | None = setting(None, above=0, below=1)
+    fill_rois: bool | None = None
+    add_truth_to_proposals: bool | None = None
+    roi_align: Literal["matterport", "aligned", "torchvision"] | None = None
     pool_size: int = setting(7, at_least=1)
     mask_pool_size: int = setting(14, at_least=1)
     mini_mask_size: int = setting(56, at_least=2)
     max_instances: int = setting(100, at_least=1)
     max_detections: int = setting(100, at_least=1)
-    detection_min_confidence: float = setting(0.7, at_least=0, at_most=1)
+    detection_min_confidence: float | None = setting(None, at_least=0, at_most=1)
     score_floor: float = setting(0.05, at_least=0, at_most=1)
-    detection_nms_threshold: float = setting(0.3, above=0, at_most=1)
+    detection_nms_threshold: float | None = setting(None, above=0, at_most=1)
+    detection_rule: Literal["best_class", "every_class"] | None = None
+    mask_paste: Literal["box", "expanded"] | None = None
     pyramid_channels: int = setting(256, at_least=1)
-    rpn_channels: int = setting(512, at_least=1)
+    rpn_channels: int | None = setting(None, at_least=1)
     box_head_channels: int = setting(1024, at_least=1)
     mask_head_channels: int = setting(256, at_least=1)
     mask_head_convs: int = setting(4, at_least=1)
@@ -117,7 +164,12 @@ class MaskRCNNConfig(Config):
     train: TrainConfig = TrainConfig()
 
     def _check(self):
+        for name in FILLED:
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, self.default_of(name))
         check_class_names(self.classes, type(self).__name__)
+        if self.image_fit == "square" and self.image_size % 64:
+            self._fail("image_size", f"should be a multiple of 64; got {self.image_size}.")
         if self.image_min_size is not None and self.image_min_size > self.image_size:
             self._fail(
                 "image_min_size",
@@ -127,6 +179,12 @@ class MaskRCNNConfig(Config):
             self._fail(
                 "pixel_mean",
                 f"needs one number per channel ({self.channels}); got {len(self.pixel_mean)}.",
+            )
+        if len(self.pixel_std) not in (1, self.channels):
+            self._fail(
+                "pixel_std",
+                f"needs one number, or one per channel ({self.channels}); got "
+                f"{len(self.pixel_std)}.",
             )
         if self.score_floor > self.detection_min_confidence:
             self._fail(
@@ -138,6 +196,17 @@ class MaskRCNNConfig(Config):
             self._fail("dropout", "is a setting of the ResNets; MobileNetV2 has none.")
         if self.initial_weights and self.channels != 3:
             self._fail("initial_weights", "ImageNet weights need images of 3 channels.")
+
+    def default_of(self, name: str):
+        """Returns what a setting is if it is not given: for some of them the origin's value."""
+        return getattr(ORIGINS[self.origin], name) if name in FILLED else super().default_of(name)
+
+    def replace(self, **changes) -> MaskRCNNConfig:
+        """Returns a copy with some settings changed; another origin brings its own values."""
+        if changes.get("origin", self.origin) != self.origin:
+            kept = {n for n in FILLED if getattr(self, n) != self.default_of(n)}
+            changes = {**{n: None for n in FILLED if n not in kept}, **changes}
+        return super().replace(**changes)
 
     @property
     def class_count(self) -> int:
@@ -151,5 +220,18 @@ class MaskRCNNConfig(Config):
 
     @property
     def resolved_min_size(self) -> int:
-        """The side that the shorter side of a picture is brought up to."""
-        return self.image_size if self.image_min_size is None else self.image_min_size
+        """The side that the shorter side of a picture is brought to."""
+        if self.image_min_size is not None:
+            return self.image_min_size
+        return min(ORIGINS[self.origin].image_min_size or self.image_size, self.image_size)
+
+    @property
+    def resolved_pre_nms_train(self) -> int:
+        """The anchors taken by score in training."""
+        return self.pre_nms_limit if self.pre_nms_train is None else self.pre_nms_train
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """`(S, S)`: a canvas that every picture fits into, for training, serving and exports."""
+        side = -(-self.image_size // 32) * 32
+        return side, side
