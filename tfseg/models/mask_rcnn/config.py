@@ -74,6 +74,8 @@ class MaskRCNNConfig(Config):
             share instead (False); from scratch True learns the background sooner.
         add_truth_to_proposals: Let the heads see the true boxes as proposals too, which helps
             while the region proposal network is still poor.
+        mask_targets: "rounded" takes one sample of the true mask per cell and rounds it to 0 or 1;
+            "averaged" keeps the mean of four samples.
         roi_align: "matterport" (one sample per bin, on the corners), "aligned" (2 x 2 samples,
             half-pixel coordinates) or "torchvision" (2 x 2 samples, its `aligned=False`, its rule
             for the level).
@@ -141,6 +143,7 @@ class MaskRCNNConfig(Config):
     roi_positive_fraction: float | None = setting(None, above=0, below=1)
     fill_rois: bool | None = None
     add_truth_to_proposals: bool | None = None
+    mask_targets: Literal["rounded", "averaged"] | None = None
     roi_align: Literal["matterport", "aligned", "torchvision"] | None = None
     pool_size: int = setting(7, at_least=1)
     mask_pool_size: int = setting(14, at_least=1)

@@ -93,6 +93,7 @@ class Origin:
     roi_positive_fraction: float = 0.33
     fill_rois: bool = False
     add_truth_to_proposals: bool = False
+    mask_targets: str = "rounded"
     roi_align: str = "matterport"
     detection_rule: str = "best_class"
     detection_min_confidence: float = 0.7
@@ -127,6 +128,7 @@ ORIGINS = {
         roi_positive_fraction=0.25,
         fill_rois=True,
         add_truth_to_proposals=True,
+        mask_targets="averaged",
         roi_align="torchvision",
         detection_rule="every_class",
         detection_min_confidence=0.05,

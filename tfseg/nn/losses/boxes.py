@@ -7,18 +7,19 @@ from keras import ops
 __all__ = ["smooth_l1", "squared_error"]
 
 
-def smooth_l1(targets, predictions):
-    """Returns `d^2 / 2` where |d| < 1, and |d| - 1/2 beyond (Fast R-CNN, equation 3).
+def smooth_l1(targets, predictions, beta: float = 1.0):
+    """Returns `d^2 / (2 beta)` where |d| < beta, and |d| - beta/2 beyond (Fast R-CNN, equation 3).
 
     Args:
         targets: `(..., 4)`.
         predictions: `(..., 4)`.
+        beta: Where the square turns into a line.
 
     Returns:
         float32 `(..., 4)`.
     """
     gap = ops.abs(ops.cast(targets, "float32") - ops.cast(predictions, "float32"))
-    return ops.where(gap < 1, 0.5 * gap * gap, gap - 0.5)
+    return ops.where(gap < beta, (0.5 / beta) * gap * gap, gap - 0.5 * beta)
 
 
 def squared_error(targets, predictions):

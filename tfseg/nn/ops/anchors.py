@@ -19,10 +19,11 @@ def level_anchors(
     scale: float,
     ratios: Sequence[float],
     shape: tuple[int, int],
-    stride: int,
+    stride: int | tuple[int, int],
     *,
     anchor_stride: int = 1,
     offset: float = 0.0,
+    rounded: bool = False,
 ) -> np.ndarray:
     """Returns the anchors of one level.
 
@@ -30,10 +31,11 @@ def level_anchors(
         scale: Square root of an anchor's area in pixels of the image.
         ratios: Width / height of the anchors at one place.
         shape: `(h, w)` of the feature map.
-        stride: Pixels of the image per feature cell.
+        stride: Pixels of the image per feature cell; one number, or one for each axis.
         anchor_stride: Feature cells between anchor centres.
         offset: Centre of the first anchor in units of the stride: 0 in Matterport's code,
             0.5 for centres in the middle of the cell.
+        rounded: Round the corners of an anchor to whole pixels around its centre.
 
     Returns:
         float32 `(h * w * len(ratios), 4)`, `(y1, x1, y2, x2)` in pixels; order row, column,
@@ -41,8 +43,10 @@ def level_anchors(
     """
     roots = np.sqrt(np.asarray(ratios, np.float64))
     half = 0.5 * np.stack([scale / roots, scale * roots], axis=-1)  # (ratio, (h, w))
-    rows = (np.arange(0, shape[0], anchor_stride) + offset) * stride
-    columns = (np.arange(0, shape[1], anchor_stride) + offset) * stride
+    half = np.round(half) if rounded else half
+    down, right = (stride, stride) if np.isscalar(stride) else stride
+    rows = (np.arange(0, shape[0], anchor_stride) + offset) * down
+    columns = (np.arange(0, shape[1], anchor_stride) + offset) * right
     centers = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)[:, :, None]
     anchors = np.concatenate([centers - half, centers + half], axis=-1)
     return anchors.reshape(-1, 4).astype(np.float32)
@@ -56,17 +60,25 @@ def pyramid_anchors(
     *,
     anchor_stride: int = 1,
     offset: float = 0.0,
+    rounded: bool = False,
 ) -> np.ndarray:
     """Returns the anchors of all levels, one scale a level, in the order of the strides.
+
+    With `rounded`, as torchvision does it: corners are whole pixels around the centre, and the
+    step between centres is the image's side divided by the cells, rounded down, which differs
+    from the stride where the side is no multiple of it.
 
     Returns:
         float32 `(A, 4)` in pixels, order level, row, column, ratio. With the defaults of the
         paper `A` is 65,472 for 512 x 512 and 261,888 for 1024 x 1024.
     """
+    shapes = level_shapes(image_size, strides)
+    steps = strides
+    if rounded:
+        steps = [(image_size[0] // rows, image_size[1] // columns) for rows, columns in shapes]
+    options = dict(anchor_stride=anchor_stride, offset=offset, rounded=rounded)
     parts = [
-        level_anchors(scale, ratios, shape, stride, anchor_stride=anchor_stride, offset=offset)
-        for scale, shape, stride in zip(
-            scales, level_shapes(image_size, strides), strides, strict=True
-        )
+        level_anchors(scale, ratios, shape, step, **options)
+        for scale, shape, step in zip(scales, shapes, steps, strict=True)
     ]
     return np.concatenate(parts, axis=0)

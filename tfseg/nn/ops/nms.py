@@ -42,6 +42,8 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
     boxes = ops.pad(boxes, [[0, 0], [0, padding], [0, 0]])
     valid = ops.pad(valid, [[0, 0], [0, padding]])
     before = np.triu(np.ones((tile, tile), bool), 1)  # [i, j]: i is better than j
+    # Behind the last valid box of all pictures there is nothing to do.
+    end = ops.max(ops.where(valid, np.arange(1, valid.shape[1] + 1, dtype="int32")[None], 0))
     batch = ops.shape(boxes)[0]
 
     def step(index, kept_boxes, kept_positions, total):
@@ -59,7 +61,7 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
         return index + 1, kept_boxes, kept_positions, after
 
     def unfinished(index, kept_boxes, kept_positions, total):
-        return ops.logical_and(index < tiles, ops.any(total < limit))
+        return ops.logical_and(index * tile < end, ops.any(total < limit))
 
     state = (
         ops.convert_to_tensor(0, dtype="int32"),

@@ -8,12 +8,14 @@ which is faster depends on the sizes:
   of a few thousand cells, and the only one whose gradient is fast on every backend.
 - `gather`: each sample reads its four neighbours. Best for many RoIs on large maps.
 
-Two ways to place the samples:
+Three ways to place the samples:
 
 - `matterport`: `crop_and_resize`, one sample per bin, the outer ones on the box's corners;
   samples outside the map are 0. Boxes are normalised as in `boxes.normalize`.
 - `aligned`: 2 x 2 samples per bin, averaged, half-pixel coordinates, as Detectron2's
   `ROIAlignV2` and torchvision's `aligned=True`; samples up to one cell outside take the border.
+- `torchvision`: 2 x 2 samples per bin too, but as its `aligned=False`: pixel 0 of the box lies on
+  the centre of cell 0, and a box covers at least one cell. Boxes are in pixels.
 """
 
 from __future__ import annotations
@@ -25,7 +27,22 @@ from keras import ops
 
 from tfseg.nn.ops.boxes import areas
 
-__all__ = ["crop_and_resize", "pyramid_levels", "roi_align"]
+__all__ = ["crop_and_resize", "pixel_levels", "pyramid_levels", "roi_align"]
+
+
+def pixel_levels(boxes, levels: tuple[int, int] = (2, 5)):
+    """Returns the pyramid level of each box by torchvision's rule.
+
+    Args:
+        boxes: float `(..., 4)`, pixels of the network's input.
+        levels: First and last level to choose from.
+
+    Returns:
+        int32 `(...)`: `clip(floor(4 + log2(sqrt(h w) / 224) + 1e-6))`.
+    """
+    root = ops.sqrt(ops.maximum(areas(boxes), 1e-12))
+    level = ops.floor(4 + ops.log2(root / 224.0) + 1e-6)
+    return ops.cast(ops.clip(level, levels[0], levels[1]), "int32")
 
 
 def pyramid_levels(boxes, image_size: tuple[int, int], levels: tuple[int, int] = (2, 5)):
@@ -59,10 +76,11 @@ def roi_align(
 
     Args:
         features: Maps of levels P2, P3, ... each float `(B, h, w, D)`, static h and w.
-        boxes: float32 `(B, N, 4)`, normalised; no gradient flows to them.
+        boxes: float32 `(B, N, 4)`, normalised, or in pixels for "torchvision"; no gradient flows
+            to them.
         image_size: `(height, width)` of the network's input in pixels.
         output_size: Rows and columns of the result, n.
-        sampling: "matterport" or "aligned".
+        sampling: "matterport", "aligned" or "torchvision".
         method: "products", "gather", or "auto" by an estimate of the work.
 
     Returns:
@@ -70,7 +88,10 @@ def roi_align(
     """
     boxes = ops.stop_gradient(ops.cast(boxes, "float32"))
     last = 1 + len(features)
-    levels = pyramid_levels(boxes, image_size, (2, last))
+    if sampling == "torchvision":
+        levels = pixel_levels(boxes, (2, last))
+    else:
+        levels = pyramid_levels(boxes, image_size, (2, last))
     if method == "auto":
         cells = features[0].shape[1] * features[0].shape[2]
         method = "products" if cells <= 4096 else "gather"
@@ -83,16 +104,16 @@ def sample_positions(start, end, length, extent: int, count: int, sampling: str)
     """Returns where samples lie on one axis, in cells of the map, and which of them count.
 
     Args:
-        start: float `(...)`, lower end of the box, normalised.
+        start: float `(...)`, lower end of the box, in the units of `sampling`.
         end: float `(...)`, upper end.
         length: Cells of the map on this axis, float `(..., 1)` or a number.
         extent: Pixels of the image on this axis.
         count: Bins on this axis.
-        sampling: "matterport" or "aligned".
+        sampling: "matterport", "aligned" or "torchvision".
 
     Returns:
-        `(positions, inside)`, float and bool `(..., samples)`; samples is `count`, or
-        `2 * count` for "aligned". Positions are cut to the map.
+        `(positions, inside)`, float and bool `(..., samples)`; samples is `count` for
+        "matterport" and else `2 * count`. Positions are cut to the map.
     """
     start, end = start[..., None], end[..., None]
     if sampling == "matterport":
@@ -102,11 +123,15 @@ def sample_positions(start, end, length, extent: int, count: int, sampling: str)
         positions = (start * (1 - steps) + end * steps) * (length - 1)
         inside = ops.logical_and(positions >= 0, positions <= length - 1)
     else:
-        # Normalised ends are pixel centres; back to pixels with exclusive ends first.
         scale = length / extent
-        bins = ((end - start) * (extent - 1) + 1) * scale / count
         offsets = (np.arange(2 * count, dtype=np.float32) + 0.5) / 2
-        positions = start * (extent - 1) * scale - 0.5 + bins * offsets
+        if sampling == "torchvision":
+            bins = ops.maximum((end - start) * scale, 1.0) / count
+            positions = start * scale + bins * offsets
+        else:
+            # Normalised ends are pixel centres; back to pixels with exclusive ends first.
+            bins = ((end - start) * (extent - 1) + 1) * scale / count
+            positions = start * (extent - 1) * scale - 0.5 + bins * offsets
         inside = ops.logical_and(positions >= -1, positions <= length)
     return ops.maximum(ops.minimum(positions, length - 1), 0), inside
 
@@ -117,7 +142,7 @@ def axis_weights(start, end, length: int, extent: int, count: int, sampling: str
     cells = np.arange(length, dtype=np.float32)
     weights = ops.maximum(0.0, 1.0 - ops.abs(positions[..., None] - cells))
     weights = weights * ops.cast(inside, "float32")[..., None]
-    if sampling == "aligned":
+    if sampling != "matterport":
         weights = 0.5 * (weights[..., 0::2, :] + weights[..., 1::2, :])
     return weights
 
@@ -167,7 +192,7 @@ def _by_gather(features, boxes, levels, image_size, size, sampling):
             part = ops.reshape(part, (batch, count, samples, samples, depth))
             part = part * ops.cast(weight, part.dtype)[..., None]
             total = part if total is None else total + part
-    if sampling == "aligned":
+    if sampling != "matterport":
         total = ops.reshape(total, (batch, count, size, 2, size, 2, depth))
         total = ops.mean(total, axis=(3, 5))
     return total
@@ -185,20 +210,21 @@ def _corners(start, end, length, extent, count, sampling):
     return (low, (1 - share) * inside), (high, share * inside)
 
 
-def crop_and_resize(images, boxes, output_size: int):
-    """Returns one crop per image at a fixed size, sampled like Matterport's RoIAlign.
+def crop_and_resize(images, boxes, output_size: int, sampling: str = "matterport"):
+    """Returns one crop per image at a fixed size, sampled as RoIAlign does.
 
     Args:
         images: float `(..., h, w)`, one map for each box.
         boxes: float `(..., 4)`, normalised to the map: 0 and 1 are its first and last row.
         output_size: Rows and columns of the result, n.
+        sampling: "matterport" or "aligned".
 
     Returns:
         float32 `(..., n, n)`, bilinear; 0 outside the map.
     """
     height, width = images.shape[-2:]
     boxes = ops.stop_gradient(boxes)
-    rows = axis_weights(boxes[..., 0], boxes[..., 2], height, height, output_size, "matterport")
-    columns = axis_weights(boxes[..., 1], boxes[..., 3], width, width, output_size, "matterport")
+    rows = axis_weights(boxes[..., 0], boxes[..., 2], height, height, output_size, sampling)
+    columns = axis_weights(boxes[..., 1], boxes[..., 3], width, width, output_size, sampling)
     images = ops.cast(images, "float32")
     return ops.matmul(ops.matmul(rows, images), ops.swapaxes(columns, -1, -2))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 from keras import ops
 
 from tfseg.nn.ops.boxes import STD, apply_deltas, clip
 from tfseg.nn.ops.nms import nms
+from tfseg.nn.rcnn.rpn import objectness
 
-__all__ = ["propose"]
+__all__ = ["propose", "propose_per_level"]
 
 
 def propose(
@@ -26,7 +30,7 @@ def propose(
     Source: Faster R-CNN section 3.3; matterport/Mask_RCNN `ProposalLayer` (no minimum size).
 
     Args:
-        logits: float32 `(B, A, 2)` of (background, foreground).
+        logits: float32 `(B, A, 2)` of (background, foreground), or `(B, A, 1)`.
         deltas: float32 `(B, A, 4)`.
         anchors: float32 `(A, 4)`, normalised.
         pre_nms: Anchors taken by score.
@@ -40,8 +44,8 @@ def propose(
         bool `(B, P)`. No gradient flows through them.
     """
     logits, deltas = ops.stop_gradient(logits), ops.stop_gradient(deltas)
-    # The foreground's probability grows with this difference, so the order is the same.
-    scores = logits[..., 1] - logits[..., 0]
+    # The probability grows with the logit, so the order is the same.
+    scores = objectness(logits)
     count = min(pre_nms, anchors.shape[0])
     _, order = ops.top_k(scores, count)
     chosen = ops.take_along_axis(deltas, order[..., None], axis=1)
@@ -49,5 +53,67 @@ def propose(
     boxes = clip(boxes, window)
     valid = ops.ones_like(order, dtype="bool")
     positions, kept = nms(boxes, valid, iou_threshold, post_nms)
+    proposals = ops.take_along_axis(boxes, positions[..., None], axis=1)
+    return ops.where(kept[..., None], proposals, ops.zeros_like(proposals)), kept
+
+
+def propose_per_level(
+    logits,
+    deltas,
+    anchors,
+    *,
+    counts: Sequence[int],
+    pre_nms: int,
+    post_nms: int,
+    iou_threshold: float,
+    window,
+    min_size: float,
+    std=(1.0, 1.0, 1.0, 1.0),
+):
+    """Returns the proposals of each picture, thinned out level by level.
+
+    The best anchors of each level are moved and cut to the picture; what then has no extent goes;
+    boxes of one level suppress each other; the best of all levels stay.
+    Source: Feature Pyramid Networks, section 4.1; torchvision `RegionProposalNetwork`.
+
+    Args:
+        logits: float32 `(B, A, 2)` of (background, foreground), or `(B, A, 1)`.
+        deltas: float32 `(B, A, 4)`.
+        anchors: float32 `(A, 4)`, in the units of the window.
+        counts: Anchors of each level; their sum is A.
+        pre_nms: Anchors taken by score on each level.
+        post_nms: Proposals returned, P.
+        iou_threshold: Of the suppression.
+        window: float32 `(B, 4)`, the part of the input that holds the picture.
+        min_size: Least height and width of a box in the window.
+        std: Divisors that the deltas carry.
+
+    Returns:
+        `(proposals, valid)`: float32 `(B, P, 4)`, best first, zero rows as padding; bool
+        `(B, P)`. No gradient flows through them.
+    """
+    scores, deltas = ops.stop_gradient(objectness(logits)), ops.stop_gradient(deltas)
+    orders, levels, start = [], [], 0
+    for level, count in enumerate(counts):
+        chosen = min(pre_nms, count)
+        _, order = ops.top_k(scores[:, start : start + count], chosen)
+        orders.append(ops.cast(order, "int32") + start)
+        levels.append(np.full(chosen, level, np.int32))
+        start += count
+    order = ops.concatenate(orders, axis=1)
+    boxes = apply_deltas(
+        ops.take(anchors, order, axis=0),
+        ops.take_along_axis(deltas, order[..., None], axis=1),
+        std,
+    )
+    boxes = clip(boxes, window[:, None])
+    # Ranked by probability, not by logit, as the origin does: where probabilities round to the
+    # same number, the lower level comes first.
+    chances = ops.sigmoid(ops.take_along_axis(scores, order, axis=1))
+    valid = ops.min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= min_size
+    ranked, rank = ops.top_k(ops.where(valid, chances, -ops.ones_like(chances)), order.shape[1])
+    boxes = ops.take_along_axis(boxes, rank[..., None], axis=1)
+    groups = ops.take(np.concatenate(levels), rank)
+    positions, kept = nms(boxes, ranked >= 0, iou_threshold, post_nms, groups=groups)
     proposals = ops.take_along_axis(boxes, positions[..., None], axis=1)
     return ops.where(kept[..., None], proposals, ops.zeros_like(proposals)), kept

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from tfseg.nn.ops.boxes import STD, box_deltas, iou_matrix
+from tfseg.nn.ops.boxes import STD, box_deltas, iou_matrix, normalize
 from tfseg.nn.ops.roi_align import crop_and_resize
 from tfseg.nn.ops.sampling import choose
 from tfseg.nn.rcnn.rpn_targets import crowd_overlap
@@ -25,7 +25,7 @@ class RoITargets(NamedTuple):
         valid: bool `(B, T)`, False for padding.
         class_ids: int32 `(B, T)`, 0 for negatives and padding.
         deltas: float32 `(B, T+, 4)`, divided by the standard deviations.
-        masks: float32 `(B, T+, m, m)` of 0 and 1.
+        masks: float32 `(B, T+, m, m)` of 0 and 1, or what lies between if they are averaged.
         positive: bool `(B, T+)`.
     """
 
@@ -53,6 +53,7 @@ def roi_targets(
     fraction: float,
     mask_size: int,
     fill: bool = False,
+    averaged: bool = False,
     seed=None,
     std=STD,
 ) -> RoITargets:
@@ -61,16 +62,18 @@ def roi_targets(
     Source: Mask R-CNN section 3.1; matterport/Mask_RCNN `DetectionTargetLayer`.
 
     Args:
-        proposals: float32 `(B, P, 4)`, normalised.
+        proposals: float32 `(B, P, 4)`, normalised or in pixels.
         valid: bool `(B, P)`.
         class_ids: int32 `(B, G)`: above 0 an object, 0 padding, below 0 a crowd region.
-        boxes: float32 `(B, G, 4)`, normalised.
+        boxes: float32 `(B, G, 4)`, in the same units.
         masks: `(B, G, k, k)`, each object's mask within its box.
         count: RoIs per picture, T.
         fraction: Share of positives; `T+ = int(count * fraction)`.
         mask_size: Rows and columns of the mask target, m.
         fill: True takes negatives until all places are used. False keeps the share as
             Matterport does: a picture with no positive RoI then teaches the heads nothing.
+        averaged: True averages four samples of the mask for each cell of the target. False takes
+            one and rounds it, as Matterport does.
         seed: See `tfseg.nn.ops.sampling.choose`.
         std: Divisors of the deltas.
     """
@@ -94,7 +97,7 @@ def roi_targets(
     learners, truth = rois[:, :places], _rows(boxes, owner)
     deltas = box_deltas(learners, truth, std)
     deltas = ops.where(positive[..., None], deltas, ops.zeros_like(deltas))
-    targets = _mask_targets(masks, owner, learners, truth, mask_size)
+    targets = _mask_targets(masks, owner, learners, truth, mask_size, averaged)
     targets = ops.where(positive[..., None, None], targets, ops.zeros_like(targets))
     result = RoITargets(rois, chosen, labels, deltas, targets, positive)
     return RoITargets(*[ops.stop_gradient(value) for value in result])
@@ -104,10 +107,14 @@ def _rows(values, positions):
     return ops.take_along_axis(values, positions[..., None], axis=1)
 
 
-def _mask_targets(masks, owner, rois, truth, size):
-    """Returns each RoI's part of its object's mask at `size`, rounded to 0 and 1."""
+def _mask_targets(masks, owner, rois, truth, size, averaged):
+    """Returns each RoI's part of its object's mask at `size`, see `roi_targets`."""
     own = ops.take_along_axis(ops.cast(masks, "float32"), owner[..., None, None], axis=1)
     extent = ops.maximum(truth[..., 2:] - truth[..., :2], 1e-7)
     origin = ops.concatenate([truth[..., :2], truth[..., :2]], axis=-1)
     extent = ops.concatenate([extent, extent], axis=-1)
-    return ops.round(crop_and_resize(own, (rois - origin) / extent, size))
+    parts = (rois - origin) / extent
+    if not averaged:
+        return ops.round(crop_and_resize(own, parts, size))
+    side = masks.shape[-1]
+    return crop_and_resize(own, normalize(parts * side, (side, side)), size, "aligned")
