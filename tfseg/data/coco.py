@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +13,7 @@ from tfseg.data.coco_file import read_records
 from tfseg.data.coco_masks import segmentation_rle
 from tfseg.data.coco_records import AnnotationRecord, CocoRecords, ImageRecord
 from tfseg.data.images import image_size, read_image, stored_orientation
-from tfseg.data.problem import Problem
+from tfseg.data.problem import Problem, settle
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
 from tfseg.structures.sample import boxes_from_masks
@@ -93,7 +92,7 @@ class CocoDataset:
         usable, missing = self._usable_images(records)
         problems += missing
         self.problems = tuple(problems)
-        self.dropped = self._settle(problems)
+        self.dropped = settle(self.annotation_file, problems, drop_invalid)
         class_of = {identity: number for number, identity in enumerate(self.category_ids, 1)}
         self._images, self._annotations, self._classes = [], [], []
         for image in usable:
@@ -135,28 +134,6 @@ class CocoDataset:
             else:
                 problems.append(problem)
         return usable, problems
-
-    def _settle(self, problems: list[Problem]) -> tuple[Problem, ...]:
-        """Raises for the first fault, or returns the faults that were left out."""
-        faults = [problem for problem in problems if problem.severity == "error"]
-        others = len(problems) - len(faults)
-        if others:
-            _LOG.warning(
-                "%s: %d warnings, such as: %s; tfseg doctor lists them all",
-                self.annotation_file,
-                others,
-                next(problem for problem in problems if problem.severity != "error"),
-            )
-        if not faults:
-            return ()
-        if not self._drop_invalid:
-            more = f" ({len(faults) - 1} more faults; tfseg doctor lists them.)"
-            raise DataError(f"{faults[0]}{more if len(faults) > 1 else ''}")
-        kinds = ", ".join(f"{n} {code}" for code, n in Counter(f.code for f in faults).items())
-        _LOG.warning(
-            "%s: left out %d faulty records (%s)", self.annotation_file, len(faults), kinds
-        )
-        return tuple(faults)
 
     def _set_keypoints(self, categories):
         counts = {len(category.keypoints) for category in categories if category.keypoints}

@@ -6,7 +6,6 @@ reports them all.
 
 from __future__ import annotations
 
-import json
 import os
 
 from tfseg.data.coco_annotations import AnnotationReader
@@ -17,6 +16,7 @@ from tfseg.data.coco_records import (
     RecordError,
     field,
 )
+from tfseg.data.json_file import read_json
 from tfseg.data.problem import Problem
 from tfseg.errors import DataError
 
@@ -45,25 +45,7 @@ def read_records(file: str | os.PathLike) -> CocoRecords:
 
 
 def _read_json(path: str) -> dict:
-    if os.path.isdir(path):
-        raise DataError(f"{path}: expected a COCO annotation file (JSON), got a folder.")
-    if not os.path.exists(path):
-        raise DataError(f"{path}: there is no such annotation file. Check the path.")
-    try:
-        with open(path, "rb") as file:
-            text = file.read()
-        if not text.strip():
-            raise DataError(f"{path}: the annotation file is empty. Export it again.")
-        content = json.loads(text)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}: expected JSON, but line {error.lineno}, column {error.colno} is wrong "
-            f"({error.msg}). The file may be cut off: export it again."
-        ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: expected JSON text, got something else ({error}).") from error
+    content = read_json(path)
     keys = ("images", "annotations", "categories")
     if isinstance(content, list):
         raise DataError(

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+from collections import Counter
+from collections.abc import Sequence
 
-__all__ = ["SEVERITIES", "Problem"]
+from tfseg.errors import DataError
+
+__all__ = ["SEVERITIES", "Problem", "settle"]
+
+_LOG = logging.getLogger(__name__)
 
 SEVERITIES = ("error", "warning", "info")
 
@@ -32,3 +39,34 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
+
+
+def settle(source: str, problems: Sequence[Problem], drop_invalid: bool) -> tuple[Problem, ...]:
+    """Returns the faults that a reader leaves out, after logging how many there are.
+
+    Args:
+        source: File or folder, for the log.
+        problems: Everything that the reader found; only those of severity "error" are faults.
+        drop_invalid: Whether faults are left out.
+
+    Raises:
+        DataError: There is a fault, and faults are not to be left out; the message is the
+            first one's.
+    """
+    faults = [problem for problem in problems if problem.severity == "error"]
+    warnings = [problem for problem in problems if problem.severity == "warning"]
+    if warnings:
+        _LOG.warning(
+            "%s: %d warnings, such as: %s; tfseg doctor lists them all",
+            source,
+            len(warnings),
+            warnings[0],
+        )
+    if not faults:
+        return ()
+    if not drop_invalid:
+        more = f" ({len(faults) - 1} more faults; tfseg doctor lists them.)"
+        raise DataError(f"{faults[0]}{more if len(faults) > 1 else ''}")
+    kinds = ", ".join(f"{n} {code}" for code, n in Counter(f.code for f in faults).items())
+    _LOG.warning("%s: left out %d faulty records (%s)", source, len(faults), kinds)
+    return tuple(faults)
