@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 
 from tfseg.cli.configs import find_config
-from tfseg.errors import ConfigError
+from tfseg.errors import ConfigError, DataError
 
-__all__ = ["add_arguments", "data_section", "open_split", "place", "positive"]
+__all__ = [
+    "add_arguments",
+    "add_split_arguments",
+    "data_section",
+    "open_both",
+    "open_split",
+    "place",
+    "positive",
+]
+
+_NO_VAL = (
+    "To train without a validation part, set aside a share (--val-fraction 0.2) or go without "
+    "(--val-split none)."
+)
 
 
 def positive(text: str) -> int:
@@ -35,6 +49,18 @@ def add_arguments(
         parser.add_argument(
             "--config", metavar="FILE", help="read the data as this experiment file says"
         )
+
+
+def add_split_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds which part is trained on and which one is for validation."""
+    parser.add_argument("--train-split", metavar="NAME", help="default: train")
+    parser.add_argument("--val-split", metavar="NAME", help="default: val; 'none' to go without")
+    parser.add_argument(
+        "--val-fraction",
+        type=float,
+        metavar="X",
+        help="set aside this share of the training pictures for validation, such as 0.2",
+    )
 
 
 def data_section(args: argparse.Namespace) -> dict:
@@ -93,3 +119,38 @@ def place(
     if where is None:
         raise ConfigError("no pictures named: give --data PATH, or data.path in the config.")
     return where, {"split": split or splits[part], **given}
+
+
+def open_both(args: argparse.Namespace, settings: Mapping):
+    """Returns the training and the validation set, which is None where there is none.
+
+    Args:
+        args: The words of `add_arguments` and `add_split_arguments`.
+        settings: The section `data` of an experiment file.
+    """
+    settings = _split_settings(args, settings)
+    train = open_split(args, settings, "train", None)
+    if str(settings.get("val_split", "val")).lower() == "none":
+        return train, None
+    where, _ = place(args, settings, "val", None)
+    if "val_fraction" in settings or "val_split" in settings:
+        return train, open_split(args, settings, "val", None)
+    if Path(where).is_file():
+        raise ConfigError(f"{where} is one file, so it has no part for validation. {_NO_VAL}")
+    try:
+        return train, open_split(args, settings, "val", None)
+    except DataError as error:
+        raise DataError(f"{error} {_NO_VAL}") from error
+
+
+def _split_settings(args: argparse.Namespace, settings: Mapping) -> dict:
+    """Returns the `data` settings with what the words say about parts, which outranks them."""
+    if args.val_split is not None and args.val_fraction is not None:
+        raise ConfigError("--val-split and --val-fraction: give one of them.")
+    settings = dict(settings)
+    if args.val_split is not None:
+        settings.pop("val_fraction", None)
+    for name in ("train_split", "val_split", "val_fraction"):
+        if getattr(args, name) is not None:
+            settings[name] = getattr(args, name)
+    return settings

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tfseg.cli import datasets, quiet
 from tfseg.cli.configs import find_config
-from tfseg.errors import ConfigError, DataError
+from tfseg.errors import ConfigError
 
 EXAMPLES = """\
   tfseg train configs/mask_rcnn/clothing_light.yaml --data ../shared/data/clothing_co_parsing
@@ -21,24 +21,12 @@ EXAMPLES = """\
   tfseg train my.yaml --data photos/ --weights runs/other/best      # start from another model
   tfseg train my.yaml --data photos/ --run-dir runs/mine --resume   # go on after a stop"""
 
-_NO_VAL = (
-    "To train without a validation part, set aside a share (--val-fraction 0.2) or go without "
-    "(--val-split none)."
-)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the words of this verb."""
     parser.add_argument("config", metavar="CONFIG", help="experiment file (YAML)")
     datasets.add_arguments(parser)
-    parser.add_argument("--train-split", metavar="NAME", help="default: train")
-    parser.add_argument("--val-split", metavar="NAME", help="default: val; 'none' to go without")
-    parser.add_argument(
-        "--val-fraction",
-        type=float,
-        metavar="X",
-        help="set aside this share of the training pictures for validation, such as 0.2",
-    )
+    datasets.add_split_arguments(parser)
     parser.add_argument("--run-dir", metavar="DIR", help="default: runs/NAME of the config")
     parser.add_argument("--epochs", type=datasets.positive, help="in place of the config's stages")
     parser.add_argument("--weights", metavar="PATH", help="weights or saved model to start from")
@@ -61,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     loaded = files.load_config(path, overrides=args.set)
     if not args.resume:
         _refuse_to_overwrite(_run_dir(args))
-    train, val = _open_both(args, loaded["data"])
+    train, val = datasets.open_both(args, loaded["data"])
     quiet.import_backend()
     system = models.system(loaded.get("system", "mask_rcnn"))
     model = system(files.build(system.config_class, loaded, classes=tuple(train.class_names)))
@@ -95,36 +83,6 @@ def _refuse_to_overwrite(run_dir: Path) -> None:
             f"{run_dir} holds a run already. Go on with it by --resume, or choose another "
             "--run-dir."
         )
-
-
-def _open_both(args: argparse.Namespace, settings):
-    """Returns the training and the validation set; None where there is none."""
-    settings = _split_settings(args, settings)
-    train = datasets.open_split(args, settings, "train", None)
-    if str(settings.get("val_split", "val")).lower() == "none":
-        return train, None
-    where, _ = datasets.place(args, settings, "val", None)
-    if "val_fraction" in settings or "val_split" in settings:
-        return train, datasets.open_split(args, settings, "val", None)
-    if Path(where).is_file():
-        raise ConfigError(f"{where} is one file, so it has no part for validation. {_NO_VAL}")
-    try:
-        return train, datasets.open_split(args, settings, "val", None)
-    except DataError as error:
-        raise DataError(f"{error} {_NO_VAL}") from error
-
-
-def _split_settings(args: argparse.Namespace, settings) -> dict:
-    """Returns the `data` settings with what the words say about parts, which outranks them."""
-    if args.val_split is not None and args.val_fraction is not None:
-        raise ConfigError("--val-split and --val-fraction: give one of them.")
-    settings = dict(settings)
-    if args.val_split is not None:
-        settings.pop("val_fraction", None)
-    for name in ("train_split", "val_split", "val_fraction"):
-        if getattr(args, name) is not None:
-            settings[name] = getattr(args, name)
-    return settings
 
 
 def _opening(loaded, train, val, run_dir: Path) -> str:
