@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import importlib
 
-__all__ = ["Augmenter", "InSquare", "ResizePlan", "SquareResize", "paste_mask", "presets"]
+__all__ = [
+    "Augmenter",
+    "InSquare",
+    "PaddedResize",
+    "ResizePlan",
+    "SquareResize",
+    "paste_mask",
+    "presets",
+]
 
 # Loaded when asked for: imgaug takes most of a second.
 _HOMES = {
@@ -12,6 +20,7 @@ _HOMES = {
     "InSquare": "geometry",
     "ResizePlan": "geometry",
     "SquareResize": "geometry",
+    "PaddedResize": "padded",
     "paste_mask": "geometry",
 }
 

@@ -11,6 +11,7 @@ stays on its object to within half a pixel.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -19,7 +20,7 @@ from tfseg.data.augment.opencv import cv2
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures.sample import Sample
 
-__all__ = ["InSquare", "ResizePlan", "SquareResize", "paste_mask"]
+__all__ = ["InSquare", "ResizePlan", "SquareResize", "linear_weights", "paste_mask"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,8 @@ class ResizePlan:
         top: Rows of zeros above it.
         left: Columns of zeros on its left.
         side: Side of the square.
+        rectangle: `(rows, columns)` instead of a square of that side, or None.
+        fill: Colour of the padding, one number per channel; none means zeros.
     """
 
     original: tuple[int, int]
@@ -94,6 +97,13 @@ class ResizePlan:
     top: int
     left: int
     side: int
+    rectangle: tuple[int, int] | None = None
+    fill: tuple[float, ...] = ()
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """`(rows, columns)` of what the picture is fitted into."""
+        return (self.side, self.side) if self.rectangle is None else self.rectangle
 
     @property
     def window(self) -> tuple[int, int, int, int]:
@@ -105,14 +115,18 @@ class ResizePlan:
         return self.resized[0] / self.original[0], self.resized[1] / self.original[1]
 
     def image(self, image: np.ndarray) -> np.ndarray:
-        """Returns the picture in the square, same dtype, `(side, side, 3)`, zeros around it.
+        """Returns the picture in the square, same dtype, `(side, side, 3)`, zeros (or the fill,
+        rounded for whole numbers) around it.
 
         Args:
             image: uint8 or float32 `(H, W, 3)`.
         """
         self._check("image", image.shape[:2])
         y1, x1, y2, x2 = self.window
-        square = np.zeros((self.side, self.side, *image.shape[2:]), image.dtype)
+        square = np.zeros((*self.canvas, *image.shape[2:]), image.dtype)
+        if self.fill:
+            whole = np.issubdtype(image.dtype, np.integer)
+            square[:] = np.rint(self.fill) if whole else np.float32(self.fill)
         square[y1:y2, x1:x2] = _resize(image, self.resized, cv2.INTER_LINEAR)
         return square
 
@@ -120,7 +134,7 @@ class ResizePlan:
         """Returns the masks in the square, bool `(N, side, side)`, from bool `(N, H, W)`."""
         self._check("masks", masks.shape[1:])
         y1, x1, y2, x2 = self.window
-        square = np.zeros((len(masks), self.side, self.side), bool)
+        square = np.zeros((len(masks), *self.canvas), bool)
         for inside, mask in zip(square, np.asarray(masks, bool).view(np.uint8)):
             inside[y1:y2, x1:x2] = _resize(mask, self.resized, cv2.INTER_NEAREST_EXACT)
         return square
@@ -134,7 +148,7 @@ class ResizePlan:
         """
         self._check("label map", labels.shape)
         y1, x1, y2, x2 = self.window
-        square = np.full((self.side, self.side), fill, labels.dtype)
+        square = np.full(self.canvas, fill, labels.dtype)
         square[y1:y2, x1:x2] = _resize_labels(labels, self.resized)
         return square
 
@@ -195,7 +209,7 @@ class ResizePlan:
         for the scale, or empty before) is dropped with everything that belongs to it.
         """
         masks = self.masks(sample.masks)
-        kept = masks.reshape(len(masks), self.side**2).any(axis=1)
+        kept = masks.reshape(len(masks), math.prod(self.canvas)).any(axis=1)
         if not kept.all():
             sample, masks = sample.take(kept), masks[kept]
         keypoints = sample.keypoints
@@ -269,12 +283,12 @@ def paste_mask(
     if bottom == top or right == left:
         return np.zeros((0, 0), bool), top, left
     probability = np.asarray(probability, np.float32)
-    rows = _linear_weights(top, bottom, y1, y2, probability.shape[0])
-    columns = _linear_weights(left, right, x1, x2, probability.shape[1])
+    rows = linear_weights(top, bottom, y1, y2, probability.shape[0])
+    columns = linear_weights(left, right, x1, x2, probability.shape[1])
     return rows @ probability @ columns.T >= np.float32(threshold), top, left
 
 
-def _linear_weights(first: int, last: int, start: int, end: int, count: int) -> np.ndarray:
+def linear_weights(first: int, last: int, start: int, end: int, count: int) -> np.ndarray:
     """Returns float32 `(last - first, count)`: row i blends the samples that pixel i lies between.
 
     `count` samples are spread over pixels `start` to `end`; rows sum to 1.
