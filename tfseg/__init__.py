@@ -37,6 +37,8 @@ _HOMES = {
     "SyntheticPeople": "tfseg.data.synthetic",
     "open_dataset": "tfseg.data.sources",
     "diagnose": "tfseg.data.doctor",
+    "write_coco": "tfseg.data.coco_writer",
+    "write_coco_results": "tfseg.data.coco_results",
     "Sample": "tfseg.structures",
     "Prediction": "tfseg.structures",
     "Report": "tfseg.structures",

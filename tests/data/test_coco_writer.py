@@ -144,3 +144,54 @@ def test_a_picture_that_cannot_be_written(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"000001\.png: cannot be written \(No space left"):
         write_coco(dataset(sample(1)), tmp_path / "all.json", tmp_path / "images")
     assert not (tmp_path / "all.json").exists()
+
+
+class TestCopiedPictures:
+    def photos(self, tmp_path, *names):
+        samples = []
+        for number, name in enumerate(names, 1):
+            file = tmp_path / "photos" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(sample(number).image).save(file, quality=80)
+            samples.append(sample(number, path=str(file)))
+        return dataset(*samples)
+
+    def test_files_keep_their_name_and_bytes(self, tmp_path):
+        source = self.photos(tmp_path, "a.jpg", "b.jpg")
+        for _ in range(2):  # the second time everything is there already
+            path = write_coco(source, tmp_path / "all.json", tmp_path / "images")
+            assert sorted(os.listdir(tmp_path / "images")) == ["a.jpg", "b.jpg"]
+        copy = (tmp_path / "images" / "a.jpg").read_bytes()
+        assert copy == (tmp_path / "photos" / "a.jpg").read_bytes()
+        assert len(CocoDataset(path, tmp_path / "images")) == 2
+
+    def test_equal_names_of_different_pictures(self, tmp_path):
+        source = self.photos(tmp_path, "x/a.jpg", "y/a.jpg")
+        write_coco(source, tmp_path / "all.json", tmp_path / "images")
+        content = json.loads((tmp_path / "all.json").read_text())
+        assert [i["file_name"] for i in content["images"]] == ["a.jpg", "000002.jpg"]
+
+    def test_a_sample_that_is_a_part_of_its_file_is_written_anew(self, tmp_path):
+        (whole,) = self.photos(tmp_path, "a.png")
+        part = Sample(whole.image[:20], image_id=1, path=whole.path)
+        path = write_coco(dataset(part), tmp_path / "all.json", tmp_path / "images")
+        read = CocoDataset(path, tmp_path / "images")[0]
+        np.testing.assert_array_equal(read.image, part.image)
+
+    def test_a_failed_export_takes_its_pictures_back(self, tmp_path):
+        source = self.photos(tmp_path, "a.jpg", "b.jpg")
+        broken = Sample(np.zeros((4, 4, 3), np.uint8), masks=np.zeros((1, 4, 4)), class_ids=[1])
+        (tmp_path / "images").mkdir()
+        (tmp_path / "images" / "mine.txt").touch()
+        with pytest.raises(DataError, match="mask is empty"):
+            write_coco(dataset(*source, broken), tmp_path / "all.json", tmp_path / "images")
+        assert os.listdir(tmp_path / "images") == ["mine.txt"]
+
+
+def test_an_image_id_of_zero_is_kept_and_an_annotation_id_of_zero_is_not(tmp_path):
+    source = dataset(sample(0, 1, annotation_ids=[0]), sample(4, 1, annotation_ids=[9]))
+    write_coco(source, tmp_path / "all.json", tmp_path)
+    content = json.loads((tmp_path / "all.json").read_text())
+    assert [image["id"] for image in content["images"]] == [0, 4]
+    assert [record["id"] for record in content["annotations"]] == [1, 2]
+    assert [record["image_id"] for record in content["annotations"]] == [0, 4]

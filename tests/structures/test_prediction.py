@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pickle
 
@@ -98,6 +99,55 @@ def test_coco_records():
     assert (first["image_id"], first["category_id"]) == (17, 2)
     assert first["score"] == pytest.approx(0.9)
     np.testing.assert_array_equal(rle.decode(first["segmentation"]), masks()[0])
+
+
+def test_coco_records_with_category_ids_and_keypoints():
+    points = np.arange(18, dtype=np.float32).reshape(3, 2, 3)
+    found = dataclasses.replace(prediction(), keypoints=points)
+    records = found.to_coco(category_ids=[7, 90, *range(100, 107)])
+    assert [r["category_id"] for r in records] == [90, 7, 106]
+    assert records[1]["keypoints"] == [6, 7, 8, 9, 10, 11]
+    assert json.loads(json.dumps(records)) == records
+
+
+def test_scores_and_boxes_survive_json_exactly():
+    rng = np.random.default_rng(0)
+    found = dataclasses.replace(
+        prediction(), scores=rng.random(3), boxes=np.float32(rng.random((3, 4)) * 7)
+    )
+    for record, score, box in zip(
+        json.loads(json.dumps(found.to_coco())), found.scores, found.boxes
+    ):
+        assert np.float32(record["score"]) == score
+        x, y, w, h = record["bbox"]
+        np.testing.assert_array_equal(np.float32([y, x, y + h, x + w]), box)
+
+
+def test_the_names_of_matterport():
+    found = dataclasses.replace(prediction(), boxes=[[1.4, 2.6, 3, 5], [0, 0, 1, 1], [2, 2, 4, 4]])
+    view = found.as_matterport()
+    assert sorted(view) == ["class_ids", "masks", "rois", "scores"]
+    assert view["rois"].dtype == np.int32 and view["rois"][0].tolist() == [1, 3, 3, 5]
+    assert view["class_ids"].dtype == np.int32 and view["class_ids"].tolist() == [2, 1, 9]
+    assert view["scores"].dtype == np.float32
+    np.testing.assert_array_equal(view["scores"], found.scores)
+    assert view["masks"].dtype == bool and view["masks"].shape == (6, 8, 3)
+    for k, mask in enumerate(masks()):
+        np.testing.assert_array_equal(view["masks"][..., k], mask)
+    view["scores"][:] = 0
+    assert found.scores.all()
+
+
+def test_the_names_of_matterport_where_nothing_was_found():
+    view = Prediction((6, 8), [], [], []).as_matterport()
+    shapes = {name: value.shape for name, value in view.items()}
+    assert shapes == {"rois": (0, 4), "class_ids": (0,), "scores": (0,), "masks": (6, 8, 0)}
+    assert {name: str(value.dtype) for name, value in view.items()} == {
+        "rois": "int32",
+        "class_ids": "int32",
+        "scores": "float32",
+        "masks": "bool",
+    }
 
 
 def test_it_prints_the_best_first():

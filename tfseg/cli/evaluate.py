@@ -12,6 +12,7 @@ EXAMPLES = """\
   tfseg evaluate runs/clothing/best --data photos/
   tfseg evaluate runs/clothing/best --data photos/ --split test --report report
   tfseg evaluate runs/clothing/best --data photos/ --limit 100 --json > measures.json
+  tfseg evaluate runs/clothing/best --data photos/ --save-predictions coco_files
   tfseg evaluate runs/clothing/best --data photos/ --config configs/mask_rcnn/clothing_light.yaml"""
 
 
@@ -21,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     datasets.add_arguments(parser, split="val")
     parser.add_argument("--limit", type=datasets.positive, help="the first N pictures only")
     parser.add_argument("--report", metavar="DIR", help="write an HTML report there")
+    parser.add_argument(
+        "--save-predictions",
+        metavar="DIR",
+        help="write truth and predictions there in COCO's format: pycocotools gives the same "
+        "numbers on them",
+    )
     parser.add_argument("--json", action="store_true", help="print the measures as JSON")
 
 
@@ -35,14 +42,15 @@ def run(args: argparse.Namespace) -> int:
     quiet.import_backend()
     model = models.load(args.model_dir)
     dataset = datasets.open_split(args, settings, "val", args.split, classes=model.class_names)
+    options = {"limit": args.limit, "progress": show_progress}
+    if args.save_predictions is not None:
+        options["save_predictions"] = args.save_predictions
     if args.report is None:
-        report = model.evaluate(dataset, limit=args.limit, progress=show_progress)
+        report = model.evaluate(dataset, **options)
     else:
         from tfseg.engine import reporting
 
-        report, page = reporting.write(
-            model, dataset, args.report, limit=args.limit, progress=show_progress
-        )
+        report, page = reporting.write(model, dataset, args.report, **options)
     print(report.to_json() if args.json else report)
     if args.report is not None:
         print(f"report: {page}", file=sys.stderr if args.json else sys.stdout)

@@ -3,6 +3,14 @@
 OUT gets one drawn PNG a picture, and predictions.json with class, score, box (y1, x1, y2, x2 in
 pixels) and run-length mask of each object. A picture that cannot be read is named and the others
 go on; the exit code is then 1.
+
+With --format coco, OUT (a folder, or the JSON file to write) gets COCO result files instead, for
+pycocotools: NAME.json with boxes and masks, NAME.segm.json with masks alone (mask AP by size needs
+it), and, unless an annotation file numbers the pictures, NAME.images.json, which lists them: they
+count from 1. All detections are written, as evaluation wants them.
+
+INPUT may also be one data set: an annotation file (.json), "synthetic", or with --split a folder
+that `tfseg evaluate --data` understands. Image and category ids are then those of the data set.
 """
 
 from __future__ import annotations
@@ -11,62 +19,143 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from tfseg.cli import quiet
-from tfseg.errors import DataError
+from tfseg.errors import ConfigError, DataError
 
 EXAMPLES = """\
   tfseg predict runs/clothing/best photo.jpg --out drawn
   tfseg predict runs/clothing/best photos/ more/*.png --out drawn --score-threshold 0.9
-  tfseg predict runs/clothing/best photos/ --json > predictions.json"""
+  tfseg predict runs/clothing/best photos/ --json > predictions.json
+  tfseg predict runs/clothing/best photos/ --format coco --out predictions.json
+  tfseg predict runs/clothing/best val.json --format coco --out predictions.json
+  tfseg predict runs/clothing/best data/ --split val --format coco --out coco_files"""
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the words of this verb."""
     parser.add_argument("model_dir", help="folder of a saved model, such as runs/x/best")
-    parser.add_argument("images", nargs="+", help="pictures, and folders of pictures")
-    parser.add_argument("--out", metavar="DIR", help="folder for drawings and predictions.json")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="INPUT",
+        help="pictures and folders of pictures, or one data set",
+    )
+    parser.add_argument("--split", help="INPUT is a data set: which part of it; default: val")
+    parser.add_argument("--data-format", metavar="NAME", help="its layout; default: recognise it")
+    parser.add_argument(
+        "--format",
+        choices=["drawn", "coco"],
+        default="drawn",
+        help="drawn: pictures and predictions.json (default); coco: COCO result files",
+    )
+    parser.add_argument("--out", metavar="OUT", help="folder; with --format coco also a JSON file")
     parser.add_argument(
         "--score-threshold", type=_share, help="keep objects of at least this score"
     )
-    parser.add_argument("--json", action="store_true", help="print predictions.json as well")
+    parser.add_argument("--json", action="store_true", help="print the predictions as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Predicts picture by picture; 1 if some could not be read."""
     if args.out is None and not args.json:
-        print("tfseg predict: give --out DIR for drawings, or --json.", file=sys.stderr)
+        print("tfseg predict: give --out for files, or --json.", file=sys.stderr)
         return 2
     from tfseg import models
 
+    dataset = _dataset(args)
+    named = _named(_pictures(args.images)) if dataset is None else _samples(dataset)
     quiet.import_backend()
     model = models.load(args.model_dir)
-    found, failed = [], []
-    for path, drawing in _named(_pictures(args.images)):
+    failed: list[dict] = []
+    threshold = args.score_threshold
+    if args.format == "coco" and threshold is None:
+        threshold = 0.0
+    predictions = _predictions(args, model, named, threshold, failed)
+    if args.format == "coco":
+        count, text = _write_coco(args, predictions, dataset)
+    else:
+        count, text = _write_drawn(args, predictions, failed)
+    if args.json:
+        print(text)
+    if failed:
+        print(f"tfseg: {len(failed)} of {len(failed) + count} pictures failed", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _dataset(args: argparse.Namespace):
+    """Returns the data set that the words name, or None."""
+    given = args.split is not None or args.data_format is not None
+    drawn = [w for w in args.images if w.partition(":")[0] == "synthetic"]
+    meant = drawn + [w for w in args.images if w.lower().endswith(".json")]
+    if not given and not meant:
+        return None
+    if len(args.images) > 1:
+        which = meant[0] if meant else "--split"
+        raise ConfigError(f"{which}: a data set is predicted alone; got {len(args.images)} inputs.")
+    from tfseg.data import sources
+
+    options = {} if args.data_format is None else {"format": args.data_format}
+    return sources.open_dataset(args.images[0], split=args.split or "val", **options)
+
+
+def _samples(dataset) -> Iterator[tuple]:
+    """Yields a function that reads each sample, its file or place, and its drawing's name."""
+    digits = len(str(len(dataset)))
+    for index in range(len(dataset)):
+        yield (
+            (lambda index=index: dataset[index]),
+            f"picture {index + 1}",
+            f"{index + 1:0{digits}d}.png",
+        )
+
+
+def _predictions(args, model, named, threshold, failed: list[dict]) -> Iterator[tuple]:
+    """Yields `(prediction, picture, file, name of its drawing)`; what fails is said and noted."""
+    for source, path, drawing in named:
         try:
-            (prediction,) = model.predict([path], score_threshold=args.score_threshold)
+            item = source() if callable(source) else source
+            (prediction,) = model.predict([item], score_threshold=threshold)
         except (DataError, OSError) as error:
             failed.append({"file": path, "error": str(error)})
             print(f"tfseg: {error}", file=sys.stderr)
             continue
-        if args.out is not None:
-            _draw(prediction, path, Path(args.out, drawing))
-        found.append(_record(prediction, path, drawing if args.out is not None else None))
+        path = prediction.path or path
         _say(args, f"{path}: {_summary(prediction)}")
+        yield prediction, item, path, drawing
+
+
+def _write_drawn(args, predictions, failed: list[dict]) -> tuple[int, str]:
+    """Draws the pictures and writes predictions.json; returns their number and the text."""
+    found = []
+    for prediction, item, path, drawing in predictions:
+        if args.out is not None:
+            _draw(prediction, item, Path(args.out, drawing))
+        found.append(_record(prediction, path, drawing if args.out is not None else None))
     content = {"model": args.model_dir, "images": found, "failed": failed}
     text = json.dumps(content, indent=2)
     if args.out is not None:
         _write(Path(args.out, "predictions.json"), text)
         _say(args, f"wrote {len(found)} drawings and predictions.json to {args.out}")
-    if args.json:
-        print(text)
-    if failed:
-        print(
-            f"tfseg: {len(failed)} of {len(found) + len(failed)} pictures failed", file=sys.stderr
-        )
-    return 1 if failed else 0
+    return len(found), text
+
+
+def _write_coco(args, predictions, dataset) -> tuple[int, str]:
+    """Writes COCO result files; returns the number of pictures and the records as text."""
+    from tfseg.data import coco_results
+
+    found = [prediction for prediction, *_ in predictions]
+    if args.out is not None:
+        out = Path(args.out)
+        out = out if out.suffix.lower() == ".json" else out / "predictions.json"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        written = coco_results.write_coco_results(found, out, dataset=dataset)
+        _say(args, f"wrote {', '.join(written)}")
+    text = json.dumps(coco_results.coco_results(found, dataset=dataset)) if args.json else ""
+    return len(found), text
 
 
 def _share(text: str) -> float:
@@ -95,23 +184,24 @@ def _pictures(words: list[str]) -> list[str]:
     return files
 
 
-def _named(files: list[str]) -> list[tuple[str, str]]:
-    """Returns each file with the name of its drawing; equal stems get a number."""
+def _named(files: list[str]) -> list[tuple[str, str, str]]:
+    """Returns each file, twice, with the name of its drawing; equal stems get a number."""
     taken, named = set(), []
     for file in files:
         stem, name, number = Path(file).stem, f"{Path(file).stem}.png", 2
         while name in taken:
             name, number = f"{stem}_{number}.png", number + 1
         taken.add(name)
-        named.append((file, name))
+        named.append((file, file, name))
     return named
 
 
-def _draw(prediction, path: str, target: Path) -> None:
+def _draw(prediction, item, target: Path) -> None:
     from tfseg.data import images
     from tfseg.visualize import draw, save_png
 
-    save_png(target, draw(images.read_image(path), prediction))
+    picture = images.read_image(item) if isinstance(item, str) else item.image
+    save_png(target, draw(picture, prediction))
 
 
 def _summary(prediction) -> str:

@@ -26,6 +26,7 @@ _HOMES = {
     "to_rgb": "images",
     "train_val_split": "dataset",
     "write_coco": "coco_writer",
+    "write_coco_results": "coco_results",
 }
 
 __all__ = sorted(_HOMES)

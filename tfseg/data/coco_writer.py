@@ -2,121 +2,196 @@
 
 from __future__ import annotations
 
+import contextlib
+import filecmp
 import json
 import os
+import shutil
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
 
 from tfseg.data.dataset import Dataset
+from tfseg.data.images import image_size
+from tfseg.data.whole_files import write_whole
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
 
-__all__ = ["write_coco"]
+__all__ = ["annotation_record", "category_records", "image_numbers", "write_coco"]
 
 
 def write_coco(
     dataset: Dataset,
     annotation_file: str | os.PathLike,
     image_dir: str | os.PathLike | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """Writes a data set in COCO's format, whole or not at all, and returns the file's path.
 
     Masks become compressed run lengths, class ids 1 to C become category ids (those of the
-    source if it has `category_ids`). Annotation ids are kept if they are different whole
-    numbers above 0 in all of the data set, else counted from 1; image ids likewise.
+    source if it has `category_ids`). Image ids are kept if they are different whole numbers from
+    0 in all of the data set, else counted from 1; annotation ids likewise, but from 1:
+    pycocotools takes a match with annotation 0 for none.
 
     Args:
         dataset: The source; it may be empty.
         annotation_file: The JSON file to write.
-        image_dir: Folder for the pictures. Those that lie in it already stay, the others are
-            written there as PNG, named by their number. None: pictures are not written and the
-            file refers to them where they are, relative to its own folder.
+        image_dir: Folder for the pictures. Those that lie in it already stay, files from
+            elsewhere are copied under their own names, and pictures without a file are written
+            as PNG, named by their place. None: pictures are not written and the file refers to
+            them where they are, relative to its own folder.
+        progress: Called with the pictures done and their number.
 
     Raises:
-        DataError: A picture has no file and `image_dir` is None, or a mask is empty.
+        DataError: A picture has no file and `image_dir` is None, or a mask is empty. Pictures
+            that were written before that are taken away again.
     """
     annotation_file = os.fspath(annotation_file)
-    folder = os.path.dirname(os.path.abspath(annotation_file))
-    if image_dir is not None:
-        try:
-            os.makedirs(image_dir, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{image_dir}: cannot be written ({error.strerror}).") from error
+    pictures = _Pictures(os.path.dirname(os.path.abspath(annotation_file)), image_dir)
     numbers = getattr(dataset, "category_ids", tuple(range(1, len(dataset.class_names) + 1)))
     images, annotations = [], []
-    for index in range(len(dataset)):
-        sample = dataset[index]
-        images.append(
-            {
-                "id": sample.image_id,
-                "file_name": _file_name(sample, index, folder, image_dir),
-                "height": sample.size[0],
-                "width": sample.size[1],
-            }
-        )
-        for row in range(len(sample)):
-            annotations.append((index, _annotation(sample, row, numbers)))
-    image_ids = _numbered([image["id"] for image in images])
-    annotation_ids = _numbered([record["id"] for _, record in annotations])
-    for image, identity in zip(images, image_ids):
-        image["id"] = identity
-    for (index, record), identity in zip(annotations, annotation_ids):
-        record.update(id=identity, image_id=image_ids[index])
-    content = {
-        "info": {"description": "written by tfseg"},
-        "images": images,
-        "annotations": [record for _, record in annotations],
-        "categories": _categories(dataset, numbers, [record for _, record in annotations]),
-    }
-    _write_whole(annotation_file, json.dumps(content).encode())
+    try:
+        for index in range(len(dataset)):
+            sample = dataset[index]
+            height, width = sample.size
+            images.append({"id": sample.image_id, "file_name": pictures.name(sample, index)})
+            images[-1].update(height=height, width=width)
+            for row in range(len(sample)):
+                annotations.append((index, _checked_annotation(sample, row, numbers)))
+            if progress is not None:
+                progress(index + 1, len(dataset))
+        image_ids = image_numbers([image["id"] for image in images])
+        annotation_ids = _numbered([record["id"] for _, record in annotations], least=1)
+        for image, identity in zip(images, image_ids):
+            image["id"] = identity
+        for (index, record), identity in zip(annotations, annotation_ids):
+            record.update(id=identity, image_id=image_ids[index])
+        records = [record for _, record in annotations]
+        names = tuple(getattr(dataset, "keypoint_names", ()))
+        content = {
+            "info": {"description": "written by tfseg"},
+            "images": images,
+            "annotations": records,
+            "categories": category_records(dataset.class_names, numbers, records, names),
+        }
+        write_whole({annotation_file: json.dumps(content).encode()})
+    except BaseException:
+        pictures.take_back()
+        raise
     return annotation_file
 
 
-def _numbered(ids: list) -> list[int]:
-    """Returns the ids if they are different whole numbers above 0, else 1, 2, ..."""
-    if all(isinstance(i, (int, np.integer)) and i > 0 for i in ids) and len(set(ids)) == len(ids):
+def image_numbers(ids: Sequence) -> list[int]:
+    """Returns the image ids of a COCO file: the ids themselves if they are different whole
+    numbers from 0, else 1, 2, ..."""
+    return _numbered(ids, least=0)
+
+
+def _numbered(ids: Sequence, least: int) -> list[int]:
+    whole = all(
+        isinstance(i, (int, np.integer)) and not isinstance(i, bool) and i >= least for i in ids
+    )
+    if whole and len(set(ids)) == len(ids):
         return [int(i) for i in ids]
     return list(range(1, len(ids) + 1))
 
 
-def _file_name(sample: Sample, index: int, folder: str, image_dir) -> str:
-    path = os.path.abspath(sample.path) if sample.path else None
-    if image_dir is None:
-        if path is None:
-            raise DataError(
-                f"{sample.where} has no file to refer to. Pass image_dir= to have the pictures "
-                "written."
-            )
-        return os.path.relpath(path, folder)
-    home = os.path.abspath(image_dir)
-    if path is not None and os.path.commonpath([path, home]) == home:
-        return os.path.relpath(path, home)
-    name = f"{index + 1:06d}.png"
-    target = os.path.join(home, name)
-    partial = f"{target}.partial"
+class _Pictures:
+    """Where the pictures of an export lie; remembers what it wrote."""
+
+    def __init__(self, folder: str, image_dir: str | os.PathLike | None):
+        self.folder = folder
+        self.home = None if image_dir is None else os.path.abspath(image_dir)
+        self._written: list[str] = []
+        if self.home is not None:
+            try:
+                os.makedirs(self.home, exist_ok=True)
+            except OSError as error:
+                raise DataError(f"{image_dir}: cannot be written ({error.strerror}).") from error
+
+    def name(self, sample: Sample, index: int) -> str:
+        """Returns the `file_name` of a picture, written first where it has to be."""
+        path = os.path.abspath(sample.path) if sample.path else None
+        if self.home is None:
+            if path is None:
+                raise DataError(
+                    f"{sample.where} has no file to refer to. Pass image_dir= to have the "
+                    "pictures written (tfseg coco: --copy-images)."
+                )
+            return os.path.relpath(path, self.folder)
+        if path is not None and os.path.commonpath([path, self.home]) == self.home:
+            return os.path.relpath(path, self.home)
+        if not _is_its_file(sample, path):
+            path = None
+        name = f"{index + 1:06d}.png" if path is None else os.path.basename(path)
+        target = os.path.join(self.home, name)
+        if path is not None and os.path.exists(target):
+            if filecmp.cmp(path, target, shallow=False):
+                return name
+            name = f"{index + 1:06d}{os.path.splitext(name)[1]}"
+            target = os.path.join(self.home, name)
+        self._write(sample, path, target)
+        return name
+
+    def _write(self, sample: Sample, source: str | None, target: str):
+        partial = f"{target}.partial"
+        fresh = not os.path.exists(target)
+        try:
+            if source is None:
+                Image.fromarray(sample.image).save(partial, format="PNG")
+            else:
+                shutil.copyfile(source, partial)
+            os.replace(partial, target)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.remove(partial)
+            reason = error.strerror or error
+            raise DataError(f"{target}: cannot be written ({reason}).") from error
+        if fresh:
+            self._written.append(target)
+
+    def take_back(self):
+        """Removes the pictures that this export wrote."""
+        for path in self._written:
+            with contextlib.suppress(OSError):
+                os.remove(path)
+
+
+def _is_its_file(sample: Sample, path: str | None) -> bool:
+    """Whether a sample shows its file as it is; one that was cut or turned does not."""
     try:
-        Image.fromarray(sample.image).save(partial, format="PNG")
-        os.replace(partial, target)
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror}).") from error
-    return name
+        return path is not None and tuple(image_size(path)) == sample.size
+    except DataError:
+        return False
 
 
-def _annotation(sample: Sample, row: int, numbers) -> dict:
-    runs = rle.encode(sample.masks[row])
-    area = float(rle.area([runs])[0])
-    if not area:
+def _checked_annotation(sample: Sample, row: int, numbers: Sequence[int]) -> dict:
+    record = annotation_record(sample, row, numbers)
+    if not record["area"]:
         raise DataError(
             f"{sample.where}, annotation {sample.annotation_ids[row]}: the mask is empty, which "
             "COCO's format cannot hold. Remove the object."
         )
+    return record
+
+
+def annotation_record(sample: Sample, row: int, numbers: Sequence[int]) -> dict:
+    """Returns one object as COCO writes it, without `image_id`.
+
+    Args:
+        sample: The picture.
+        row: Which of its objects.
+        numbers: Category id of class id k at position k - 1.
+    """
+    runs = rle.encode(sample.masks[row])
     y1, x1, y2, x2 = (float(value) for value in sample.boxes[row])
     record = {
         "id": sample.annotation_ids[row],
         "category_id": int(numbers[int(sample.class_ids[row]) - 1]),
         "segmentation": runs,
-        "area": area,
+        "area": float(rle.area([runs])[0]),
         "bbox": [x1, y1, x2 - x1, y2 - y1],
         "iscrowd": int(sample.is_crowd[row]),
     }
@@ -127,29 +202,21 @@ def _annotation(sample: Sample, row: int, numbers) -> dict:
     return record
 
 
-def _categories(dataset: Dataset, numbers, annotations: list[dict]) -> list[dict]:
-    categories = [
-        {"id": int(number), "name": name} for number, name in zip(numbers, dataset.class_names)
-    ]
+def category_records(
+    class_names: Sequence[str],
+    numbers: Sequence[int],
+    annotations: Sequence[dict] = (),
+    keypoint_names: Sequence[str] = (),
+) -> list[dict]:
+    """Returns the categories of a COCO file, with keypoint names where annotations have some."""
+    categories = [{"id": int(number), "name": name} for number, name in zip(numbers, class_names)]
     with_points = {
         r["category_id"]: len(r["keypoints"]) // 3 for r in annotations if "keypoints" in r
     }
-    names = tuple(getattr(dataset, "keypoint_names", ()))
     for category in categories:
         count = with_points.get(category["id"], 0)
         if count:
-            known = names if len(names) == count else [f"point {k}" for k in range(1, count + 1)]
+            fits = len(keypoint_names) == count
+            known = keypoint_names if fits else [f"point {k}" for k in range(1, count + 1)]
             category["keypoints"] = list(known)
     return categories
-
-
-def _write_whole(path: str, content: bytes):
-    partial = f"{path}.partial"
-    try:
-        with open(partial, "wb") as file:
-            file.write(content)
-        os.replace(partial, path)
-    except OSError as error:
-        if os.path.exists(partial):
-            os.remove(partial)
-        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -57,19 +58,45 @@ class PredictVerbs:
         limit: int | None = None,
         batch_size: int = 1,
         score_threshold: float | None = None,
+        save_predictions: str | os.PathLike | None = None,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> Report:
-        """Returns the measures on a data set, of its first `limit` pictures if that is given."""
+        """Returns the measures on a data set.
+
+        Args:
+            dataset: Samples with truth.
+            limit: The first pictures to look at; None: all.
+            batch_size: Pictures computed at once.
+            score_threshold: Lowest score that counts; None takes the model's own for evaluation.
+            save_predictions: Folder for `truth.json`, `predictions.json` and
+                `predictions.segm.json` in COCO's format, on which pycocotools gives the same
+                numbers; see `tfseg.data.coco_results`.
+            progress: Called with the pictures done and their number.
+        """
         evaluator = self._evaluator()
+        files = self._coco_files(dataset, save_predictions)
         for sample, prediction in self._predict_dataset(
             dataset, limit, batch_size, score_threshold, progress
         ):
             evaluator.update(sample, prediction)
+            if files is not None:
+                files.update(sample, prediction)
+        if files is not None:
+            files.write(save_predictions)
         details = {"dataset": type(dataset).__name__, "system": self.system}
         report = evaluator.compute({**details, "pictures_in_dataset": len(dataset)})
         if math.isnan(report.metrics.get(self.score_metric, 0.0)):
             log.warning("nothing could be measured: the pictures have no annotated objects.")
         return report
+
+    def _coco_files(self, dataset, directory):
+        """Returns what gathers truth and predictions for `directory`; None if that is None."""
+        if directory is None:
+            return None
+        from tfseg.data.coco_results import CocoFiles
+        from tfseg.data.dataset import check_dataset
+
+        return CocoFiles(self.class_names, check_dataset(dataset, read_first=False))
 
     def score(self, dataset) -> float:
         """Returns one number, higher is better: `score_metric` of `evaluate`."""

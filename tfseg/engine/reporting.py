@@ -32,7 +32,13 @@ class Example(NamedTuple):
 
 
 def measure(
-    estimator, dataset, *, limit: int | None = None, examples: int = 3, progress=None
+    estimator,
+    dataset,
+    *,
+    limit: int | None = None,
+    examples: int = 3,
+    save_predictions: str | os.PathLike | None = None,
+    progress=None,
 ) -> tuple[Report, list[Example]]:
     """Returns the measures on a data set, and the best and worst pictures, best first.
 
@@ -41,10 +47,12 @@ def measure(
         dataset: Samples with truth.
         limit: Pictures to look at; None: all.
         examples: The most pictures of each kind.
+        save_predictions: See `Estimator.evaluate`.
         progress: Called with the pictures done and their number.
     """
     from tfseg.metrics.per_image import best_and_worst
 
+    files = estimator._coco_files(dataset, save_predictions)
     dataset = align_classes(dataset, estimator.class_names)
     evaluator = estimator._evaluator()
     pairs = estimator._predict_dataset(dataset, limit, progress=progress)
@@ -53,6 +61,10 @@ def measure(
     for sample, prediction in pairs:
         evaluator.update(sample, prediction)
         predictions.append(prediction)
+        if files is not None:
+            files.update(sample, prediction)
+    if files is not None:
+        files.write(save_predictions)
     report = evaluator.compute({"dataset": type(dataset).__name__, "system": estimator.system})
     scores = getattr(evaluator, "image_scores", [])
     best, worst = best_and_worst(scores, examples)
@@ -70,12 +82,20 @@ def write(
     history: Sequence[dict] | None = None,
     limit: int | None = None,
     examples: int = 3,
+    save_predictions: str | os.PathLike | None = None,
     progress=None,
 ) -> tuple[Report, Path]:
     """Writes `index.html` and `report.json`; returns the report and the page's path."""
     from tfseg.visualize.report import write_html
 
-    report, chosen = measure(estimator, dataset, limit=limit, examples=examples, progress=progress)
+    report, chosen = measure(
+        estimator,
+        dataset,
+        limit=limit,
+        examples=examples,
+        save_predictions=save_predictions,
+        progress=progress,
+    )
     names = dict.fromkeys(name for row in history or () for name in row)
     columns = {name: [row.get(name) for row in history] for name in names}
     page = write_html(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -99,17 +99,44 @@ class Prediction:
         more = ", ..." if len(self) > 5 else ""
         return f"Prediction({len(self)} objects in {self.size[0]} x {self.size[1]}: {found}{more})"
 
-    def to_coco(self) -> list[dict]:
+    def as_matterport(self) -> dict[str, np.ndarray]:
+        """Returns the same under the names, types and axes of matterport/Mask_RCNN's results.
+
+        The arrays are copies: a view for code written for that project, not a second truth.
+
+        Returns:
+            `rois` int32 `(N, 4)`, `(y1, x1, y2, x2)` in pixels, rounded to whole ones (halves to
+            even, as there); `class_ids` int32 `(N,)`, 0 would be the background; `scores`
+            float32 `(N,)`; `masks` bool `(H, W, N)`, one object per place of the last axis.
+            Without objects: shapes `(0, 4)`, `(0,)`, `(0,)` and `(H, W, 0)`.
+        """
+        return {
+            "rois": np.rint(self.boxes).astype(np.int32),
+            "class_ids": self.class_ids.copy(),
+            "scores": self.scores.copy(),
+            "masks": np.ascontiguousarray(np.moveaxis(self.masks, 0, -1)),
+        }
+
+    def to_coco(self, category_ids: Sequence[int] | None = None) -> list[dict]:
         """Returns COCO result records: `image_id, category_id, bbox (x, y, w, h), score,
-        segmentation`."""
-        y1, x1, y2, x2 = self.boxes.astype(float).T if len(self) else np.zeros((4, 0))
-        return [
+        segmentation`, and `keypoints` where there are some. Numbers are not rounded.
+
+        Args:
+            category_ids: The annotation file's category id of class id k at position k - 1;
+                None: the class ids themselves.
+        """
+        y1, x1, y2, x2 = self.boxes.astype(float).T.tolist() if len(self) else ((),) * 4
+        records = [
             {
                 "image_id": self.image_id,
-                "category_id": int(self.class_ids[i]),
+                "category_id": int(k if category_ids is None else category_ids[k - 1]),
                 "bbox": [x1[i], y1[i], x2[i] - x1[i], y2[i] - y1[i]],
                 "score": float(self.scores[i]),
                 "segmentation": self.rles[i],
             }
-            for i in range(len(self))
+            for i, k in enumerate(self.class_ids.tolist())
         ]
+        if self.keypoints is not None:
+            for record, points in zip(records, self.keypoints, strict=True):
+                record["keypoints"] = points.astype(float).reshape(-1).tolist()
+        return records
