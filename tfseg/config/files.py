@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from tfseg.config.base import Config, nearest
+from tfseg.config.paper import Paper
 from tfseg.config.train import TrainConfig
 from tfseg.errors import ConfigError
 
@@ -25,11 +26,14 @@ SECTIONS = (
     "command",
     "hardware",
     "expected",
+    "paper",
     "model",
     "train",
     "data",
 )
-_MAPPINGS = ("model", "train", "data")
+_MAPPINGS = ("model", "train", "data", "paper")
+# What is said of one file is not true of another that extends it.
+_OF_ONE_FILE = ("description", "source", "command", "hardware", "expected", "paper")
 
 
 class LoadedConfig(dict):
@@ -37,11 +41,12 @@ class LoadedConfig(dict):
 
     Attributes:
         places: dotted path to `"file, line n"` or `"--set ..."`.
+        extends: The file that this one extends, or None.
     """
 
-    def __init__(self, values: Mapping, places: Mapping[str, str]):
+    def __init__(self, values: Mapping, places: Mapping[str, str], extends: Path | None = None):
         super().__init__(values)
-        self.places = dict(places)
+        self.places, self.extends = dict(places), extends
 
     def where(self, path: str) -> str:
         """Returns where a value, or the nearest value around it, was written; may be empty."""
@@ -70,6 +75,10 @@ _Loader.add_implicit_resolver(
 def load_config(path: str | os.PathLike, overrides: Iterable[str] = ()) -> LoadedConfig:
     """Returns the sections of an experiment file, with what it extends and overrides merged.
 
+    Settings and the system come from the file that is extended as well; the texts and facts
+    about a run (`description`, `source`, `command`, `hardware`, `expected`, `paper`) are those of
+    the file itself.
+
     Args:
         path: A YAML file. `extends: base.yaml` in it is found beside it.
         overrides: Texts such as `"model.backbone=resnet50"` or `"train.stages.0.epochs=3"`;
@@ -86,6 +95,7 @@ def load_config(path: str | os.PathLike, overrides: Iterable[str] = ()) -> Loade
         if not isinstance(loaded.setdefault(name, {}), Mapping):
             raise _at(loaded, name, f"expected settings by name, got {loaded[name]!r}.")
     _checked(TrainConfig, loaded["train"], "train", loaded)
+    _checked(Paper, loaded["paper"], "paper", loaded)
     return loaded
 
 
@@ -144,8 +154,10 @@ def _read(path: Path, chain: tuple[Path, ...]) -> LoadedConfig:
     if not isinstance(parent, str):
         problem = f"expected the name of one file, got {parent!r}."
         raise ConfigError(f"{places['extends']}: extends: {problem}")
-    base = _read(path.parent / parent, (*chain, path.resolve()))
-    return LoadedConfig(_merge(base, values), {**base.places, **places})
+    above = path.parent / parent
+    base = _read(above, (*chain, path.resolve()))
+    passed_on = {name: value for name, value in base.items() if name not in _OF_ONE_FILE}
+    return LoadedConfig(_merge(passed_on, values), {**base.places, **places}, above)
 
 
 def _parse(path: Path, chain) -> tuple[dict, dict]:
