@@ -25,13 +25,14 @@ _MOBILENET_BLOCK = {3: 3, 4: 6, 5: 13}
 
 
 def build_body(config: MaskRCNNConfig, seed: int) -> keras.Model:
-    """Returns the body: image `(B, S, S, D)` float to `{"C2": ..., "C5": ...}`.
+    """Returns the body: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`.
 
     Args:
         config: Backbone, image, normalisation and dropout.
         seed: Of the dropout.
     """
-    shape = (config.image_size, config.image_size, config.channels)
+    side = config.image_size if config.image_fit == "square" else None
+    shape = (side, side, config.channels)
     common = dict(
         input_shape=shape,
         norm_kind=config.norm,
@@ -53,12 +54,12 @@ def build_body(config: MaskRCNNConfig, seed: int) -> keras.Model:
 def preprocess(image, config: MaskRCNNConfig, dtype: str):
     """Returns the image as the body expects it.
 
-    ResNets get the pixel mean subtracted and no division, as their published weights want;
-    MobileNetV2 gets [-1, 1].
+    ResNets get the pixel mean subtracted and the result divided by `pixel_std`, as their
+    published weights want; MobileNetV2 gets [-1, 1].
 
     Args:
-        image: uint8 or float `(B, S, S, D)`, 0 to 255.
-        config: Backbone and pixel mean.
+        image: uint8 or float `(B, H, W, D)`, 0 to 255.
+        config: Backbone, pixel mean and deviation.
         dtype: Of the result.
     """
     image = ops.cast(image, "float32")
@@ -66,6 +67,8 @@ def preprocess(image, config: MaskRCNNConfig, dtype: str):
         image = image / 127.5 - 1.0
     else:
         image = image - np.array(config.pixel_mean, np.float32)
+        if any(deviation != 1 for deviation in config.pixel_std):
+            image = image / np.array(config.pixel_std, np.float32)
     return ops.cast(image, dtype)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.data.augment.geometry import ResizePlan, paste_mask
+from tfseg.data.augment.padded import paste_expanded
 from tfseg.structures import Prediction, rle
 
 __all__ = ["decode"]
@@ -17,6 +18,7 @@ def decode(
     *,
     class_names: tuple[str, ...] = (),
     score_threshold: float | None = None,
+    mask_paste: str = "box",
     image_id: int | str = 0,
     path: str | None = None,
 ) -> Prediction:
@@ -29,6 +31,7 @@ def decode(
         plan: How the picture was fitted into the square.
         class_names: Name of class id k at k - 1.
         score_threshold: Drops what scores less; None keeps all.
+        mask_paste: "box" or "expanded", see `MaskRCNNConfig`.
         image_id: For the prediction.
         path: For the prediction.
 
@@ -41,9 +44,10 @@ def decode(
         found &= detections[:, 5] >= score_threshold
     detections, masks = detections[found], masks[found]
     boxes = plan.undo_boxes(detections[:, :4], clip=True)
+    paste = {"box": paste_mask, "expanded": paste_expanded}[mask_paste]
     kept, rles = [], []
     for index, (box, mask) in enumerate(zip(boxes, masks, strict=True)):
-        crop, top, left = paste_mask(mask, box, plan.original)
+        crop, top, left = paste(mask, box, plan.original)
         if crop.size:
             kept.append(index)
             rles.append(rle.encode_crop(crop, top, left, plan.original))

@@ -8,12 +8,13 @@ import keras
 import numpy as np
 
 from tfseg.data.augment.geometry import ResizePlan, SquareResize
+from tfseg.data.augment.padded import PaddedResize
 from tfseg.engine.estimator import Estimator
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.decode import decode
 from tfseg.models.mask_rcnn.initial_weights import load_imagenet
-from tfseg.models.mask_rcnn.targets import encode
+from tfseg.models.mask_rcnn.targets import encode, resize_of
 from tfseg.structures import Prediction, Sample
 
 __all__ = ["MaskRCNN"]
@@ -76,11 +77,14 @@ class MaskRCNN(Estimator):
             workers=train.workers,
         )
 
-    def _resize(self) -> SquareResize:
-        return SquareResize(self.config.resolved_min_size, self.config.image_size)
+    def _resize(self) -> SquareResize | PaddedResize:
+        return resize_of(self.config)
 
     def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], ResizePlan]:
         plan = self._resize().plan(image.shape[:2])
+        if self.config.image_fit == "padded":
+            # Resized as real numbers, and padded with a mean that is no whole number.
+            image = image.astype(np.float32)
         return {"image": plan.image(image), "window": np.array(plan.window, np.float32)}, plan
 
     def _decode(self, outputs, plan, *, score_threshold, image_id, path) -> Prediction:
@@ -92,6 +96,7 @@ class MaskRCNN(Estimator):
             plan,
             class_names=self.class_names,
             score_threshold=score_threshold,
+            mask_paste=self.config.mask_paste,
             image_id=image_id,
             path=path,
         )

@@ -6,35 +6,28 @@ sampled inside the one forward pass, and `compute_loss` sees their targets besid
 
 from __future__ import annotations
 
-import re
-
 import keras
 import numpy as np
 from keras import ops
 
 from tfseg.errors import ConfigError
-from tfseg.models.mask_rcnn.body import body_layers, build_body, preprocess
+from tfseg.models.mask_rcnn import stages
+from tfseg.models.mask_rcnn.body import build_body, preprocess
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.models.mask_rcnn.groups import layer_group, weighted_layers
 from tfseg.models.mask_rcnn.losses import TERMS, l2_penalty, loss_terms
 from tfseg.nn.layers.fpn import FeaturePyramid
-from tfseg.nn.ops.anchors import pyramid_anchors
-from tfseg.nn.ops.boxes import denormalize, normalize
-from tfseg.nn.ops.roi_align import roi_align
-from tfseg.nn.rcnn.detections import detect
+from tfseg.nn.ops.boxes import normalize
 from tfseg.nn.rcnn.heads import BoxHead, MaskHead
-from tfseg.nn.rcnn.proposals import propose
 from tfseg.nn.rcnn.roi_targets import roi_targets
 from tfseg.nn.rcnn.rpn import RegionProposalNetwork
 from tfseg.nn.rcnn.rpn_targets import rpn_targets
 
 __all__ = ["MaskRCNNNetwork", "build", "layer_group", "weighted_layers"]
 
-STRIDES = (4, 8, 16, 32, 64)
-_HEADS = r"(mrcnn_.*)|(rpn_.*)|(fpn_.*)"
-
 
 def build(config: MaskRCNNConfig) -> MaskRCNNNetwork:
-    """Returns the network with its weights created, for images of `config.image_size`."""
+    """Returns the network with its weights created."""
     network = MaskRCNNNetwork(config)
     network.build_weights()
     return network
@@ -45,12 +38,15 @@ class MaskRCNNNetwork(keras.Model):
     """Body, feature pyramid, region proposals, box head and mask head.
 
     Args:
-        config: All settings; `config.image_size` is the side S of the square input.
+        config: All settings.
 
     Inputs are a dict of tensors with a batch axis:
 
-    - `image`: uint8 or float `(B, S, S, D)`, 0 to 255, RGB where D is 3.
-    - `window` (testing): float32 `(B, 4)`, the part of the square that holds the picture, pixels.
+    - `image`: uint8 or float `(B, H, W, D)`, 0 to 255, RGB where D is 3. H and W are
+      `config.image_size`; with `image_fit="padded"` they may be any multiples of 32, known when
+      the network is traced.
+    - `window`: float32 `(B, 4)`, the part of the input that holds the picture, pixels; all of it
+      where not given. Training needs it with `proposal_rule="per_level"` alone.
     - `gt_class_ids`, `gt_boxes`, `gt_masks` (training): int32 `(B, G)`, 0 padding, below 0 a crowd
       region; float32 `(B, G, 4)` pixels; `(B, G, k, k)` masks within their boxes.
     - `active_classes` (training, optional): `(B, C)`, 0 for classes that the picture's data set
@@ -69,6 +65,7 @@ class MaskRCNNNetwork(keras.Model):
             config.rpn_channels,
             len(config.anchor_ratios),
             config.anchor_stride,
+            logits=1 if config.rpn_objectness == "sigmoid" else 2,
             name="rpn_model",
             dtype=dtype,
         )
@@ -83,29 +80,34 @@ class MaskRCNNNetwork(keras.Model):
             name="mask_head",
             **head,
         )
-        side = (config.image_size, config.image_size)
-        self.anchors = pyramid_anchors(
-            side,
-            config.anchor_scales,
-            config.anchor_ratios,
-            STRIDES,
-            anchor_stride=config.anchor_stride,
-        )
-        self.anchors_normalized = normalize(self.anchors, side)
         self.rpn_seed = keras.random.SeedGenerator(next(seeds))
         self.roi_seed = keras.random.SeedGenerator(next(seeds))
         self.trackers = [keras.metrics.Mean(name=name) for name in (*TERMS, "l2_loss")]
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """`(S, S)`."""
-        return self.config.image_size, self.config.image_size
+        """`(H, W)` of a canvas that every picture fits into."""
+        return self.config.canvas
+
+    @property
+    def anchors(self) -> np.ndarray:
+        """The anchors of that canvas, float32 `(A, 4)` in pixels; `anchors_of` gives others."""
+        return self.anchors_of(self.image_shape)
+
+    @property
+    def anchors_normalized(self) -> np.ndarray:
+        """The same in normalised units, see `tfseg.nn.ops.boxes`."""
+        return normalize(self.anchors, self.image_shape)
+
+    def anchors_of(self, image_shape: tuple[int, int]) -> np.ndarray:
+        """Returns the anchors of an input of shape `(H, W)`, float32 `(A, 4)` in pixels."""
+        return stages.anchors(self.config, image_shape)
 
     def build_weights(self):
         """Creates all weights; the shapes follow from the settings."""
         config = self.config
-        stages = {name: x.shape for name, x in self.body.output.items()}
-        self.fpn.build(stages)
+        shapes = {name: x.shape for name, x in self.body.output.items()}
+        self.fpn.build(shapes)
         channels = config.pyramid_channels
         self.rpn.build([(None, None, None, channels)] * 5)
         self.box_head.build((None, 1, config.pool_size, config.pool_size, channels))
@@ -133,21 +135,43 @@ class MaskRCNNNetwork(keras.Model):
         `mask_logits (B, T+, m, m)` and the targets `class_ids, delta_targets, mask_targets,
         positive, valid`. Testing: see `predict_from`.
         """
-        levels = self.pyramid(inputs["image"], training)
+        levels = self.pyramid(self._checked(inputs["image"]), training)
         logits, deltas = self.rpn(levels)
         if "gt_boxes" not in inputs:
             return self.predict_from(levels, logits, deltas, inputs.get("window"))
         return self._train_from(levels, logits, deltas, inputs, training)
 
+    def _checked(self, image):
+        """Returns the image if its shape is known and the pyramid can halve it five times."""
+        height, width = image.shape[1:3]
+        if height is None or width is None or height % 32 or width % 32:
+            raise ConfigError(
+                f"the network expects images whose height and width are known multiples of 32; "
+                f"got {height} x {width}. `predict` and `fit` fit pictures by themselves."
+            )
+        return image
+
     def _train_from(self, levels, logits, deltas, inputs, training):
-        config = self.config
+        config, shape = self.config, image_shape(levels)
         class_ids = ops.cast(inputs["gt_class_ids"], "int32")
         boxes = ops.cast(inputs["gt_boxes"], "float32")
         anchor = rpn_targets(
-            self.anchors, boxes, class_ids, count=config.rpn_train_anchors, seed=self.rpn_seed
+            self.anchors_of(shape),
+            boxes,
+            class_ids,
+            count=config.rpn_train_anchors,
+            seed=self.rpn_seed,
+            std=config.rpn_std,
         )
-        proposals, valid = self.propose(logits, deltas, config.proposals_train)
-        boxes = normalize(boxes, self.image_shape)
+        proposals, valid = self.propose(
+            logits,
+            deltas,
+            config.proposals_train,
+            pre_nms=config.resolved_pre_nms_train,
+            shape=shape,
+            window=inputs.get("window"),
+        )
+        boxes = stages.to_units(config, boxes, shape)
         if config.add_truth_to_proposals:
             proposals = ops.concatenate([proposals, boxes], axis=1)
             valid = ops.concatenate([valid, class_ids > 0], axis=1)
@@ -161,6 +185,7 @@ class MaskRCNNNetwork(keras.Model):
             fraction=config.roi_positive_fraction,
             mask_size=2 * config.mask_pool_size,
             fill=config.fill_rois,
+            averaged=config.mask_targets == "averaged",
             seed=self.roi_seed,
         )
         return {
@@ -193,54 +218,61 @@ class MaskRCNNNetwork(keras.Model):
             "valid": rois.valid,
         }
 
-    def propose(self, logits, deltas, count: int):
-        """Returns `count` proposals per picture, see `tfseg.nn.rcnn.proposals.propose`."""
-        return propose(
+    def propose(self, logits, deltas, count: int, *, pre_nms=None, shape=None, window=None):
+        """Returns `count` proposals per picture, see `tfseg.models.mask_rcnn.stages`.
+
+        Args:
+            logits: From the region proposal network, as the deltas.
+            deltas: The regressions.
+            count: Proposals per picture.
+            pre_nms: Anchors taken by score; None takes the number for testing.
+            shape: `(H, W)` of the input; None means `image_shape`.
+            window: float32 `(B, 4)` in pixels, where the picture lies; None means everywhere.
+
+        Returns:
+            `(proposals, valid)`, the boxes in the units of `config.box_units`.
+        """
+        shape = shape or self.image_shape
+        if window is None:
+            window = _whole(logits, shape)
+        return stages.proposals(
+            self.config,
             logits,
             deltas,
-            self.anchors_normalized,
-            pre_nms=self.config.pre_nms_limit,
-            post_nms=count,
-            iou_threshold=self.config.rpn_nms_threshold,
+            shape,
+            ops.cast(window, "float32"),
+            count,
+            pre_nms or self.config.pre_nms_limit,
         )
 
     def align(self, levels, boxes, size: int):
-        """Returns the features of P2 to P5 under normalised boxes."""
-        return roi_align(levels[:4], boxes, self.image_shape, size, sampling=self.config.roi_align)
+        """Returns the features of P2 to P5 under boxes in the units of `config.box_units`."""
+        return stages.align(self.config, levels, boxes, image_shape(levels), size)
 
     def predict_from(self, levels, logits, deltas, window=None) -> dict:
         """Returns detections and masks.
 
         Returns:
-            `detections`: float32 `(B, D, 6)` of y1, x1, y2, x2 in pixels of the square, class,
+            `detections`: float32 `(B, D, 6)` of y1, x1, y2, x2 in pixels of the input, class,
             score; best first, zero rows as padding. `masks`: float32 `(B, D, m, m)`, the
             probability of the detected class within the box.
         """
-        config = self.config
-        proposals, valid = self.propose(logits, deltas, config.proposals_test)
+        config, shape = self.config, image_shape(levels)
+        window = _whole(logits, shape) if window is None else ops.cast(window, "float32")
+        proposals, valid = self.propose(
+            logits, deltas, config.proposals_test, shape=shape, window=window
+        )
         class_logits, box_deltas = self.box_head(
             self.align(levels, proposals, config.pool_size), training=False
         )
-        if window is None:
-            side = float(config.image_size)
-            window = ops.broadcast_to(
-                np.array([0, 0, side, side], np.float32), (ops.shape(proposals)[0], 4)
-            )
-        boxes, class_ids, scores = detect(
-            proposals,
-            valid,
-            ops.softmax(class_logits),
-            box_deltas,
-            normalize(ops.cast(window, "float32"), self.image_shape),
-            limit=config.max_detections,
-            min_score=config.score_floor,
-            iou_threshold=config.detection_nms_threshold,
+        boxes, class_ids, scores = stages.detections(
+            config, proposals, valid, ops.softmax(class_logits), box_deltas, shape, window
         )
         mask_logits = self.mask_head(
             self.align(levels, boxes, config.mask_pool_size), class_ids, training=False
         )
         found = class_ids > 0
-        pixels = denormalize(boxes, self.image_shape)
+        pixels = stages.to_pixels(config, boxes, shape)
         pixels = ops.where(found[..., None], pixels, ops.zeros_like(pixels))
         columns = [pixels, ops.cast(class_ids, "float32")[..., None], scores[..., None]]
         masks = ops.sigmoid(mask_logits)
@@ -254,6 +286,7 @@ class MaskRCNNNetwork(keras.Model):
             self.config.rpn_bbox_loss,
             x.get("active_classes"),
             count_padding=not self.config.fill_rois,
+            box_loss=self.config.box_loss,
         )
         values = [terms[name] for name in TERMS]
         values.append(l2_penalty(self, self.config.weight_decay))
@@ -271,30 +304,11 @@ class MaskRCNNNetwork(keras.Model):
         return build(MaskRCNNConfig.from_dict(config["config"]))
 
 
-def weighted_layers(network: keras.Model) -> dict[str, keras.layers.Layer]:
-    """Returns the layers that own weights, by name; names are unique in the network."""
-    return {
-        layer.name: layer
-        for layer in network._flatten_layers(include_self=False)
-        if layer._trainable_variables or layer._non_trainable_variables
-    }
+def image_shape(levels) -> tuple[int, int]:
+    """Returns `(H, W)` of the input that the levels P2, P3, ... were computed from."""
+    return 4 * levels[0].shape[1], 4 * levels[0].shape[2]
 
 
-def layer_group(network: MaskRCNNNetwork, group: str) -> set[str]:
-    """Returns the names of the layers that a training stage changes.
-
-    Args:
-        network: The network.
-        group: "heads" (names that start with mrcnn_, rpn_ or fpn_), "3+", "4+", "5+" (those and
-            the body from that stage on), or "all".
-    """
-    names = set(weighted_layers(network))
-    if group == "all":
-        return names
-    if group == "heads":
-        return {name for name in names if re.fullmatch(_HEADS, name)}
-    stages = {"3+": 3, "4+": 4, "5+": 5}
-    if group not in stages:
-        raise ConfigError(f"layers should be one of heads, 3+, 4+, 5+, all; got {group!r}.")
-    heads = {name for name in names if re.fullmatch(_HEADS, name)}
-    return heads | body_layers(network.config, names, stages[group])
+def _whole(logits, shape: tuple[int, int]):
+    """Returns a window over the whole input for each picture, float32 `(B, 4)`."""
+    return ops.broadcast_to(np.array([0, 0, *shape], np.float32), (ops.shape(logits)[0], 4))

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 
 from tfseg.data.augment.geometry import SquareResize
 from tfseg.data.augment.mini_masks import mini_masks
+from tfseg.data.augment.padded import PaddedResize
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.structures import Sample
 
-__all__ = ["encode"]
+__all__ = ["encode", "resize_of"]
+
+
+def resize_of(config: MaskRCNNConfig, *, fixed: bool = False) -> SquareResize | PaddedResize:
+    """Returns how pictures are fitted into the network's input.
+
+    Args:
+        config: Its sizes and `image_fit`.
+        fixed: Give every picture the same canvas, also where each could have its own.
+    """
+    if config.image_fit == "square":
+        return SquareResize(config.resolved_min_size, config.image_size)
+    return PaddedResize(
+        config.resolved_min_size,
+        config.image_size,
+        canvas=config.canvas if fixed else None,
+        # The mean becomes 0 in front of the body: nothing is what the origin pads with.
+        fill=config.pixel_mean,
+    )
 
 
 def encode(
@@ -19,8 +39,9 @@ def encode(
 ) -> dict[str, np.ndarray]:
     """Returns one picture's training inputs.
 
-    The picture is fitted into the square first and augmented there, so that the sizes of shifts
-    and blurs mean the same for pictures of every resolution.
+    The picture is resized first and augmented then, so that the sizes of shifts and blurs mean
+    the same for pictures of every resolution: within the square, or, with `image_fit="padded"`,
+    before it is padded to a canvas that all pictures share.
 
     Args:
         sample: The picture; class ids must not exceed the number of classes.
@@ -29,13 +50,17 @@ def encode(
 
     Returns:
         `image` uint8 `(S, S, D)`; `gt_class_ids` int32 `(G,)`, 0 padding, below 0 a crowd region;
-        `gt_boxes` float32 `(G, 4)` in pixels of the square; `gt_masks` uint8 `(G, k, k)`. Of
-        more than `max_instances` objects the largest are kept.
+        `gt_boxes` float32 `(G, 4)` in pixels of the input; `gt_masks` uint8 `(G, k, k)`; with
+        `image_fit="padded"` also `window` float32 `(4,)`. Of more than `max_instances` objects
+        the largest are kept.
     """
-    plan = SquareResize(config.resolved_min_size, config.image_size).plan(sample.size)
-    sample = plan.sample(sample)
+    plan = resize_of(config, fixed=True).plan(sample.size)
+    padded = config.image_fit == "padded"
+    sample = (dataclasses.replace(plan, rectangle=plan.resized) if padded else plan).sample(sample)
     if augment is not None:
         sample = augment(sample)
+    if padded:
+        sample = dataclasses.replace(plan, original=plan.resized, scale=1.0).sample(sample)
     limit = config.max_instances
     if len(sample) > limit:
         areas = sample.masks.sum(axis=(1, 2))
@@ -47,9 +72,10 @@ def encode(
     boxes[:count] = sample.boxes
     masks = np.zeros((limit, config.mini_mask_size, config.mini_mask_size), np.uint8)
     masks[:count] = mini_masks(sample.masks, sample.boxes, config.mini_mask_size)
-    return {
+    inputs = {
         "image": sample.image,
         "gt_class_ids": class_ids,
         "gt_boxes": boxes,
         "gt_masks": masks,
     }
+    return {**inputs, "window": np.array(plan.window, np.float32)} if padded else inputs

@@ -1,0 +1,138 @@
+"""The steps of Mask R-CNN whose rules a configuration chooses: anchors, proposals, detections.
+
+Two units of boxes meet here. Everything between anchors and detections is in the units that
+boxes are regressed in, `config.box_units`; what enters and leaves the network is in pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.nn.ops.anchors import level_shapes, pyramid_anchors
+from tfseg.nn.ops.boxes import denormalize, normalize
+from tfseg.nn.ops.roi_align import roi_align
+from tfseg.nn.rcnn.detections import detect, detect_every_class
+from tfseg.nn.rcnn.proposals import propose, propose_per_level
+
+__all__ = ["STRIDES", "align", "anchors", "detections", "proposals", "to_pixels", "to_units"]
+
+STRIDES = (4, 8, 16, 32, 64)
+# Least sides in pixels below which a box is nothing, as torchvision has them.
+_MIN_PROPOSAL, _MIN_DETECTION = 1e-3, 1e-2
+
+
+def anchors(config: MaskRCNNConfig, image_shape: tuple[int, int]) -> np.ndarray:
+    """Returns the anchors of an input of that shape, float32 `(A, 4)` in pixels, read-only.
+
+    Order: level, row, column, ratio. They are computed once for each shape.
+    """
+    return _anchors(
+        tuple(image_shape),
+        config.anchor_scales,
+        config.anchor_ratios,
+        config.anchor_stride,
+        config.anchor_rounding,
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _anchors(image_shape, scales, ratios, stride, rounded):
+    made = pyramid_anchors(
+        image_shape, scales, ratios, STRIDES, anchor_stride=stride, rounded=rounded
+    )
+    made.flags.writeable = False
+    return made
+
+
+def to_units(config: MaskRCNNConfig, boxes, image_shape: tuple[int, int]):
+    """Returns boxes `(..., 4)` in pixels in the units of `config.box_units`."""
+    return boxes if config.box_units == "pixels" else normalize(boxes, image_shape)
+
+
+def to_pixels(config: MaskRCNNConfig, boxes, image_shape: tuple[int, int]):
+    """Returns boxes `(..., 4)` in pixels, the inverse of `to_units`."""
+    return boxes if config.box_units == "pixels" else denormalize(boxes, image_shape)
+
+
+def _least(config, pixels: float, image_shape) -> float:
+    return pixels if config.box_units == "pixels" else pixels / max(image_shape)
+
+
+def proposals(config: MaskRCNNConfig, logits, deltas, image_shape, window, count, pre_nms):
+    """Returns `(proposals, valid)` by `config.proposal_rule`, see `tfseg.nn.rcnn.proposals`.
+
+    Args:
+        config: Rule, limits and threshold.
+        logits: float32 `(B, A, 1 or 2)`.
+        deltas: float32 `(B, A, 4)`.
+        image_shape: `(H, W)` of the network's input.
+        window: float32 `(B, 4)` in pixels; "pooled" cuts at the whole input instead, as its origin.
+        count: Proposals per picture.
+        pre_nms: Anchors taken by score, of all levels or of each.
+    """
+    places = to_units(config, anchors(config, image_shape), image_shape)
+    common = dict(
+        pre_nms=pre_nms,
+        post_nms=count,
+        iou_threshold=config.rpn_nms_threshold,
+        std=config.rpn_std,
+    )
+    if config.proposal_rule == "pooled":
+        whole = np.array([0, 0, *image_shape], np.float32)
+        whole = tuple(to_units(config, whole, image_shape).tolist())
+        return propose(logits, deltas, places, window=whole, **common)
+    step, ratios = config.anchor_stride, len(config.anchor_ratios)
+    counts = [-(-h // step) * -(-w // step) * ratios for h, w in level_shapes(image_shape, STRIDES)]
+    return propose_per_level(
+        logits,
+        deltas,
+        places,
+        counts=counts,
+        window=to_units(config, window, image_shape),
+        min_size=_least(config, _MIN_PROPOSAL, image_shape),
+        **common,
+    )
+
+
+def align(config: MaskRCNNConfig, levels, boxes, image_shape, size: int):
+    """Returns the features of P2 to P5 under boxes, `(B, N, size, size, D)`.
+
+    Args:
+        config: Units and sampling.
+        levels: P2, P3, ...
+        boxes: float32 `(B, N, 4)` in the units of `config.box_units`.
+        image_shape: `(H, W)` of the network's input.
+        size: Rows and columns of the result.
+    """
+    wanted = "pixels" if config.roi_align == "torchvision" else "normalized"
+    if config.box_units != wanted:
+        change = normalize if wanted == "normalized" else denormalize
+        boxes = change(boxes, image_shape)
+    return roi_align(levels[:4], boxes, image_shape, size, sampling=config.roi_align)
+
+
+def detections(config: MaskRCNNConfig, rois, valid, probabilities, deltas, image_shape, window):
+    """Returns `(boxes, class_ids, scores)` by `config.detection_rule`.
+
+    Args:
+        config: Rule, limits and threshold.
+        rois: float32 `(B, P, 4)` in the units of `config.box_units`, as are the boxes returned.
+        valid: bool `(B, P)`.
+        probabilities: float32 `(B, P, C)`.
+        deltas: float32 `(B, P, C, 4)`.
+        image_shape: `(H, W)` of the network's input.
+        window: float32 `(B, 4)` in pixels, where the picture lies.
+    """
+    common = dict(
+        limit=config.max_detections,
+        min_score=config.score_floor,
+        iou_threshold=config.detection_nms_threshold,
+    )
+    window = to_units(config, window, image_shape)
+    if config.detection_rule == "best_class":
+        return detect(rois, valid, probabilities, deltas, window, **common)
+    least = _least(config, _MIN_DETECTION, image_shape)
+    return detect_every_class(rois, valid, probabilities, deltas, window, min_size=least, **common)
