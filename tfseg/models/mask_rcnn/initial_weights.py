@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import logging
-import re
 
 import keras
 import numpy as np
 
 from tfseg.errors import WeightsError
+from tfseg.nn.backbones.imagenet import adapt, imagenet_name, own_layers
 from tfseg.nn.backbones.resnet import BLOCKS
 from tfseg.structures import LoadReport
 
-__all__ = ["copy_body", "imagenet_name", "load_imagenet"]
+__all__ = ["copy_body", "load_imagenet"]
 
 _LOG = logging.getLogger(__name__)
-_BRANCH = {"1": "0", "2a": "1", "2b": "2", "2c": "3"}
-
-
-def imagenet_name(name: str) -> str:
-    """Returns Keras Applications' name of a ResNet layer: `res2a_branch2a` is
-    `conv2_block1_1_conv`. Names of MobileNetV2 are the same in both."""
-    if name in ("conv1", "bn_conv1"):
-        return "conv1_conv" if name == "conv1" else "conv1_bn"
-    match = re.fullmatch(r"(res|bn)([2-5])([a-w])_branch(1|2[abc])", name)
-    if match is None:
-        return name
-    kind, stage, block, branch = match.groups()
-    number = ord(block) - ord("a") + 1
-    leaf = "conv" if kind == "res" else "bn"
-    return f"conv{stage}_block{number}_{_BRANCH[branch]}_{leaf}"
 
 
 def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) -> LoadReport:
@@ -38,43 +23,47 @@ def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) ->
     Args:
         source: A Keras Applications model without its top.
         body: Our ResNet or MobileNetV2.
-        flip_channels: The source was trained on BGR pictures and ours come as RGB: turn the
-            first convolution around, which is exact.
+        flip_channels: The source was trained on BGR pictures and ours come as RGB, see
+            `tfseg.nn.backbones.imagenet.adapt`.
 
     Raises:
         WeightsError: If a layer is missing or has another shape.
     """
     theirs = {layer.name: layer for layer in source.layers}
-    loaded = []
-    for layer in body.layers:
-        if not layer.weights:
-            continue
-        name = imagenet_name(layer.name)
-        values = theirs[name].get_weights() if name in theirs else []
-        if [value.shape for value in values] != [tuple(w.shape) for w in layer.weights]:
+    fitting = []
+    for name, layer in own_layers(body).items():
+        twin = theirs.get(imagenet_name(name))
+        found = {} if twin is None else {w.name: np.asarray(w) for w in twin.weights}
+        wanted = {w.name: tuple(w.shape) for w in layer.weights}
+        if {key: value.shape for key, value in found.items()} != wanted:
             raise WeightsError(
-                f"layer {layer.name}: expected weights {[tuple(w.shape) for w in layer.weights]} "
-                f"from {name!r} of {source.name}, found {[v.shape for v in values]}."
+                f"layer {name}: expected weights {wanted} from {imagenet_name(name)!r} of "
+                f"{source.name}, found { ({k: v.shape for k, v in found.items()}) }."
             )
-        if flip_channels and layer.name == "conv1":
-            values[0] = values[0][:, :, ::-1]
-        if hasattr(layer, "moving_variance"):
-            # Ours adds another epsilon to the variance; a scale that makes up for it keeps the
-            # outputs what they were.
-            ours, other = values[3] + layer.epsilon, values[3] + theirs[name].epsilon
-            values[0] = values[0] * np.sqrt(ours / other)
-        layer.set_weights(values)
-        loaded.append(layer.name)
-    return LoadReport(loaded=tuple(loaded), source=f"ImageNet weights of {source.name}")
+        epsilon = getattr(twin, "epsilon", 0.0)
+        fitting.append((layer, adapt(layer, found, epsilon=epsilon, flip_channels=flip_channels)))
+    for layer, values in fitting:
+        for weight in layer.weights:
+            weight.assign(values[weight.name])
+    loaded = tuple(layer.name for layer, _ in fitting)
+    return LoadReport(loaded=loaded, source=f"ImageNet weights of {source.name}")
 
 
 def load_imagenet(network: keras.Model) -> LoadReport:
     """Gives the body ImageNet weights, which Keras downloads once and keeps.
 
     Raises:
-        WeightsError: Where they cannot be had, naming the way without them.
+        WeightsError: Where they cannot be had, naming the way without them, or where the body
+            computes in another way than theirs.
     """
     config = network.config
+    if config.backbone in BLOCKS and (config.stride_on_3x3 or not config.conv_bias):
+        raise WeightsError(
+            f"Keras Applications' {config.backbone} has biases, and the strides on its 1x1 "
+            "convolutions; a body with stride_on_3x3=True or conv_bias=False, as origin="
+            "'torchvision' has, would compute something else from its ImageNet weights. Use "
+            "origin='matterport', or start from torchvision's weights by load_weights(...)."
+        )
     shape = (None, None, 3)
     try:
         if config.backbone in BLOCKS:

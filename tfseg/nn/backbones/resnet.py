@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from tfseg.nn.layers.conv_norm import ConvNorm
 from tfseg.nn.layers.norm import norm
 
 __all__ = ["BLOCKS", "resnet"]
@@ -80,7 +81,7 @@ class _Unit:
         self.dtype = dtype
 
     def conv(self, x, filters, size, name, norm_name, *, strides=1, padding="valid", relu=True):
-        x = layers.Conv2D(
+        layer = layers.Conv2D(
             filters,
             size,
             strides,
@@ -88,10 +89,12 @@ class _Unit:
             name=name,
             dtype=self.dtype,
             kernel_initializer="he_normal",
-        )(x)
+        )
+        layer.build(x.shape)
         normalise = norm(name=norm_name, **self.norm)
-        x = x if normalise is None else normalise(x)
-        return layers.ReLU(name=f"{name}_relu", dtype=self.dtype)(x) if relu else x
+        if normalise is not None:
+            normalise.build(layer.compute_output_shape(x.shape))
+        return ConvNorm(layer, normalise, relu, name=f"{name}_unit", dtype=self.dtype)(x)
 
     def block(self, x, filters, label, strides, projection, dropout, seed):
         prefix, norms = f"res{label}_branch", f"bn{label}_branch"

@@ -5,9 +5,12 @@ Source: Mask R-CNN, figure 4 (right); layer names of matterport/Mask_RCNN.
 
 from __future__ import annotations
 
+import math
+
 import keras
 from keras import layers, ops
 
+from tfseg.nn.layers.conv_norm import conv_norm
 from tfseg.nn.layers.norm import norm
 
 __all__ = ["BoxHead", "MaskHead"]
@@ -83,11 +86,10 @@ class BoxHead(_Head):
             training: Whether the normalisation collects statistics ("batch" only).
         """
         count = features.shape[1]
+        places = (features.shape[0] or 1) * count
         x = _fold(features)
         for conv, normalise in ((self.conv1, self.norm1), (self.conv2, self.norm2)):
-            x = conv(x)
-            x = x if normalise is None else normalise(x, training=training)
-            x = self.relu(x)
+            x = self.relu(conv_norm(conv, normalise, x, training, places))
         x = ops.reshape(x, (-1, self.channels))
         logits = ops.reshape(self.score(x), (-1, count, self.classes))
         deltas = ops.reshape(self.move(x), (-1, count, self.classes, 4))
@@ -156,7 +158,8 @@ class MaskHead(_Head):
             training: Whether the normalisation collects statistics ("batch" only).
         """
         count = features.shape[1]
-        x = self.hidden(_fold(features), training)
+        places = (features.shape[0] or 1) * math.prod(features.shape[1:4])
+        x = self.hidden(_fold(features), training, places)
         kernel, bias = self.score.kernel[0, 0], self.score.bias  # (D, C), (C,)
         ids = ops.reshape(class_ids, (-1,))
         weights = ops.cast(ops.take(ops.transpose(kernel), ids, axis=0), x.dtype)
@@ -167,12 +170,16 @@ class MaskHead(_Head):
         logits = ops.cast(logits, "float32") + bias[:, None]
         return ops.reshape(logits, (-1, count, side, side))
 
-    def hidden(self, x, training=None):
-        """Returns the features before the last convolution, `(B * N, m, m, D)`."""
+    def hidden(self, x, training=None, places=None):
+        """Returns the features before the last convolution, `(B * N, m, m, D)`.
+
+        Args:
+            x: `(B * N, n, n, D)`.
+            training: Whether the normalisation collects statistics ("batch" only).
+            places: `B * N * n * n`, where the shape of `x` does not tell it.
+        """
         for conv, normalise in zip(self.convs, self.norms, strict=True):
-            x = conv(x)
-            x = x if normalise is None else normalise(x, training=training)
-            x = self.relu(x)
+            x = self.relu(conv_norm(conv, normalise, x, training, places))
         return self.enlarge(x)
 
     def get_config(self):
