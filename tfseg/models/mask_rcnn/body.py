@@ -10,6 +10,8 @@ import numpy as np
 from keras import ops
 
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.nn.backbones.foreign import foreign_body, stage_layers
+from tfseg.nn.backbones.foreign_names import find, is_foreign
 from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
 from tfseg.nn.backbones.resnet import BLOCKS, resnet
 
@@ -39,9 +41,15 @@ def build_body(config: MaskRCNNConfig, seed: int) -> keras.Model:
         momentum=config.norm_momentum,
         dtype=config.precision,
     )
+    if is_foreign(config.backbone):
+        return foreign_body(find(config.backbone), options=config.backbone_options, **common)
+    common["epsilon"] = config.norm_epsilon
     if config.backbone in BLOCKS:
         return resnet(
             config.backbone,
+            stride_on_3x3=config.stride_on_3x3,
+            conv_bias=config.conv_bias,
+            symmetric_padding=config.symmetric_padding,
             dropout=config.dropout,
             dropout_rate=config.dropout_rate,
             dropout_stages=config.dropout_stages,
@@ -54,8 +62,8 @@ def build_body(config: MaskRCNNConfig, seed: int) -> keras.Model:
 def preprocess(image, config: MaskRCNNConfig, dtype: str):
     """Returns the image as the body expects it.
 
-    ResNets get the pixel mean subtracted and the result divided by `pixel_std`, as their
-    published weights want; MobileNetV2 gets [-1, 1].
+    The pixel mean is subtracted and the result divided by `pixel_std`, which by default are what
+    the body's published weights want; MobileNetV2 gets [-1, 1].
 
     Args:
         image: uint8 or float `(B, H, W, D)`, 0 to 255.
@@ -72,14 +80,19 @@ def preprocess(image, config: MaskRCNNConfig, dtype: str):
     return ops.cast(image, dtype)
 
 
-def body_layers(config: MaskRCNNConfig, names: Iterable[str], stage: int) -> set[str]:
+def body_layers(
+    body: keras.Model, config: MaskRCNNConfig, names: Iterable[str], stage: int
+) -> set[str]:
     """Returns the names of the body's layers from a stage on.
 
     Args:
+        body: Of `build_body`.
         config: Which body it is.
         names: Names of all layers with weights.
         stage: 3, 4 or 5.
     """
+    if is_foreign(config.backbone):
+        return stage_layers(body, stage)
     if config.backbone in BLOCKS:
         return {name for name in names if re.fullmatch(_RESNET_STAGE[stage], name)}
     first = _MOBILENET_BLOCK[stage]

@@ -69,7 +69,12 @@ class MaskRCNNNetwork(keras.Model):
             name="rpn_model",
             dtype=dtype,
         )
-        head = dict(norm_kind=config.resolved_head_norm, momentum=config.norm_momentum, dtype=dtype)
+        head = dict(
+            norm_kind=config.resolved_head_norm,
+            momentum=config.norm_momentum,
+            epsilon=config.norm_epsilon,
+            dtype=dtype,
+        )
         self.box_head = BoxHead(
             config.class_count, config.box_head_channels, config.pool_size, name="box_head", **head
         )

@@ -1,7 +1,8 @@
-"""ResNet-50 and -101 with the layer names and the stride placement of Matterport's code.
+"""ResNet-50 and -101 with the layer names of Matterport's code.
 
-The stride of a stage sits on its first 1x1 convolution, convolutions have biases, and batch
-normalisation has epsilon 1e-3: what `mask_rcnn_coco.h5` needs.
+By default the stride of a stage sits on its first 1x1 convolution, convolutions have biases, and
+batch normalisation has epsilon 1e-3: what `mask_rcnn_coco.h5` needs. torchvision's weights need
+the stride on the 3x3 convolution, no biases, epsilon 1e-5 and symmetric padding.
 Source: He et al., Deep Residual Learning (2016), table 1; matterport/Mask_RCNN `resnet_graph`.
 """
 
@@ -28,6 +29,9 @@ def resnet(
     norm_kind: str = "frozen",
     epsilon: float = 1e-3,
     momentum: float = 0.99,
+    stride_on_3x3: bool = False,
+    conv_bias: bool = True,
+    symmetric_padding: bool = False,
     dropout: Sequence[str] | None = None,
     dropout_rate: float = 0.5,
     dropout_stages: Sequence[int] = (5, 4, 3, 2),
@@ -42,6 +46,11 @@ def resnet(
         norm_kind: See `tfseg.nn.layers.norm.norm`.
         epsilon: Of the normalisation.
         momentum: Of the normalisation's statistics.
+        stride_on_3x3: Where a stage's stride is: on its first 3x3 convolution, or on the 1x1
+            convolution before it.
+        conv_bias: Whether convolutions have biases.
+        symmetric_padding: Pad strided 3x3 windows by one cell on both sides; False pads an even
+            map at its end alone, as Keras and TensorFlow do.
         dropout: Kinds of block that get dropout before their last 1x1 convolution: "identity",
             "conv" (the first block of a stage); None for no dropout.
         dropout_rate: Share of activations set to 0.
@@ -53,11 +62,15 @@ def resnet(
         A functional model; stages have strides 4, 8, 16, 32 and 256 to 2048 channels. ResNet-50
         with three input channels has 23,587,712 weights, ResNet-101 42,658,176.
     """
-    unit = _Unit(norm_kind, epsilon, momentum, dtype)
+    unit = _Unit(norm_kind, epsilon, momentum, dtype, stride_on_3x3, conv_bias, symmetric_padding)
     image = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(3, name="conv1_pad", dtype=dtype)(image)
     x = unit.conv(x, 64, 7, "conv1", "bn_conv1", strides=2)
-    x = layers.MaxPooling2D(3, 2, padding="same", name="pool1", dtype=dtype)(x)
+    padding = "same"
+    if symmetric_padding:  # zeros never win: what comes out of ReLU is not below them
+        x = layers.ZeroPadding2D(1, name="pool1_pad", dtype=dtype)(x)
+        padding = "valid"
+    x = layers.MaxPooling2D(3, 2, padding=padding, name="pool1", dtype=dtype)(x)
     outputs = {}
     for stage, (blocks, filters) in enumerate(zip(BLOCKS[name], _FILTERS, strict=True), start=2):
         rate = dropout_rate if dropout and stage in dropout_stages else 0.0
@@ -76,9 +89,10 @@ def resnet(
 class _Unit:
     """Adds convolutions and residual blocks with one set of settings."""
 
-    def __init__(self, norm_kind, epsilon, momentum, dtype):
+    def __init__(self, norm_kind, epsilon, momentum, dtype, stride_on_3x3, bias, symmetric):
         self.norm = dict(kind=norm_kind, epsilon=epsilon, momentum=momentum, dtype=dtype)
         self.dtype = dtype
+        self.stride_on_3x3, self.bias, self.symmetric = stride_on_3x3, bias, symmetric
 
     def conv(self, x, filters, size, name, norm_name, *, strides=1, padding="valid", relu=True):
         layer = layers.Conv2D(
@@ -88,6 +102,7 @@ class _Unit:
             padding,
             name=name,
             dtype=self.dtype,
+            use_bias=self.bias,
             kernel_initializer="he_normal",
         )
         layer.build(x.shape)
@@ -99,8 +114,13 @@ class _Unit:
     def block(self, x, filters, label, strides, projection, dropout, seed):
         prefix, norms = f"res{label}_branch", f"bn{label}_branch"
         first, middle, last = filters
-        y = self.conv(x, first, 1, prefix + "2a", norms + "2a", strides=strides)
-        y = self.conv(y, middle, 3, prefix + "2b", norms + "2b", padding="same")
+        before, within = (1, strides) if self.stride_on_3x3 else (strides, 1)
+        y = self.conv(x, first, 1, prefix + "2a", norms + "2a", strides=before)
+        padding = "same"
+        if within > 1 and self.symmetric:
+            y = layers.ZeroPadding2D(1, name=f"{prefix}2b_pad", dtype=self.dtype)(y)
+            padding = "valid"
+        y = self.conv(y, middle, 3, prefix + "2b", norms + "2b", strides=within, padding=padding)
         if dropout:
             # In the residual branch: the skip path and all pretrained names stay intact.
             y = layers.Dropout(dropout, seed=seed, name=f"drop{label}", dtype=self.dtype)(y)

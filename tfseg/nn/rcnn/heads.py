@@ -19,18 +19,26 @@ __all__ = ["BoxHead", "MaskHead"]
 class _Head(layers.Layer):
     """Settings that both heads share."""
 
-    def __init__(self, classes, channels, norm_kind="frozen", momentum=0.99, **kwargs):
+    def __init__(
+        self, classes, channels, norm_kind="frozen", momentum=0.99, epsilon=1e-3, **kwargs
+    ):
         super().__init__(**kwargs)
         self.classes, self.channels = classes, channels
-        self.norm_kind, self.momentum = norm_kind, momentum
+        self.norm_kind, self.momentum, self.epsilon = norm_kind, momentum, epsilon
 
     def _norm(self, name):
-        return norm(self.norm_kind, name, momentum=self.momentum, dtype=self.dtype_policy)
+        return norm(
+            self.norm_kind,
+            name,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            dtype=self.dtype_policy,
+        )
 
     def get_config(self):
         """Returns the settings of the layer."""
         own = {"classes": self.classes, "channels": self.channels}
-        own.update(norm_kind=self.norm_kind, momentum=self.momentum)
+        own.update(norm_kind=self.norm_kind, momentum=self.momentum, epsilon=self.epsilon)
         return {**super().get_config(), **own}
 
 
@@ -48,6 +56,7 @@ class BoxHead(_Head):
         channels: Width of the two hidden layers.
         norm_kind: See `tfseg.nn.layers.norm.norm`.
         momentum: Of the normalisation's statistics.
+        epsilon: Of the normalisation.
     """
 
     def __init__(self, classes: int, channels: int = 1024, pool_size: int = 7, **kwargs):
@@ -110,6 +119,7 @@ class MaskHead(_Head):
         convs: Number of 3x3 convolutions.
         norm_kind: See `tfseg.nn.layers.norm.norm`.
         momentum: Of the normalisation's statistics.
+        epsilon: Of the normalisation.
     """
 
     def __init__(self, classes: int, channels: int = 256, convs: int = 4, **kwargs):
