@@ -43,6 +43,7 @@ LIBRARIES = {
     "matplotlib": ("visualize",),
     "yaml": ("config",),
     "h5py": ("convert", "engine"),
+    "torch": ("convert/torch_files.py",),
     "scipy": ("data", "metrics", "nn/targets"),
     "keras_cv": ("nn/backbones",),
     "keras_hub": ("nn/backbones",),

@@ -99,8 +99,8 @@ class FileVerbs:
         """Gives the layers their weights from a file or a saved model; all or, on error, none.
 
         Args:
-            path: A `.weights.h5` file of `save_weights`, a folder of `save`, or a file that one
-                of `weight_readers` knows.
+            path: A `.weights.h5` file of `save_weights`, a folder of `save`, or a file of
+                another program that one of `weight_readers` knows by its content.
             skip_mismatch: Take the layers that fit, for instance all but the last ones for
                 other classes, and list the others in the report.
 
@@ -115,7 +115,8 @@ class FileVerbs:
         if reader is not None:
             report = reader.load(self, path, skip_mismatch)
         else:
-            report = weights.load(self.keras_model, path, skip_mismatch)
+            others = [importlib.import_module(name).READS for name in self.weight_readers]
+            report = weights.load(self.keras_model, path, skip_mismatch, others)
         self.fitted = True
         return report
 

@@ -6,10 +6,11 @@ network with other heads takes the layers that fit.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -19,7 +20,19 @@ import numpy as np
 from tfseg.errors import WeightsError
 from tfseg.structures import LoadReport
 
-__all__ = ["FORMAT", "is_weight_file", "load", "named_weights", "save"]
+__all__ = [
+    "FORMAT",
+    "Match",
+    "give",
+    "is_weight_file",
+    "load",
+    "match",
+    "named_weights",
+    "refuse_mismatch",
+    "save",
+    "some",
+    "unknown",
+]
 
 FORMAT = "tfseg weights"
 _FORMAT_VERSION = 1
@@ -102,7 +115,12 @@ def is_weight_file(path: str | os.PathLike) -> bool:
         return False
 
 
-def load(network: keras.Model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadReport:
+def load(
+    network: keras.Model,
+    path: str | os.PathLike,
+    skip_mismatch: bool = False,
+    others: Sequence[str] = (),
+) -> LoadReport:
     """Gives each layer its weights from a file, all of them or, on an error, none.
 
     Args:
@@ -110,13 +128,48 @@ def load(network: keras.Model, path: str | os.PathLike, skip_mismatch: bool = Fa
         path: A file that `save` wrote.
         skip_mismatch: Leave out layers whose shapes differ or that the file does not have,
             and list them; False: raise.
+        others: Kinds of file that could have been read too, for the error.
 
     Raises:
         WeightsError: If the file is missing, damaged, of another kind, or does not fit.
     """
-    stored, attributes = _read(Path(path))
-    layers = named_weights(network)
-    fitting, skipped, missing = {}, {}, []
+    stored, attributes = _read(Path(path), others)
+    found = match(named_weights(network), stored, os.fspath(path))
+    classes = attributes.get("class_names")
+    told = f" The file was written for the classes {classes}." if classes else ""
+    refuse_mismatch(found.report, skip_mismatch, told)
+    give(found)
+    return found.report
+
+
+@dataclasses.dataclass(frozen=True)
+class Match:
+    """What a file has for a network.
+
+    Attributes:
+        report: What becomes of each layer.
+        fitting: The arrays that will be loaded, beside their variables.
+    """
+
+    report: LoadReport
+    fitting: Sequence[tuple[keras.Variable, np.ndarray]]
+
+
+def match(
+    layers: Mapping[str, Mapping[str, keras.Variable]],
+    stored: Mapping[str, Mapping[str, np.ndarray]],
+    source: str,
+    unused: Sequence[str] = (),
+) -> Match:
+    """Finds which arrays of a file fit which layer. Nothing is changed yet.
+
+    Args:
+        layers: The network's, `{layer: {variable name: variable}}`, as of `named_weights`.
+        stored: `{layer: {variable name: array}}`, by the same names.
+        source: The file, for the report.
+        unused: Names in the file that are not in `stored`, for the report.
+    """
+    loaded, fitting, skipped, missing = [], [], {}, []
     for layer, variables in layers.items():
         if layer not in stored:
             missing.append(layer)
@@ -125,32 +178,44 @@ def load(network: keras.Model, path: str | os.PathLike, skip_mismatch: bool = Fa
         if reason:
             skipped[layer] = reason
         else:
-            fitting[layer] = stored[layer]
-    unused = sorted(set(stored) - set(layers))
-    report = LoadReport(tuple(fitting), skipped, tuple(missing), tuple(unused), os.fspath(path))
-    _refuse(report, attributes, skip_mismatch)
-    for layer, values in fitting.items():
-        for name, variable in layers[layer].items():
-            variable.assign(values[name])
-    return report
+            loaded.append(layer)
+            fitting += [(variable, stored[layer][name]) for name, variable in variables.items()]
+    left = (*sorted(set(stored) - set(layers)), *unused)
+    return Match(LoadReport(tuple(loaded), skipped, tuple(missing), left, source), fitting)
 
 
-def _refuse(report: LoadReport, attributes: Mapping, skip_mismatch: bool):
+def give(found: Match) -> None:
+    """Assigns what fits."""
+    for variable, value in found.fitting:
+        variable.assign(value)
+
+
+def refuse_mismatch(report: LoadReport, skip_mismatch: bool, told: str = "") -> None:
+    """Raises if nothing fits, or if anything does not and `skip_mismatch` is False.
+
+    Args:
+        report: Of `match`.
+        skip_mismatch: The user's wish to take what fits.
+        told: What the file says about itself, for the error; starts with a space.
+
+    Raises:
+        WeightsError: Naming the layers, and the remedy.
+    """
     if not report.loaded:
         raise WeightsError(
             f"{report.source}: nothing in the file fits this network. It has "
-            f"{_some(report.unused or tuple(report.skipped))}; the network asks for "
-            f"{_some(report.missing or tuple(report.skipped))}."
+            f"{some(report.unused or tuple(report.skipped))}; the network asks for "
+            f"{some(report.missing or tuple(report.skipped))}."
         )
     if skip_mismatch or not (report.skipped or report.missing or report.unused):
         return
     lines = [f"{layer}: {reason}" for layer, reason in list(report.skipped.items())[:8]]
+    if len(report.skipped) > 8:
+        lines.append(f"and {len(report.skipped) - 8} more layers")
     if report.missing:
-        lines.append(f"not in the file: {_some(report.missing)}")
+        lines.append(f"not in the file: {some(report.missing)}")
     if report.unused:
-        lines.append(f"only in the file: {_some(report.unused)}")
-    classes = attributes.get("class_names")
-    told = f" The file was written for the classes {classes}." if classes else ""
+        lines.append(f"only in the file: {some(report.unused)}")
     raise WeightsError(
         f"{report.source}: the weights do not fit the network.{told}\n  "
         + "\n  ".join(lines)
@@ -169,19 +234,22 @@ def _why_not(variables: Mapping, stored: Mapping) -> str:
             )
         if not np.all(np.isfinite(stored[name])):
             return f"{name} in the file has values that are not finite"
+    more = sorted(set(stored) - set(variables))
+    if more:
+        return f"the file has {', '.join(more)} too, which the network's layer does without"
     return ""
 
 
-def _read(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
+def _read(path: Path, others: Sequence[str]) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
     if not path.is_file():
         what = "is a folder, not a weight file" if path.is_dir() else "does not exist"
         raise WeightsError(f"{path}: {what}. Expected a .weights.h5 file or a saved model.")
+    if not is_weight_file(path):
+        raise WeightsError(unknown(path, others))
     stored: dict[str, dict[str, np.ndarray]] = {}
     try:
         with h5py.File(path, "r") as file:
             attributes = dict(file.attrs)
-            if attributes.get("format") != FORMAT:
-                raise WeightsError(f"{path}: expected a tfseg weight file, got {_kind(file)}.")
             if int(attributes.get("format_version", 0)) > _FORMAT_VERSION:
                 raise WeightsError(
                     f"{path}: written by a newer tfseg (weight format "
@@ -195,17 +263,32 @@ def _read(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
                     stored.setdefault(layer, {})[variable] = item[()]
 
             file.visititems(collect)
-    except OSError as error:
-        raise WeightsError(
-            f"{path}: expected a tfseg weight file, got {_kind_of_bytes(path)} ({error})."
-        ) from None
+    except (OSError, RuntimeError, KeyError) as error:
+        raise WeightsError(f"{path}: damaged or truncated ({error}). Copy it again.") from None
     return stored, attributes
 
 
+def unknown(path: str | os.PathLike, others: Sequence[str] = ()) -> str:
+    """Returns the message about a file that nobody can read: what it is, what was expected.
+
+    Args:
+        path: An existing file.
+        others: Kinds of file that can be read beside our own.
+    """
+    also = f" Weights of these are read too: {'; '.join(others)}." if others else ""
+    try:
+        with h5py.File(path, "r") as file:
+            kind = _kind(file)
+    except OSError as error:
+        kind = f"{_kind_of_bytes(Path(path))} ({error})"
+    return f"{os.fspath(path)}: expected a tfseg weight file, got {kind}.{also}"
+
+
 def _kind(file: h5py.File) -> str:
-    names = _some(tuple(file))
+    names = some(tuple(file))
     if "layer_names" in file.attrs or "model_weights" in file:
-        return f"a weight file of Keras 2 (groups {names}); tfseg.convert reads those it knows"
+        names = some(tuple(file.get("model_weights", file)), 12)
+        return f"the weights of another network in a Keras 2 file (layers {names})"
     if "layers" in file or "_layer_checkpoint_dependencies" in file or "vars" in file:
         return "a weight file of Keras 3; load it with model.keras_model.load_weights(...)"
     return f"another HDF5 file (it holds {names})" if len(file) else "an empty HDF5 file"
@@ -215,7 +298,7 @@ def _kind_of_bytes(path: Path) -> str:
     head = path.read_bytes()[:8]
     kinds = {
         b"\x89HDF": "a damaged or truncated HDF5 file",
-        b"PK\x03\x04": "a zip archive (a .keras or PyTorch file?)",
+        b"PK\x03\x04": "a zip archive (a .keras file, or a truncated PyTorch file?)",
         b"\x89PNG": "a PNG picture",
         b"\xff\xd8": "a JPEG picture",
         b"\x80": "a pickle (an old PyTorch file?)",
@@ -231,6 +314,7 @@ def _storable(variable: keras.Variable) -> np.ndarray:
     return value if value.dtype.kind in "iub" or value.dtype.itemsize >= 4 else value.astype("f4")
 
 
-def _some(names: tuple[str, ...], count: int = 6) -> str:
+def some(names: Sequence[str], count: int = 6) -> str:
+    """Returns names for a message: the first ones, and how many more there are."""
     shown = ", ".join(names[:count])
     return f"{shown} and {len(names) - count} more" if len(names) > count else shown or "nothing"

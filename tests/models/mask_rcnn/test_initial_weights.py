@@ -9,7 +9,8 @@ import pytest
 from tfseg.errors import WeightsError
 from tfseg.models.mask_rcnn import initial_weights
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
-from tfseg.models.mask_rcnn.initial_weights import copy_body, imagenet_name, load_imagenet
+from tfseg.models.mask_rcnn.initial_weights import copy_body, load_imagenet
+from tfseg.nn.backbones.imagenet import imagenet_name
 from tfseg.nn.backbones.resnet import resnet
 
 

@@ -1,0 +1,153 @@
+"""ImageNet weights of Keras Applications for the body: ResNet-50, ResNet-101 and MobileNetV2.
+
+Such a file has nothing for the pyramid and the heads; they stay as they are, are listed as
+missing, and have to be trained. Both generations of files are read: with the names of today
+(`conv2_block1_1_conv`), and ResNet-50 of 2015 with Matterport's (`res2a_branch2a`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+
+from tfseg.convert import keras_h5
+from tfseg.convert.source import Source
+from tfseg.convert.transfer import layers_of
+from tfseg.engine import weights
+from tfseg.errors import WeightsError
+from tfseg.nn.backbones.imagenet import adapt, imagenet_name, own_layers
+from tfseg.nn.backbones.mobilenet_v2 import round_channels
+from tfseg.nn.backbones.resnet import BLOCKS
+from tfseg.structures import LoadReport
+
+__all__ = ["READS", "describe", "load", "recognises"]
+
+READS = "Keras Applications' ResNet50, ResNet101 and MobileNetV2 (h5, with or without top)"
+
+_LOG = logging.getLogger(__name__)
+_MARKS = (
+    {"conv1_conv", "conv1_bn", "conv2_block1_1_conv"},
+    {"conv1", "bn_conv1", "res2a_branch2a"},
+    {"Conv1", "bn_Conv1", "expanded_conv_depthwise"},
+)
+_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+# What the networks that these files were written for add to the variance.
+_EPSILON = {"new": 1.001e-5, "old": 1e-3, "mobilenet_v2": 1e-3}
+
+
+def recognises(path: str | os.PathLike) -> bool:
+    """True for an HDF5 file with the first layers of one of these networks."""
+    layers = set(keras_h5.index(path))
+    return any(marks <= layers for marks in _MARKS)
+
+
+def describe(path: str | os.PathLike) -> Source:
+    """Returns what the file is, from names and shapes alone.
+
+    Raises:
+        WeightsError: For a ResNet of another depth or an unknown width of MobileNetV2.
+    """
+    layers = keras_h5.index(path)
+    if "Conv1" in layers:
+        backbone, settings = "mobilenet_v2", {"backbone_width": _width(path, layers)}
+    else:
+        blocks = _blocks(layers)
+        backbone = next((name for name, counts in BLOCKS.items() if counts == blocks), None)
+        settings = {}
+        if backbone is None:
+            raise WeightsError(
+                f"{os.fspath(path)}: a ResNet with {blocks} blocks in its stages. Known are "
+                f"{', '.join(f'{name} {counts}' for name, counts in BLOCKS.items())}."
+            )
+    note = "The file has weights of the body alone: train the model before it predicts."
+    return Source(
+        os.fspath(path), "Keras Applications", "matterport", backbone, None, settings, (note,)
+    )
+
+
+def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadReport:
+    """Gives a model's body the weights of a file; all of the body or, on an error, nothing.
+
+    The first convolution is turned from BGR to RGB where the file wants that, and the norms'
+    scales make up for another epsilon, so that features come out as there. All of the body must
+    fit; only its first layer may be left out, with `skip_mismatch`, where the image has other
+    channels than three. The pyramid and the heads are listed as missing, in any case.
+
+    Raises:
+        WeightsError: If the file is damaged, or the model has another body.
+    """
+    source = describe(path)
+    config = model.config
+    _check_settings(source, config)
+    layers = keras_h5.index(path)
+    old = "res2a_branch2a" in layers
+    kind = "mobilenet_v2" if "Conv1" in layers else "old" if old else "new"
+    body = own_layers(model.keras_model.body)
+    places = {name: name if old else imagenet_name(name) for name in body}
+    found = keras_h5.read(path, layers, {place for place in places.values() if place in layers})
+    stored = {
+        name: adapt(layer, found[place], epsilon=_EPSILON[kind], flip_channels=True)
+        for (name, layer), place in zip(body.items(), places.values())
+        if place in found
+    }
+    unused = sorted(set(layers) - set(places.values()))
+    matched = weights.match(layers_of(model.keras_model), stored, source.path, unused)
+    _check_body(source, config, matched.report, body, skip_mismatch)
+    weights.give(matched)
+    _LOG.warning("%s: only the body has weights now; train the model before it predicts.", path)
+    return matched.report
+
+
+def _check_settings(source: Source, config):
+    wanted = {"backbone": source.backbone, **source.settings}
+    wrong = {n: v for n, v in wanted.items() if getattr(config, n) != v}
+    if not wrong and source.backbone in BLOCKS:
+        # Theirs stride on the 1x1 convolutions and have biases.
+        wanted = {"stride_on_3x3": False, "conv_bias": True}
+        wrong = {n: v for n, v in wanted.items() if getattr(config, n) != v}
+    if config.norm not in ("frozen", "batch"):
+        wrong["norm"] = "frozen"
+    if wrong:
+        has = ", ".join(f"{name}={getattr(config, name)!r}" for name in wrong)
+        needs = ", ".join(f"{name}={value!r}" for name, value in wrong.items())
+        raise WeightsError(
+            f"{source.path}: weights of {source}, and the model has {has}. Make it with {needs}."
+        )
+
+
+def _check_body(source: Source, config, report: LoadReport, body, skip_mismatch: bool):
+    may_differ = {"conv1", "Conv1"} if skip_mismatch and config.channels != 3 else set()
+    wrong = {n: f"{n}: {r}" for n, r in report.skipped.items() if n not in may_differ}
+    wrong.update({n: f"{n}: not in the file" for n in report.missing if n in body})
+    if wrong:
+        channels = config.channels != 3 and not skip_mismatch
+        hint = " Pass skip_mismatch=True to leave the first layer out." if channels else ""
+        raise WeightsError(
+            f"{source.path}: {len(wrong)} of {len(body)} layers of the body do not fit:\n  "
+            + "\n  ".join(list(wrong.values())[:6])
+            + f"\nThe file is damaged, or of another network than {source.backbone}.{hint}"
+        )
+
+
+def _blocks(layers) -> tuple[int, ...]:
+    """Returns the number of residual blocks of stages 2 to 5."""
+    counts = dict.fromkeys((2, 3, 4, 5), 0)
+    for name in layers:
+        new = re.fullmatch(r"conv([2-5])_block(\d+)_1_conv", name)
+        old = re.fullmatch(r"res([2-5])([a-z])_branch2a", name)
+        if new or old:
+            counts[int((new or old)[1])] += 1
+    return tuple(counts.values())
+
+
+def _width(path, layers) -> float:
+    last = layers.get("block_16_project", {}).get("kernel")
+    channels = last.shape[-1] if last is not None else 0
+    for width in _WIDTHS:
+        if round_channels(320 * width) == channels:
+            return width
+    raise WeightsError(
+        f"{os.fspath(path)}: MobileNetV2 whose last block has {channels} channels; expected one "
+        f"of the published widths {', '.join(map(str, _WIDTHS))}."
+    )
