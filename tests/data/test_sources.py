@@ -145,7 +145,8 @@ def test_unknown_formats_and_options_name_the_nearest(tmp_path):
         open_dataset(tmp_path, drop_invlid=True)
     with pytest.raises(ConfigError, match="no option 'image_dri'"):
         open_dataset(tmp_path, image_dri="x")
-    assert {"coco", "clothing_co_parsing", "synthetic"} == set(FORMATS)
+    tools = {"via", "labelme", "png_masks", "voc"}
+    assert {"coco", "clothing_co_parsing", "synthetic"} | tools == set(FORMATS)
 
 
 def test_drawn_people():

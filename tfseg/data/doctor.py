@@ -13,10 +13,13 @@ from tfseg.data.coco import CocoDataset
 from tfseg.data.dataset import Dataset, check_dataset
 from tfseg.data.diagnosis import Diagnosis
 from tfseg.data.doctor_checks import check_sample, content_hash
+from tfseg.data.labelled import LabelledPictures
+from tfseg.data.layouts import TOOL_FORMATS
 from tfseg.data.problem import Problem
 from tfseg.data.sources import find_coco, open_dataset, recognise
 from tfseg.data.statistics import Statistics
 from tfseg.errors import DataError
+from tfseg.structures import Sample
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -33,9 +36,9 @@ def diagnose(
 ) -> Diagnosis:
     """Returns all problems of a data set, with the place of each, and its statistics.
 
-    Of a COCO file the raw records are looked at as well, so that every fault is listed where
-    `CocoDataset` would stop at the first. Nothing is raised for bad data: a data set that
-    cannot be opened at all is a diagnosis of one error.
+    Of the files of COCO and of annotation tools the raw records are looked at as well, so that
+    every fault is listed where their reader would stop at the first. Nothing is raised for bad
+    data: a data set that cannot be opened at all is a diagnosis of one error.
 
     Errors stop a training or teach it nonsense: faulty records, unreadable pictures, class ids
     out of range, boxes without area, empty masks, masks off their boxes, NaN, duplicate ids,
@@ -58,12 +61,13 @@ def diagnose(
     problems: list[Problem] = []
     try:
         dataset = _open(data, split, format, options)
+        problems += getattr(dataset, "problems", ())
         check_dataset(dataset, read_first=False)
     except DataError as error:
-        problems.append(Problem("error", "unusable", "", str(error)))
+        # With faults to list, that nothing is left to look at is only the last of them.
+        code = "no_pictures" if problems else "unusable"
+        problems.append(Problem("error", code, "", str(error)))
         return Diagnosis(name, tuple(problems), {}, 0, 0)
-    if isinstance(dataset, CocoDataset):
-        problems += dataset.problems
     total = len(dataset)
     count = total if limit is None else min(max(int(limit), 0), total)
     statistics = Statistics(dataset.class_names)
@@ -76,7 +80,7 @@ def diagnose(
 
 def _open(data, split: str, format: str, options: dict) -> Dataset:
     """Returns a data set that goes on after faults where its reader can."""
-    if isinstance(data, CocoDataset):
+    if isinstance(data, (CocoDataset, LabelledPictures)):
         return data.lenient()
     if not isinstance(data, (str, os.PathLike)):
         return data
@@ -93,6 +97,8 @@ def _open(data, split: str, format: str, options: dict) -> Dataset:
             image_dir=os.path.abspath(image_dir),
             **options,
         )
+    if kind in TOOL_FORMATS:
+        options = {**options, "drop_invalid": True}
     return open_dataset(text, split=split, format=kind, **options)
 
 
@@ -102,17 +108,25 @@ def _look(dataset, count: int, statistics: Statistics, problems: list, progress)
     ids: dict[object, str] = {}
     for index in range(count):
         try:
-            sample = dataset[index]
+            sample, found = _read(dataset, index)
         except Exception as error:  # a reader of the user's own may raise anything
             problems.append(_unreadable(dataset, index, error))
         else:
             problems += check_sample(sample, dataset.class_names)
-            problems += _lost_masks(dataset, index, sample)
+            problems += found
             problems += _met_before(sample, hashes, ids)
             statistics.add(sample)
         if progress is not None:
             progress(index + 1, count)
     return hashes
+
+
+def _read(dataset, index: int) -> tuple[Sample, list[Problem]]:
+    """Returns a sample, and the faults of objects that its reader left out of it."""
+    if isinstance(dataset, LabelledPictures):
+        return dataset.examine(index)
+    sample = dataset[index]
+    return sample, _lost_masks(dataset, index, sample)
 
 
 def _unreadable(dataset, index: int, error: Exception) -> Problem:

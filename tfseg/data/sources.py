@@ -1,4 +1,15 @@
-"""One door to every data set: a folder, an annotation file, or "synthetic"."""
+"""One door to every data set: a folder, an annotation file, or "synthetic".
+
+| format | recognised by |
+|---|---|
+| clothing_co_parsing | a folder with `label_list.mat`; the split is a text file in it |
+| coco | a JSON file of COCO; or a folder with `train.json`, `annotations/instances_train*.json`, or `train/_annotations.coco.json` (for the split "train") |
+| voc | a folder with `SegmentationObject/`, or one above it such as `VOCdevkit` |
+| png_masks | a folder with `images/` and `masks/`; parts in `train/`, or in `images/train/` and `masks/train/`; or the 2018 Data Science Bowl's |
+| labelme | a folder of labelme's JSON files, parts in `train/`, `val/`; or one such file |
+| via | a file of VIA (project, JSON or CSV); or a folder with one, parts in `train/`, `val/` or named so |
+| synthetic | the word "synthetic", or "synthetic:length=500,size=256,seed=3,people=0-4" |
+"""  # noqa: E501, a table row cannot be broken
 
 from __future__ import annotations
 
@@ -12,11 +23,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tfseg.data.dataset import Dataset
+from tfseg.data.layouts import (
+    TOOL_FORMATS,
+    file_format,
+    folder_format,
+    looked_for,
+    open_tool_format,
+)
 from tfseg.errors import ConfigError, DataError
 
 __all__ = ["FORMATS", "find_coco", "open_dataset", "recognise"]
 
-FORMATS = ("coco", "clothing_co_parsing", "synthetic")
+FORMATS = ("coco", *TOOL_FORMATS, "clothing_co_parsing", "synthetic")
 
 # Where the pictures of each split of drawn people start counting, so that no two splits meet.
 _SYNTHETIC_START = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -33,11 +51,10 @@ def open_dataset(
 ) -> Dataset:
     """Returns the data set that a path stands for.
 
-    | format | recognised by |
-    |---|---|
-    | clothing_co_parsing | a folder with `label_list.mat`; the split is a text file in it |
-    | coco | a JSON file; or a folder with `train.json`, `annotations/instances_train*.json`, or `train/_annotations.coco.json` (for the split "train") |
-    | synthetic | the word "synthetic", or "synthetic:length=500,size=256,seed=3,people=0-4" |
+    The formats and what they are recognised by are at the top of this file.
+
+    Annotation files are told apart by their content. Where pictures of a tool's format lie in
+    the folder itself and there are no parts, they are the split "train".
 
     Drawn people: 1000 pictures for "train" and 200 for "val" and "test", or `length`; with
     `val_length` another number for "val" and "test". No two splits share a picture.
@@ -57,7 +74,7 @@ def open_dataset(
     Raises:
         DataError: Nothing known is there; the message lists what was looked for and found.
         ConfigError: An unknown format or option.
-    """  # noqa: E501, a table row cannot be broken
+    """
     text = os.fspath(path)
     kind = recognise(text, split) if format == "auto" else format
     if kind not in FORMATS:
@@ -72,6 +89,8 @@ def open_dataset(
         from tfseg.data.clothing_co_parsing import ClothingCoParsingDataset
 
         return _call(ClothingCoParsingDataset, (text, split), options)
+    if kind in TOOL_FORMATS:
+        return open_tool_format(kind, text, split, options, _call)
     from tfseg.data.coco import CocoDataset
 
     annotation_file, image_dir = find_coco(text, split, options.pop("image_dir", None))
@@ -87,11 +106,12 @@ def recognise(path: str, split: str = "train") -> str:
     if path == "synthetic" or path.startswith("synthetic:"):
         return "synthetic"
     if os.path.isfile(path):
-        if path.lower().endswith(".json"):
-            return "coco"
+        kind = file_format(path)
+        if kind is not None or path.lower().endswith(".json"):
+            return kind or "coco"
         raise DataError(
-            f"{path}: expected a folder or a COCO annotation file (.json), got another file. "
-            "Name the folder that holds the data set."
+            f"{path}: expected a folder or an annotation file (.json of COCO, VIA or labelme, .csv "
+            "of VIA), got another file. Name the folder that holds the data set."
         )
     if not os.path.isdir(path):
         raise DataError(
@@ -99,14 +119,18 @@ def recognise(path: str, split: str = "train") -> str:
         )
     if os.path.isfile(os.path.join(path, "label_list.mat")):
         return "clothing_co_parsing"
-    if _annotation_files(Path(path), split) or any(Path(path).glob("*.json")):
+    named = [file_format(file) for file in _annotation_files(Path(path), split)]
+    if named and named[0] not in TOOL_FORMATS:
         return "coco"
-    if any(Path(path, "annotations").glob("*.json")):
+    kind = folder_format(path, split)
+    if kind is not None:
+        return kind
+    if any(Path(path).glob("*.json")) or any(Path(path, "annotations").glob("*.json")):
         return "coco"
     raise DataError(
-        f"{path}: no known data set. Looked for label_list.mat (clothing_co_parsing) and, for "
-        f"the split {split!r}, {', '.join(_annotation_patterns(split))} (coco). The folder has: "
-        f"{_listing(path)}."
+        f"{path}: no known data set. Looked for label_list.mat (clothing_co_parsing), "
+        f"{looked_for(split)}, and, for the split {split!r}, "
+        f"{', '.join(_annotation_patterns(split))} (coco). The folder has: {_listing(path)}."
     )
 
 

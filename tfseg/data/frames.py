@@ -1,0 +1,61 @@
+"""Which way up annotations were made: on the picture as it is seen, or on its stored pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tfseg.data.coco import size_mismatch
+from tfseg.data.images import stored_orientation, turn
+from tfseg.data.problem import Problem
+from tfseg.errors import DataError
+from tfseg.structures import rle
+
+__all__ = ["SizeError", "stored_size", "turned", "turned_problem"]
+
+
+class SizeError(DataError):
+    """A picture of another size than its annotations."""
+
+
+def stored_size(
+    stated: tuple[int, int] | None, seen: tuple[int, int], path: str | None, where: str
+) -> tuple[tuple[int, int], int]:
+    """Returns the size that the annotations were made at, and the turn that leads to `seen`.
+
+    Annotations fit the picture as it is seen, with its EXIF turn applied, unless the size in
+    the annotation file is that of the pixels as stored: then they have to be turned with it.
+
+    Args:
+        stated: `(H, W)` that the annotations give, or None.
+        seen: `(H, W)` of the picture as it is seen.
+        path: The picture's file; None if it lies in the annotation file.
+        where: Annotation file and picture, for messages.
+
+    Raises:
+        SizeError: The size is neither.
+    """
+    if stated is None or tuple(stated) == tuple(seen) or path is None:
+        return tuple(seen), 1
+    orientation = stored_orientation(path)
+    if orientation >= 5 and tuple(stated) == tuple(seen)[::-1]:
+        return tuple(stated), orientation
+    raise SizeError(f"{where}: {size_mismatch(stated, seen, path)}")
+
+
+def turned(runs: dict, orientation: int) -> dict:
+    """Returns a mask drawn on stored pixels as it lies in the picture that is seen."""
+    return runs if orientation == 1 else rle.encode(turn(rle.decode(runs), orientation))
+
+
+def turned_problem(orientation: int, path: str | None, where: str) -> Iterator[Problem]:
+    """Yields what is worth knowing of annotations that were turned with their picture."""
+    if orientation != 1:
+        yield Problem(
+            "warning",
+            "turned_annotations",
+            where,
+            f"its EXIF tag turns the picture (orientation {orientation}), and the annotations "
+            "have the size of the pixels as stored: they were turned with it. Draw them over it "
+            "to be sure.",
+            path,
+        )

@@ -1,0 +1,295 @@
+"""What the readers of labelled pictures share: faults, classes, orientation, samples.
+
+A reader lists its pictures (`Scan`) and draws the objects of one of them (`_draw`); the rest is
+here. Whatever is wrong becomes a `Problem` with its place. A fault raises unless
+`drop_invalid=True`; then the object, or the picture, is left out and everything else goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tfseg.data.coco_masks import MaskError
+from tfseg.data.frames import SizeError, stored_size
+from tfseg.data.images import image_size, read_image
+from tfseg.data.json_file import from_base64
+from tfseg.data.labels import choose_classes
+from tfseg.data.problem import Problem, settle
+from tfseg.errors import DataError
+from tfseg.structures import Sample, rle
+from tfseg.structures.sample import boxes_from_masks
+
+__all__ = [
+    "DROP",
+    "Drawn",
+    "LabelledPictures",
+    "Picture",
+    "Scan",
+    "find_file",
+]
+
+_LOG = logging.getLogger(__name__)
+
+DROP = "or pass drop_invalid=True to go on without it."
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture that a reader found.
+
+    Attributes:
+        id: Its name in the data set.
+        where: Annotation file and picture, for messages.
+        path: The image file, or None if the annotation file holds the picture itself.
+        content: What the reader draws the objects from.
+        labels: Label of each object, or None where only drawing tells.
+        size: `(H, W)` that the annotation file gives, or None.
+        embedded: The picture itself as base64 text, where `path` is None.
+    """
+
+    id: str
+    where: str
+    path: str | None
+    content: object
+    labels: tuple[str, ...] | None = None
+    size: tuple[int, int] | None = None
+    embedded: str | None = dataclasses.field(default=None, repr=False)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawn:
+    """An object in a picture as it is seen: its id, its label, and the run lengths of its mask."""
+
+    id: int
+    label: str
+    runs: dict
+    is_crowd: bool = False
+    file: str | None = None
+
+
+@dataclasses.dataclass
+class Scan:
+    """What lies in a file or folder, before classes are chosen.
+
+    Attributes:
+        source: File or folder, for messages.
+        pictures: Those that are there.
+        problems: Everything wrong so far.
+        order: Labels in their order; None where no file lists them.
+        counts: Number of objects of each label, where known without drawing; those of
+            pictures that are missing count as well, so that faults do not change the classes.
+    """
+
+    source: str
+    pictures: list[Picture] = dataclasses.field(default_factory=list)
+    problems: list[Problem] = dataclasses.field(default_factory=list)
+    order: tuple[str, ...] | None = None
+    counts: Counter = dataclasses.field(default_factory=Counter)
+
+    def add(self, picture: Picture) -> None:
+        """Takes a picture in; a second one of the same name is a fault."""
+        if picture.id in self._ids:
+            self.fault(
+                "duplicate_image_id",
+                picture.where,
+                f"the picture {picture.id!r} is listed twice. Keep one of them, {DROP}",
+                picture.id,
+            )
+            return
+        self._ids.add(picture.id)
+        self.pictures.append(picture)
+
+    def __post_init__(self):
+        self._ids = {picture.id for picture in self.pictures}
+
+    def fault(self, code, where, message, image=None, annotation=None, severity="error") -> None:
+        """Notes a problem."""
+        self.problems.append(Problem(severity, code, where, message, image, annotation))
+
+    def shape_fault(self, fault: MaskError, where: str, what: str, image: str, number) -> None:
+        """Notes a shape that cannot become a mask; what encloses nothing is only passed over."""
+        flat = fault.code == "no_area"
+        after = ". It is passed over." if flat else f". Correct or remove it, {DROP}"
+        severity = "warning" if flat else "error"
+        self.fault(fault.code, where, f"the {what} {fault}{after}", image, number, severity)
+
+    def missing_image(self, where: str, name: str, looked: Sequence[str]) -> None:
+        """Notes that a picture's file is not there."""
+        places = ", ".join(dict.fromkeys(looked))
+        self.fault(
+            "missing_image",
+            where,
+            f"there is no file of the picture {name!r}; looked for {places}. Fetch it, correct "
+            f"image_dir, {DROP}",
+            name,
+        )
+
+
+class LabelledPictures:
+    """Base of the readers; see `tfseg.data.via.ViaDataset` for one. Reading is safe from threads.
+
+    Attributes:
+        class_names: Name of class id k at position k - 1.
+        image_ids: Names of the pictures, in the order of the samples.
+        problems: All `Problem`s found without opening pictures and masks, warnings as well.
+        dropped: `Problem`s left out under `drop_invalid=True`.
+    """
+
+    def __init__(
+        self,
+        scan: Scan,
+        *,
+        classes: Sequence[str] | None,
+        synonyms: Mapping[str, Sequence[str]] | None,
+        drop_invalid: bool,
+        keep_empty: bool,
+    ):
+        self.source = scan.source
+        self._drop_invalid = bool(drop_invalid)
+        if not scan.pictures and not scan.problems:
+            raise DataError(f"{scan.source}: there are no annotated pictures. Check the path.")
+        problems = list(scan.problems)
+        pictures = scan.pictures
+        if drop_invalid:
+            pictures, unusable = self._usable(pictures)
+            problems += unusable
+        self.dropped = settle(scan.source, problems, self._drop_invalid)
+        if self.dropped and classes is None and not (scan.counts or scan.order):
+            chosen = (), {}, []  # not one object was legible: the doctor lists the faults
+        else:
+            chosen = choose_classes(scan.source, scan.counts, classes, synonyms, scan.order)
+        self.class_names, self._class_of, remarks = chosen
+        settle(scan.source, remarks, True)
+        self.problems = (*problems, *remarks)
+        self._pictures = [p for p in pictures if keep_empty or self._has_objects(p)]
+        self.image_ids = tuple(picture.id for picture in self._pictures)
+
+    def _usable(self, pictures: Sequence[Picture]) -> tuple[list[Picture], list[Problem]]:
+        """Returns the pictures that can be read and fit their annotations, and the faults."""
+        usable, problems = [], []
+        for picture in pictures:
+            where = picture.where
+            try:
+                self._fits(picture, _seen_size(picture))
+                usable.append(picture)
+                continue
+            except SizeError as error:
+                code, where, message = "size_mismatch", "", str(error)
+            except MaskError as error:
+                code, message = error.code, f"{error}. Correct it, {DROP}"
+            except DataError as error:
+                code, message = "unreadable_image", str(error)
+            problems.append(Problem("error", code, where, message, picture.path or picture.id))
+        return usable, problems
+
+    def _fits(self, picture: Picture, size: tuple[int, int]) -> None:
+        """Raises SizeError or MaskError if annotations as a whole do not fit a picture `(H, W)`."""
+        stored_size(picture.size, size, picture.path, picture.where)
+
+    def _has_objects(self, picture: Picture) -> bool:
+        if picture.labels is not None:
+            return any(label in self._class_of for label in picture.labels)
+        try:
+            drawn, _ = self._draw(picture, _seen_size(picture))
+        except DataError:
+            return True  # its fault is to be met, not to be hidden by leaving it out
+        return any(one.label in self._class_of for one in drawn)
+
+    def _pixels(self, picture: Picture) -> np.ndarray:
+        if picture.path is not None:
+            return read_image(picture.path)
+        try:
+            return read_image(from_base64(picture.embedded))
+        except DataError as error:
+            raise DataError(f"{picture.where}, the picture in the file itself: {error}") from error
+
+    def _draw(self, picture: Picture, size: tuple[int, int]) -> tuple[list[Drawn], list[Problem]]:
+        """Returns the objects of a picture that is seen as `(H, W)`, and what is wrong."""
+        raise NotImplementedError
+
+    def _label_maps(self, picture: Picture, size: tuple[int, int]) -> dict[str, np.ndarray]:
+        return {}
+
+    def lenient(self) -> LabelledPictures:
+        """Returns the same data set read anew with `drop_invalid=True`."""
+        return type(self)(self.source, **{**self._settings, "drop_invalid": True})
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        return f"{kind}({self.source!r}: {len(self)} pictures, classes {self.class_names})"
+
+    def image_path(self, index: int) -> str | None:
+        """Returns the file of a picture; None if the annotation file holds it."""
+        return self._pictures[index].path
+
+    def __getitem__(self, index: int) -> Sample:
+        sample, problems = self.examine(index)
+        faults = [problem for problem in problems if problem.severity == "error"]
+        if faults and not self._drop_invalid:
+            raise DataError(str(faults[0]))
+        for fault in faults:
+            _LOG.info("left out: %s", fault)
+        return sample
+
+    def examine(self, index: int) -> tuple[Sample, list[Problem]]:
+        """Returns a picture with its sound objects, and what is wrong with the others.
+
+        Raises:
+            DataError: The picture itself cannot be used.
+        """
+        picture = self._pictures[index]
+        pixels = self._pixels(picture)
+        size = pixels.shape[:2]
+        drawn, problems = self._draw(picture, size)
+        kept: list[Drawn] = []
+        for one in drawn:
+            if one.label not in self._class_of:
+                continue
+            if rle.area([one.runs])[0]:
+                kept.append(one)
+            else:
+                problems.append(_covers_nothing(picture, one))
+        masks = rle.decode_many([one.runs for one in kept], size)
+        sample = Sample(
+            image=pixels,
+            image_id=picture.id,
+            class_ids=np.array([self._class_of[one.label] for one in kept], np.int32),
+            masks=masks,
+            boxes=boxes_from_masks(masks),
+            is_crowd=np.array([one.is_crowd for one in kept], bool),
+            annotation_ids=np.array([one.id for one in kept], np.int64),
+            label_maps=self._label_maps(picture, size),
+            path=picture.path,
+        )
+        return sample, problems
+
+
+def _covers_nothing(picture: Picture, one: Drawn) -> Problem:
+    where = one.file or f"{picture.where}, object {one.id}"
+    return Problem(
+        "error",
+        "empty_mask",
+        f"{where} of image {picture.id!r}" if one.file else where,
+        f"the mask ({one.label!r}) has no pixel inside its picture. Correct or remove it, {DROP}",
+        picture.path or picture.id,
+        one.id,
+    )
+
+
+def _seen_size(picture: Picture) -> tuple[int, int]:
+    """Returns `(H, W)` of a picture as it is seen, from its header."""
+    return image_size(picture.path) if picture.path else picture.size or (0, 0)
+
+
+def find_file(candidates: Sequence[str]) -> str | None:
+    """Returns the first of some paths where a file lies, or None."""
+    return next((path for path in candidates if os.path.isfile(path)), None)

@@ -1,0 +1,213 @@
+"""What lies in a folder or file, told by its content, and where the parts of it are.
+
+Here are the formats of annotation tools: VIA, labelme, PNG masks and PASCAL VOC.
+`tfseg.data.sources` is the door.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import mmap
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tfseg.data.via_csv import CSV_COLUMNS
+from tfseg.errors import DataError
+
+__all__ = ["TOOL_FORMATS", "file_format", "folder_format", "looked_for", "open_tool_format"]
+
+TOOL_FORMATS = ("via", "labelme", "png_masks", "voc")
+_COCO_KEYS = (b"info", b"licenses", b"images", b"annotations", b"categories", b"type")
+_PARTS = ("train", "val", "test")
+
+
+def looked_for(split: str) -> str:
+    """Returns what the formats of this file are recognised by, for a message."""
+    return (
+        "SegmentationObject/ (voc), images/ and masks/ (png_masks), JSON files with shapes and "
+        "imagePath (labelme), JSON with regions or CSV with region_shape_attributes (via), each "
+        f"there or in {split}/"
+    )
+
+
+def file_format(path: str | os.PathLike) -> str | None:
+    """Returns "coco", "via" or "labelme" for an annotation file, by its content; None if neither.
+
+    Only the beginning of a COCO file is read; others are searched for the words of a format.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    if not os.path.isfile(path) or os.path.getsize(path) == 0:
+        return None
+    if ending == ".csv":
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
+            header = file.readline()
+        return "via" if all(name in header for name in CSV_COLUMNS) else None
+    if ending != ".json":
+        return None
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        first = re.match(rb'\s*(?:\xef\xbb\xbf)?\s*\{\s*"([^"]*)"\s*:', data[:4096])
+        if first and first.group(1) in _COCO_KEYS:
+            return "coco"
+        if data.find(b'"shapes"') >= 0 and data.find(b'"imagePath"') >= 0:
+            return "labelme"
+        if data.find(b'"_via_img_metadata"') >= 0:
+            return "via"
+        if data.find(b'"regions"') >= 0 and data.find(b'"filename"') >= 0:
+            return "via"
+        known = data.find(b'"annotations"') >= 0 or data.find(b'"categories"') >= 0
+    return "coco" if known else None
+
+
+def folder_format(path: str, split: str) -> str | None:
+    """Returns the format of what lies in a folder, or None if it is none of `TOOL_FORMATS`."""
+    folder = Path(path)
+    if any(f.is_dir() for p in ("", "*/", "VOCdevkit/*/") for f in folder.glob(f"{p}{_OBJECTS}")):
+        return "voc"
+    if _png_places(folder, split) or any(_png_places(folder, part) for part in _PARTS):
+        return "png_masks"
+    places = (folder, folder / split, folder / "annotations", *(folder / part for part in _PARTS))
+    places += (folder / "labels", folder / "json")
+    for place in places:
+        files = sorted(place.glob("*.json"))[:8] + sorted(place.glob("*.csv"))[:4]
+        for kind in map(file_format, files):
+            if kind in ("via", "labelme"):
+                return kind
+    return None
+
+
+_OBJECTS = "SegmentationObject"
+
+
+def open_tool_format(kind: str, path: str, split: str, options: dict, call: Callable):
+    """Returns a data set of one of `TOOL_FORMATS`.
+
+    Where a folder has several parts, the classes are those of all parts together, so that the
+    class ids of one part are those of the other.
+
+    Args:
+        kind: The format.
+        path: Folder or annotation file.
+        split: The part, where `path` is a folder.
+        options: Options of the reader.
+        call: Calls a reader with `(reader, positional, options)`.
+
+    Raises:
+        DataError: There is no such part, or what the reader raises.
+    """
+    from tfseg.data.labelme import LabelmeDataset
+    from tfseg.data.png_masks import PngMaskDataset
+    from tfseg.data.via import ViaDataset
+    from tfseg.data.voc import VocDataset
+
+    if kind == "voc":
+        return call(VocDataset, (path, split), options)
+    find, reader = {
+        "via": (_find_via, ViaDataset),
+        "labelme": (_find_labelme, LabelmeDataset),
+        "png_masks": (_find_png, PngMaskDataset),
+    }[kind]
+    place, found = find(path, split)
+    inside = os.path.join(path, os.fspath(options.get("image_dir") or ""))
+    if options.get("image_dir") and kind != "png_masks" and os.path.isdir(inside):
+        options = {**options, "image_dir": inside}
+    given = {**found, **options}
+    if options.get("classes") is None:
+        names: dict[str, None] = {}
+        others = _other_parts(find, path, (place, found))
+        for home, more in [(place, found), *others] if others else ():
+            with contextlib.suppress(DataError), _quietly():
+                lenient = {**more, **options, "drop_invalid": True}
+                names.update(dict.fromkeys(call(reader, (home,), lenient).class_names))
+        if names:
+            given["classes"] = tuple(sorted(names))
+    return call(reader, (place,), given)
+
+
+@contextlib.contextmanager
+def _quietly():
+    """Keeps the log free of the faults of parts that are only asked for their classes."""
+    log = logging.getLogger("tfseg.data")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _other_parts(find: Callable, path: str, own: tuple[str, dict]) -> list[tuple[str, dict]]:
+    found = []
+    for part in _PARTS:
+        with contextlib.suppress(DataError):
+            found.append(find(path, part))
+    return [other for other in found if other != own]
+
+
+def _find_via(path: str, split: str) -> tuple[str, dict]:
+    if not os.path.isdir(path):
+        return path, {}
+    folder = Path(path)
+    here = _via_files(folder)
+    named = [f for f in here if re.search(rf"(^|[_.-]){re.escape(split)}($|[_.-])", f.stem)]
+    for found in (named, _via_files(folder / split), here if split == "train" else []):
+        found = [f for f in found if f.suffix == ".json"] or found
+        if len(found) > 1:
+            listed = ", ".join(str(f.relative_to(folder)) for f in found)
+            raise DataError(
+                f"{path}: several files of VIA fit the split {split!r}: {listed}. Name one of them."
+            )
+        if found:
+            images = folder / "images" / split
+            return str(found[0]), {"image_dir": str(images)} if images.is_dir() else {}
+    raise _no_part(path, split, f"{split}.json and {split}/ with a file of VIA")
+
+
+def _via_files(folder: Path) -> list[Path]:
+    files = sorted([*folder.glob("*.json"), *folder.glob("*.csv")])
+    return [file for file in files if file_format(file) == "via"]
+
+
+def _find_labelme(path: str, split: str) -> tuple[str, dict]:
+    if not os.path.isdir(path):
+        return path, {}
+    for place in (os.path.join(path, split), *([path] if split == "train" else [])):
+        homes = [place, *(os.path.join(place, n) for n in ("annotations", "labels", "json"))]
+        if any(
+            file_format(file) == "labelme" for home in homes for file in Path(home).glob("*.json")
+        ):
+            return place, {}
+    raise _no_part(path, split, f"{split}/ with files of labelme")
+
+
+def _find_png(path: str, split: str) -> tuple[str, dict]:
+    found = _png_places(Path(path), split)
+    if found is None:
+        raise _no_part(path, split, f"{split}/images/, {split}/masks/ or masks/{split}/")
+    return found
+
+
+def _png_places(folder: Path, split: str) -> tuple[str, dict] | None:
+    if (folder / "images" / split).is_dir() and (folder / "masks" / split).is_dir():
+        return str(folder), {"image_dir": f"images/{split}", "mask_dir": f"masks/{split}"}
+    for place in (folder / split, *([folder] if split == "train" else [])):
+        if all((place / name).is_dir() for name in ("images", "masks")):
+            return str(place), {}
+        # A picture a folder; a part that lies beside the one asked for has many in its images/.
+        if any(_one_file(masks.parent / "images") for masks in place.glob("*/masks")):
+            return str(place), {}
+    return None
+
+
+def _one_file(folder: Path) -> bool:
+    return folder.is_dir() and sum(1 for _ in folder.iterdir()) == 1
+
+
+def _no_part(path: str, split: str, wanted: str) -> DataError:
+    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    listed = ", ".join(names[:12] + (["..."] if len(names) > 12 else [])) or "nothing"
+    return DataError(
+        f"{path}: there is no part {split!r}; looked for {wanted}. The folder has: {listed}."
+    )

@@ -1,0 +1,240 @@
+"""The files of a folder of PNG masks, sorted by picture; `tfseg.data.png_masks` has the layouts."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+
+from tfseg.data.json_file import read_json
+from tfseg.data.labelled import DROP, Picture, Scan, find_file
+from tfseg.errors import DataError
+
+__all__ = ["MaskFiles", "scan_masks"]
+
+_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+
+
+@dataclasses.dataclass
+class MaskFiles:
+    """The masks of a picture.
+
+    Attributes:
+        files: `(path, label)` of each file of one object.
+        maps: Id maps.
+        labels: `(label, is_crowd)` of each number in the map, where a file lists them.
+        class_map: Map of class numbers beside the id map.
+        names: Label of each class number.
+        only: Label of all objects in the map, where nothing names them.
+    """
+
+    files: list = dataclasses.field(default_factory=list)
+    maps: list = dataclasses.field(default_factory=list)
+    labels: dict | None = None
+    class_map: str | None = None
+    names: dict = dataclasses.field(default_factory=dict)
+    only: str | None = None
+
+
+def scan_masks(root: str, image_dir: str, mask_dir: str, only: str) -> Scan:
+    """Returns the pictures in a folder, each with its `MaskFiles` as content.
+
+    Args:
+        root: The folder.
+        image_dir: The folder of the pictures, in `root` or elsewhere.
+        mask_dir: The folder of the masks, in `root` or elsewhere.
+        only: The class of objects that nothing names.
+
+    Raises:
+        DataError: A folder is not there.
+    """
+    scan = Scan(root)
+    if _is_bowl(root):
+        _scan_bowl(scan, root, only)
+    else:
+        images, masks = (_folder(root, place) for place in (image_dir, mask_dir))
+        _Masks(scan, root, masks, only).read(_pictures(scan, images))
+    return scan
+
+
+def _folder(root: str, place: str | os.PathLike) -> str:
+    for folder in (os.path.join(root, place), os.fspath(place)):
+        if os.path.isdir(folder):
+            return folder
+    raise DataError(
+        f"{root}: there is no folder {os.path.join(root, place)}. Expected images/ and masks/; "
+        "name others with image_dir and mask_dir."
+    )
+
+
+def _names(folder: str, ending: str | tuple[str, ...]) -> list[str]:
+    """Returns the files of a folder with an ending, sorted, without those hidden."""
+    names = sorted(n for n in os.listdir(folder) if n.lower().endswith(ending))
+    return [n for n in names if not n.startswith(".") and os.path.isfile(os.path.join(folder, n))]
+
+
+def _pictures(scan: Scan, folder: str) -> dict[str, str]:
+    """Returns the file of each picture by its name without ending."""
+    found: dict[str, str] = {}
+    for name in _names(folder, _ENDINGS):
+        stem, path = os.path.splitext(name)[0], os.path.join(folder, name)
+        if stem in found:
+            message = f"another picture has its name, {found[stem]}. Rename one of them, {DROP}"
+            scan.fault("duplicate_image_id", path, message, path)
+        found.setdefault(stem, path)
+    return found
+
+
+def _is_bowl(root: str) -> bool:
+    """Returns whether each folder in `root` holds a picture and its masks."""
+    if os.path.isdir(os.path.join(root, "masks")) or not os.path.isdir(root):
+        return False
+    return any(
+        os.path.isdir(os.path.join(root, n, "images"))
+        and os.path.isdir(os.path.join(root, n, "masks"))
+        for n in os.listdir(root)
+    )
+
+
+def _scan_bowl(scan: Scan, root: str, only: str) -> None:
+    for name in sorted(os.listdir(root)):
+        home = os.path.join(root, name)
+        places = [os.path.join(home, part) for part in ("images", "masks")]
+        if not all(map(os.path.isdir, places)):
+            continue
+        pictures = [os.path.join(places[0], n) for n in _names(places[0], _ENDINGS)]
+        files = [(os.path.join(places[1], n), only) for n in _names(places[1], ".png")]
+        scan.counts[only] += len(files)
+        if len(pictures) != 1:
+            message = f"expected one picture in images/, got {len(pictures)}. Correct it, {DROP}"
+            scan.fault("missing_image", home, message, name)
+            continue
+        content = MaskFiles(files)
+        scan.add(Picture(name, home, pictures[0], content, (only,) * len(files)))
+
+
+class _Masks:
+    """Sorts the files of a mask folder by picture; what is wrong goes to the scan."""
+
+    def __init__(self, scan: Scan, root: str, folder: str, only: str):
+        self.scan, self.root, self.folder, self.only = scan, root, folder, only
+        self.names = self._class_names()
+        places = (os.path.join(folder, "instances.json"), os.path.join(root, "instances.json"))
+        self.instances = self._json(find_file(places))
+
+    def read(self, pictures: dict[str, str]) -> None:
+        """Adds each picture with its masks to the scan."""
+        contents = {stem: MaskFiles() for stem in pictures}
+        for name in _names(self.folder, ".png"):
+            self._sort_flat(contents, pictures, name)
+        for folder in sorted(os.listdir(self.folder)):
+            path = os.path.join(self.folder, folder)
+            for name in _names(path, ".png") if os.path.isdir(path) else ():
+                self._sort_nested(contents, pictures, folder, name)
+        for stem, path in pictures.items():
+            content = contents[stem]
+            labels = [label for _, label in content.files]
+            known = self._classes_of_map(stem, content) if content.maps else ()
+            where = f"{self.folder}, image {stem!r}"
+            self.scan.counts.update([*labels, *(known or ())])
+            labels = None if known is None else (*labels, *known)
+            self.scan.add(Picture(stem, where, path, content, labels))
+
+    def _sort_flat(self, contents: dict, pictures: dict, name: str) -> None:
+        stem, path = os.path.splitext(name)[0], os.path.join(self.folder, name)
+        if stem in contents:
+            contents[stem].maps.append(path)
+            return
+        picture = _prefix(stem, pictures)
+        label = re.sub(r"[_.-]?\d+$", "", stem[len(picture) + 1 :]) if picture else ""
+        if picture is None:
+            self._no_picture(path, stem)
+        else:
+            contents[picture].files.append((path, label or self.only))
+
+    def _sort_nested(self, contents: dict, pictures: dict, folder: str, name: str) -> None:
+        stem, path = os.path.splitext(name)[0], os.path.join(self.folder, folder, name)
+        if folder in contents:
+            label = re.sub(r"[_.-]?\d+$", "", stem)
+            contents[folder].files.append((path, label or self.only))
+            return
+        picture = stem if stem in contents else _prefix(stem, pictures)
+        if picture is None:
+            self._no_picture(path, stem)
+            self.scan.counts[folder] += 0
+        else:
+            contents[picture].files.append((path, folder))
+
+    def _no_picture(self, path: str, stem: str) -> None:
+        message = (
+            f"no picture is called {stem!r} or begins its name. Fetch it or remove the mask, {DROP}"
+        )
+        self.scan.fault("missing_image", path, message, stem)
+
+    def _classes_of_map(self, stem: str, content: MaskFiles) -> tuple[str, ...] | None:
+        """Finds the classes of an id map; returns the labels of its objects if they are known."""
+        sidecar = os.path.join(self.folder, f"{stem}.json")
+        record, source = self.instances.get(stem), "instances.json"
+        if os.path.isfile(sidecar):
+            record, source = self._json(sidecar), sidecar
+        if record is not None:
+            content.labels = self._labels(source, record)
+            return tuple(label for label, _ in content.labels.values())
+        path = os.path.join(self.root, "classes", f"{stem}.png")
+        if os.path.isfile(path):
+            content.class_map, content.names = path, self.names
+            return None
+        if self.names or self.instances:
+            content.labels = {}  # classes are named, but not those of this map
+            return ()
+        content.only = self.only
+        return (self.only,)
+
+    def _labels(self, source: str, record) -> dict[int, tuple[str, bool]]:
+        found = {}
+        for number, value in record.items() if isinstance(record, dict) else ():
+            crowd = bool(value.get("iscrowd")) if isinstance(value, dict) else False
+            label = value.get("class") if isinstance(value, dict) else value
+            if not str(number).isdigit() or not isinstance(label, str) or not label:
+                got = f"{number!r}: {value!r}"
+                message = f"expected a number and its class, got {got}. Correct it, {DROP}"
+                self.scan.fault("malformed", source, message)
+            else:
+                found[int(number)] = (label, crowd)
+        return found
+
+    def _class_names(self) -> dict[int, str]:
+        """Returns the names of class numbers, and tells the scan their order."""
+        path = find_file([os.path.join(self.root, n) for n in ("classes.json", "classes.txt")])
+        if path is None:
+            return {}
+        if path.endswith(".txt"):
+            with open(path, encoding="utf-8-sig", errors="replace") as file:
+                names = dict(enumerate(filter(None, (line.strip() for line in file)), 1))
+        else:
+            record = self._json(path)
+            names = {n: label for n, (label, _) in sorted(self._labels(path, record).items())}
+        self.scan.order = tuple(dict.fromkeys(names.values())) or None
+        return names
+
+    def _json(self, path: str | None) -> dict:
+        if path is None:
+            return {}
+        try:
+            content = read_json(path, "file of classes")
+        except DataError as error:
+            self.scan.fault("unreadable_annotation", "", f"{error} Or {DROP[3:]}", path)
+            return {}
+        if not isinstance(content, dict):
+            message = (
+                f"expected an object of names, got {type(content).__name__}. Correct it, {DROP}"
+            )
+            self.scan.fault("malformed", path, message)
+            return {}
+        return content
+
+
+def _prefix(stem: str, pictures: dict[str, str]) -> str | None:
+    """Returns the longest name of a picture that a mask's name begins with, then `_`, `-`, `.`."""
+    ends = [match.start() for match in re.finditer(r"[_.-]", stem)]
+    return next((stem[:end] for end in reversed(ends) if stem[:end] in pictures), None)
