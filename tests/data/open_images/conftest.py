@@ -14,11 +14,8 @@ from tfseg.data.images import turn
 from tfseg.data.open_images import ConversionOptions, SelectionRules, convert_open_images
 from tfseg.data.synthetic import SyntheticPeople
 
-HEADER = (
-    "MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax,PredictedIoU,Clicks".split(
-        ","
-    )
-)
+HEADER = ["MaskPath", "ImageID", "LabelName", "BoxID", "BoxXMin", "BoxXMax", "BoxYMin", "BoxYMax"]
+HEADER += ["PredictedIoU", "Clicks"]
 SUIT, DRESS, JEANS = "/m/01xyhv", "/m/01d40f", "/m/0fly7"
 CLOTHING, PERSON, VEHICLE, CAR, SHORTS, TREE = (
     "/m/09j2d",
@@ -127,6 +124,24 @@ class OpenImages:
                     (self.folder / archive[:-4] / name).write_bytes(data)
         return self.folder
 
+    @staticmethod
+    def rectangle(size, y1, x1, y2, x2):
+        """A mask that covers one rectangle."""
+        mask = np.zeros(size, bool)
+        mask[y1:y2, x1:x2] = True
+        return mask
+
+    @staticmethod
+    def grey(size, seed=0):
+        """A picture without anything on it."""
+        noise = np.random.default_rng(seed).integers(60, 90, (*size, 1), np.uint8)
+        return np.repeat(noise, 3, axis=2)
+
+    def add_plain(self, image_id, label=SUIT, size=(48, 64), corners=(8, 10, 40, 30), **more):
+        """Adds a grey picture with one rectangular mask of its size; returns the mask's name."""
+        self.add_image(image_id, self.grey(size), more.pop("orientation", 1))
+        return self.add_mask(image_id, label, self.rectangle(size, *corners), **more)
+
     @property
     def csv(self):
         return self.folder / "train-annotations-object-segmentation.csv"
@@ -153,17 +168,6 @@ def box_of(mask) -> list[str]:
     sides = (columns.min() / width, (columns.max() + 1) / width)
     sides += (rows.min() / height, (rows.max() + 1) / height)
     return [f"{side:.6f}" for side in sides]
-
-
-def rectangle(size, y1, x1, y2, x2):
-    mask = np.zeros(size, bool)
-    mask[y1:y2, x1:x2] = True
-    return mask
-
-
-def grey(size, seed=0):
-    noise = np.random.default_rng(seed).integers(60, 90, (*size, 1), np.uint8)
-    return np.repeat(noise, 3, axis=2)
 
 
 @pytest.fixture(scope="session")

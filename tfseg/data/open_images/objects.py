@@ -89,56 +89,72 @@ def read_objects(
         drop_mismatched: Whether masks are left out whose box in the CSV is another one; they
             are a warning only otherwise.
     """
-    rows, masks, lost = [], [], []
-    problems: dict[tuple, Problem] = {}
-    csv_name = os.path.basename(plan.metadata.annotations)
-
-    def note(severity: str, code: str, where: str, text: str) -> None:
-        problems.setdefault((code, where), Problem(severity, code, where, text, image_id))
-
+    reader = _Objects(plan, image_id, size, orientation, drop_mismatched)
     for row in plan.rows[image_id]:
-        where = f"{csv_name}, line {row.line}, mask {row.mask}"
-        place = plan.index.masks[row.mask]
+        reader.add(row)
+    return ImageObjects(
+        tuple(reader.rows),
+        tuple(reader.masks),
+        tuple(reader.lost),
+        tuple(reader.problems.values()),
+    )
+
+
+class _Objects:
+    """Collects the objects of one image, line by line."""
+
+    def __init__(self, plan: Plan, image_id: str, size, orientation: int, drop_mismatched: bool):
+        self.plan, self.image_id, self.size = plan, image_id, size
+        self.orientation, self.drop_mismatched = orientation, drop_mismatched
+        self.file = os.path.basename(plan.metadata.annotations)
+        self.rows: list[MaskRow] = []
+        self.masks: list[np.ndarray] = []
+        self.lost: list[tuple[str, MaskRow]] = []
+        # What is said of an image is said once, however many masks it holds of.
+        self.problems: dict[tuple[str, str], Problem] = {}
+
+    def add(self, row: MaskRow) -> None:
+        """Opens the mask of a line and keeps or drops it."""
+        place = self.plan.index.masks[row.mask]
         try:
-            mask = read_mask(plan.index.read(place), name_of(place))
+            mask = read_mask(self.plan.index.read(place), name_of(place))
         except DataError as error:
-            lost.append(("unreadable_mask", row))
-            note("error", "unreadable_mask", where, f"{error} The object is left out.")
-            continue
+            return self._lose("unreadable_mask", row, str(error))
         if not mask.any():
-            lost.append(("empty_mask", row))
-            text = "the mask covers nothing. The object is left out."
-            note("error", "empty_mask", where, text)
-            continue
-        fitted = fit(mask, row.box, size, orientation)
+            return self._lose("empty_mask", row, "the mask covers nothing.")
+        fitted = fit(mask, row.box, self.size, self.orientation)
         for code, text in fitted.notes:
             severity = "info" if code == "exif_rotated" else "warning"
-            note(severity, code, f"image {image_id}", text)
+            self._note(severity, code, f"image {self.image_id}", text)
         if fitted.lost:
-            lost.append(("sideways_mask", row))
-            note("error", "sideways_mask", where, f"{fitted.lost} The object is left out.")
-            continue
+            return self._lose("sideways_mask", row, fitted.lost)
+        if not fitted.agrees and self.drop_mismatched:
+            return self._lose("box_mismatch", row, _mismatch(fitted.iou))
         if not fitted.agrees:
-            severity = "error" if drop_mismatched else "warning"
-            note(severity, "box_mismatch", where, _mismatch(fitted.iou, drop_mismatched))
-            if drop_mismatched:
-                lost.append(("box_mismatch", row))
-                continue
-        resized = resize(fitted.mask, size)
+            text = f"{_mismatch(fitted.iou)} The mask counts: look at this object."
+            self._note("warning", "box_mismatch", self._where(row), text)
+        resized = resize(fitted.mask, self.size)
         if not resized.any():
-            lost.append(("empty_mask", row))
-            text = f"the mask has no pixel left at {size[0]} x {size[1]}. The object is left out."
-            note("error", "empty_mask", where, text)
-            continue
-        rows.append(row)
-        masks.append(resized)
-    return ImageObjects(tuple(rows), tuple(masks), tuple(lost), tuple(problems.values()))
+            size = f"{self.size[0]} x {self.size[1]}"
+            return self._lose("empty_mask", row, f"the mask has no pixel left at {size}.")
+        self.rows.append(row)
+        self.masks.append(resized)
+
+    def _where(self, row: MaskRow) -> str:
+        return f"{self.file}, line {row.line}, mask {row.mask}"
+
+    def _lose(self, rule: str, row: MaskRow, text: str) -> None:
+        self.lost.append((rule, row))
+        self._note("error", rule, self._where(row), f"{text} The object is left out.")
+
+    def _note(self, severity: str, code: str, where: str, text: str) -> None:
+        problem = Problem(severity, code, where, text, self.image_id)
+        self.problems.setdefault((code, where), problem)
 
 
-def _mismatch(iou: float, dropped: bool) -> str:
-    end = "The object is left out." if dropped else "The mask counts: look at this object."
+def _mismatch(iou: float) -> str:
     return (
         f"the box in the CSV and the box of the mask overlap by {iou:.2f} (intersection over "
-        f"union), expected at least 0.5. An image that was turned, or a mask of another object, is "
-        f"the usual cause. {end}"
+        "union), expected at least 0.5. An image that was turned, or a mask of another object, is "
+        "the usual cause."
     )

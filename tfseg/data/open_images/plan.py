@@ -132,15 +132,8 @@ def make_plan(
         labels=labels,
         progress=progress and (lambda done, total: progress("lines", done, total)),
     )
-    index = FileIndex(
-        dict.fromkeys([os.fspath(p) for p in (source.folder, *source.masks, *source.images)]),
-        {row.mask for row in rows},
-        {row.image for row in rows},
-        progress and (lambda done, total: progress("files", done, total)),
-    )
+    index = _look_for(source, rows, progress)
     problems += index.problems
-    if rows and not index.masks:
-        raise DataError(_nothing(source, index, "masks", rows[0].mask, "train-masks-f.zip"))
     lines = Counter(row.label for row in rows)
     masks = Counter(dict.fromkeys(lines, 0))
     masks.update(row.label for row in rows if row.mask in index.masks)
@@ -162,6 +155,23 @@ def make_plan(
     )
     plan.rows = _by_image(plan, rows, need_images)
     return plan
+
+
+def _look_for(source: Source, rows: list[MaskRow], progress: Progress | None) -> FileIndex:
+    """Returns where the masks and images of some lines lie.
+
+    Raises:
+        DataError: None of the masks is anywhere: the wrong folder, or nothing was downloaded yet.
+    """
+    index = FileIndex(
+        dict.fromkeys([os.fspath(p) for p in (source.folder, *source.masks, *source.images)]),
+        {row.mask for row in rows},
+        {row.image for row in rows},
+        progress and (lambda done, total: progress("files", done, total)),
+    )
+    if rows and not index.masks:
+        raise DataError(_nothing(source, index, "masks", rows[0].mask, "train-masks-f.zip"))
+    return index
 
 
 def _nothing(source: Source, index: FileIndex, what: str, example: str, archive: str) -> str:
