@@ -14,6 +14,9 @@ MAKEFLAGS += --no-print-directory
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Tests compile far more than they compute, so XLA is told to spend little on its code.
+ON_JAX := KERAS_BACKEND=jax XLA_FLAGS="--xla_backend_optimization_level=0 \
+    --xla_llvm_disable_expensive_passes=true"
 SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
@@ -31,13 +34,12 @@ demo: $(CORE)  ## Train, measure, draw and export a model on drawn people, in mi
 	@$(BIN)/tfseg demo $(if $(OUT),--out $(OUT)) $(ARGS)
 
 test: lint  ## Lint, then every test that takes seconds, on TensorFlow and on JAX; prints coverage
-	@$(BIN)/python -m pytest -q -m "not slow" --cov --cov-report= $(ARGS)
-	@KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m "both_backends and not slow" tests/nn tests/models \
-	    --cov --cov-append --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -q -m "not slow" --cov --cov-report=term $(ARGS)
+	@$(ON_JAX) $(BIN)/python -m pytest -q -m "both_backends and not slow" tests/nn tests/models $(ARGS)
 
 test-slow: $(DEV)  ## The tests that take minutes to hours: they train
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
-	@KERAS_BACKEND=jax $(BIN)/python -m pytest -q -m both_backends tests/engine $(ARGS)
+	@$(ON_JAX) $(BIN)/python -m pytest -q -m both_backends tests/engine $(ARGS)
 
 lint: $(DEV)  ## Check style and layout
 	@$(BIN)/ruff check .

@@ -42,6 +42,26 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def call_model():
+    """Calls a model on inputs; on JAX compiled as a whole, which saves compiling each operation."""
+    import keras
+
+    def call(model, inputs, training=False):
+        if keras.backend.backend() != "jax":
+            return model(inputs, training=training)
+        import jax
+
+        compiled = jax.jit(
+            lambda weights, state, x: model.stateless_call(weights, state, x, training=training)
+        )
+        weights = [w.value for w in model.trainable_variables]
+        state = [w.value for w in model.non_trainable_variables]
+        return compiled(weights, state, inputs)[0]
+
+    return call
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forget_keras_graphs():
     """Drops the graphs of one test file before the next, which keeps memory flat."""

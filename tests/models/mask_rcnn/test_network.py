@@ -192,8 +192,8 @@ def test_an_unknown_group_is_an_error(model):
 
 
 @pytest.mark.both_backends
-def test_outputs_in_training(model):
-    outputs = model(batch(), training=True)
+def test_outputs_in_training(model, call_model):
+    outputs = call_model(model, batch(), training=True)
     shapes = {name: tuple(value.shape) for name, value in outputs.items()}
     anchors = len(model.anchors)
     assert shapes == {
@@ -213,10 +213,10 @@ def test_outputs_in_training(model):
 
 
 @pytest.mark.both_backends
-def test_outputs_in_testing():
+def test_outputs_in_testing(call_model):
     model = make(score_floor=0.0, detection_min_confidence=0.0)
     window = np.float32([[8, 0, 56, 64], [0, 0, 64, 64]])
-    outputs = model({"image": batch()["image"], "window": window}, training=False)
+    outputs = call_model(model, {"image": batch()["image"], "window": window})
     found = ops.convert_to_numpy(outputs["detections"])
     masks = ops.convert_to_numpy(outputs["masks"])
     assert found.shape == (2, 5, 6) and masks.shape == (2, 5, 8, 8)
