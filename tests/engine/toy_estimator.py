@@ -150,7 +150,7 @@ class ToyEstimator(Estimator):
         heads = {"box", "scores"}
         return heads if name == "heads" else heads | {"body", "norm"}
 
-    def _loader(self, dataset, *, training):
+    def _loader(self, dataset, *, training, augment=None):
         train = self.config.train
         return Loader(
             dataset,
@@ -158,6 +158,7 @@ class ToyEstimator(Estimator):
             batch_size=train.batch_size,
             shuffle=training,
             seed=train.seed,
+            augment=augment,
             workers=train.workers,
         )
 

@@ -111,13 +111,20 @@ class Estimator(PredictVerbs, FileVerbs):
         """Returns the lowest score that evaluation looks at; None: the model's own."""
         return None
 
-    def _loader(self, dataset, *, training: bool):
-        """Returns the loader of training or validation batches."""
-        from tfseg.data.augment import presets
+    def _loader(self, dataset, *, training: bool, augment: Callable | None = None):
+        """Returns the loader of training or validation batches.
+
+        Args:
+            dataset: Samples with this model's class ids.
+            training: Whether pictures are shuffled and changed at random.
+            augment: `(sample, seed) -> Sample` for training; None: the settings' own.
+        """
+        from tfseg.data.augment import choose
         from tfseg.data.loader import Loader
 
         train = self.config.train
-        augment = presets.build(train.augmentation) if training else None
+        if training and augment is None:
+            augment = choose(train.augmentation)
         return Loader(
             dataset,
             self._encode,
@@ -190,6 +197,7 @@ class Estimator(PredictVerbs, FileVerbs):
         epochs: int | None = None,
         run_dir: str | os.PathLike | None = None,
         resume: bool = False,
+        augmentation=None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> Estimator:
         """Trains on a data set and returns the estimator.
@@ -203,18 +211,30 @@ class Estimator(PredictVerbs, FileVerbs):
                 writes nothing.
             resume: Continue the run in `run_dir` from its last finished epoch, to the numbers
                 of an uninterrupted run. Where nothing was saved yet, begin.
+            augmentation: Random changes of the training pictures: any augmenter of imgaug, such
+                as `imgaug.augmenters.Fliplr(0.5)`, a list of them, the name of a set, or a
+                function `(sample, seed) -> Sample`. Masks always move with the picture, and equal
+                `config.train.seed` gives equal pictures. None: `config.train.augmentation`.
             callbacks: Further Keras callbacks.
 
         With `val`, the weights of the best epoch by `config.train.monitor` remain.
 
         Raises:
-            ConfigError: For a folder that cannot be written, or a resume with other settings.
+            ConfigError: For a folder that cannot be written, a resume with other settings or
+                another augmentation, or an augmentation that cannot be applied.
             DataError: Naming the picture.
             TrainingError: For a loss that is not finite, naming terms and pictures.
         """
         from tfseg.engine import training
 
         training.run(
-            self, train, val, epochs=epochs, run_dir=run_dir, resume=resume, callbacks=callbacks
+            self,
+            train,
+            val,
+            epochs=epochs,
+            run_dir=run_dir,
+            resume=resume,
+            augmentation=augmentation,
+            callbacks=callbacks,
         )
         return self

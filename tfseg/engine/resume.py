@@ -52,6 +52,12 @@ def _differences(job, state: RunState) -> list[str]:
         for name in ("system", "pictures", "steps", "backend")
         if then[name] != now[name]
     ]
+    # Runs of older versions do not say; their settings are compared below.
+    if then.get("augmentation", now["augmentation"]) != now["augmentation"]:
+        found.append(
+            f"augmentation {then['augmentation']}, now {now['augmentation']} (what was given to "
+            "fit must be given again)"
+        )
     old, new = _flat(then["config"]), _flat(now["config"])
     if job.config.schedule == "cosine" and then["epochs"] != now["epochs"]:
         found.append(

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 
 from tfseg.config import dump_config
+from tfseg.data.augment.choice import Augmentation, choose
 from tfseg.engine import checkpoint, stages
 from tfseg.engine.callbacks import Best, FiniteLoss, Keeper, Logs, Validation
 from tfseg.engine.checkpoint import RunState
@@ -42,6 +43,7 @@ class Run:
         stage: The layer group that learns.
         rates: Learning rate of each step of the stage.
         rates_from: The step that the first of them belongs to.
+        augmentation: How training pictures are changed.
     """
 
     estimator: object
@@ -56,6 +58,7 @@ class Run:
     stage: str = ""
     rates: stages.Rates | None = None
     rates_from: int = 0
+    augmentation: Augmentation | None = None
 
     @property
     def config(self):
@@ -81,10 +84,11 @@ def run(
     epochs: int | None = None,
     run_dir=None,
     resume: bool = False,
+    augmentation=None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Trains an estimator; see `Estimator.fit`."""
-    job = _prepare(estimator, train, val, epochs, run_dir, resume, callbacks)
+    job = _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callbacks)
     resumed = _open_folder(job, resume)
     network = estimator.keras_model
     freezer, best, logs = stages.Freezer(network), Best(job), Logs(job)
@@ -123,7 +127,7 @@ def _begin_stage(job: Run, network, freezer, index: int, begin: int, end: int, a
         checkpoint.restore(network.optimizer.variables, arrays["optimizer"], where)
 
 
-def _prepare(estimator, train, val, epochs, run_dir, resume, callbacks) -> Run:
+def _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callbacks) -> Run:
     config = estimator.config.train
     if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
         raise ConfigError(f"epochs: expected an integer from 1, got {epochs!r}.")
@@ -135,7 +139,8 @@ def _prepare(estimator, train, val, epochs, run_dir, resume, callbacks) -> Run:
                 f"callbacks: expected objects of keras.callbacks.Callback, got {callback!r}."
             )
     train = align_classes(train, estimator.class_names, "training data set")
-    loader = estimator._loader(train, training=True)
+    chosen = _augmentation(estimator, train, augmentation)
+    loader = estimator._loader(train, training=True, augment=chosen)
     val_loader = None
     if val is not None:
         val = align_classes(val, estimator.class_names, "validation data set")
@@ -148,6 +153,7 @@ def _prepare(estimator, train, val, epochs, run_dir, resume, callbacks) -> Run:
         "steps": steps,
         "backend": keras.backend.backend(),
         "epochs": epochs or config.epochs,
+        "augmentation": chosen.text,
     }
     whole = 0 if val_loader is None else val_loader.steps_per_pass
     return Run(
@@ -160,7 +166,20 @@ def _prepare(estimator, train, val, epochs, run_dir, resume, callbacks) -> Run:
         epochs or config.epochs,
         None if run_dir is None else Path(run_dir),
         RunState(facts=facts),
+        augmentation=chosen,
     )
+
+
+def _augmentation(estimator, dataset, given) -> Augmentation:
+    """Returns the augmentation of a training; one that was handed over is tried out first, as
+    the network will see it, before anything is built."""
+    if given is None:
+        return choose(estimator.config.train.augmentation)
+    chosen = choose(given)
+    # Which keypoints are left and right is not every system's concern.
+    sample = dataset[0].replace(keypoints=None)
+    chosen.check(estimator._resize().plan(sample.size).sample(sample))
+    return chosen
 
 
 def _open_folder(job: Run, resume: bool) -> bool:
@@ -199,6 +218,14 @@ def _open_folder(job: Run, resume: bool) -> bool:
         config = job.estimator.config.to_dict()
         train = config.pop("train", {})
         content = {"system": job.estimator.system, "model": config, "train": train}
+        used = job.augmentation
+        if used.name is not None:
+            train["augmentation"] = used.name
+        else:
+            content["description"] = (
+                "Trained with an augmentation that fit() was given and that a file cannot hold, in "
+                f"place of train.augmentation: {used.text}"
+            )
         dump_config(content, folder / "config.yaml")
     return exists
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import importlib
 
 __all__ = [
+    "Augmentation",
     "Augmenter",
     "InSquare",
     "PaddedResize",
     "ResizePlan",
     "SquareResize",
+    "choose",
+    "iaa",
     "paste_mask",
     "presets",
 ]
 
 # Loaded when asked for: imgaug takes most of a second.
 _HOMES = {
+    "Augmentation": "choice",
     "Augmenter": "imgaug_adapter",
+    "choose": "choice",
+    "iaa": "imgaug_compat",
     "InSquare": "geometry",
     "ResizePlan": "geometry",
     "SquareResize": "geometry",

@@ -76,6 +76,10 @@ class Augmenter:
         everyone = [augmenter, *augmenter.get_all_children(flat=True)]
         self._is_warp = any(isinstance(one, drawn) for one in everyone)
 
+    def __repr__(self) -> str:
+        flip = "" if self.keypoint_flip is None else f", keypoint_flip={self.keypoint_flip}"
+        return f"Augmenter({self.augmenter!r}{flip})"
+
     def __getstate__(self) -> dict:
         return {name: value for name, value in self.__dict__.items() if name != "_own"}
 

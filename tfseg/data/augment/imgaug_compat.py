@@ -3,7 +3,8 @@
 `imgaug` and `iaa` (its augmenters) are ready for use after importing them from here. imgaug reads
 `numpy.sctypes`, which NumPy 2 removed, once while it is imported; the name is lent to it for that
 moment and taken away again, so that NumPy stays as everyone else knows it. `numpy.complex`, which
-its clouds and fog ask for while they run, is given to that one module of imgaug alone. Warnings
+its clouds and fog ask for while they run, is given to that one module of imgaug alone, and so are
+32-bit maps to its elastic change, whose numbers NumPy 2 no longer shortens by itself. Warnings
 about its ageing calls are silenced for imgaug's own modules only.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfseg.data.augment.opencv import missing_library
+from tfseg.data.augment.opencv import cv2, missing_library
 from tfseg.errors import DataError
 
 __all__ = ["iaa", "imgaug"]
@@ -50,6 +51,18 @@ class _NumpyWithComplex(types.ModuleType):
         return getattr(np, name)
 
 
+class _OpenCVWithShortMaps(types.ModuleType):
+    """OpenCV, whose `convertMaps` takes maps of any floating-point type."""
+
+    @staticmethod
+    def convertMaps(first, second, *args, **options):  # noqa: N802
+        """Returns OpenCV's fixed-point maps."""
+        return cv2.convertMaps(np.float32(first), np.float32(second), *args, **options)
+
+    def __getattr__(self, name: str):
+        return getattr(cv2, name)
+
+
 def _import_failure(error: ImportError) -> DataError:
     """Returns the error to raise when imgaug cannot be imported, with the remedy."""
     text = str(error)
@@ -68,4 +81,5 @@ with _lent_numpy_names(), warnings.catch_warnings():
         raise _import_failure(error) from error
 
 imgaug.parameters.np = _NumpyWithComplex("numpy")
+imgaug.augmenters.geometric.cv2 = _OpenCVWithShortMaps("cv2")
 warnings.filterwarnings("ignore", module=r"imgaug(\.|$)")

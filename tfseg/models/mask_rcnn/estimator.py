@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -37,6 +38,11 @@ class MaskRCNN(Estimator):
 
     system = "mask_rcnn"
     config_class = MaskRCNNConfig
+    weight_readers = (
+        "tfseg.convert.matterport",
+        "tfseg.convert.torchvision",
+        "tfseg.convert.keras_applications",
+    )
     config: MaskRCNNConfig
 
     def _build(self) -> keras.Model:
@@ -57,14 +63,17 @@ class MaskRCNN(Estimator):
     def _encode(self, sample: Sample, seed: int) -> dict[str, np.ndarray]:
         return encode(sample, self.config)
 
-    def _loader(self, dataset, *, training: bool):
-        from tfseg.data.augment import presets
+    def _loader(self, dataset, *, training: bool, augment: Callable | None = None):
+        from tfseg.data.augment import choose
         from tfseg.data.loader import Loader
 
         train = self.config.train
-        augment = presets.build(train.augmentation) if training else None
+        if training and augment is None:
+            augment = choose(train.augmentation)
 
         def prepare(sample: Sample, seed: int) -> dict[str, np.ndarray]:
+            # Nothing is learnt from these here; moving them costs time, and can be refused.
+            sample = sample.replace(keypoints=None, label_maps={})
             move = None if augment is None else functools.partial(augment, seed=seed)
             return encode(sample, self.config, move)
 
