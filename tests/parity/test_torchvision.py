@@ -301,27 +301,30 @@ def test_classes_and_deltas_of_the_proposals(model, forward, reference):
 
 
 @pytest.fixture(scope="module")
-def outputs(estimator, inputs):
-    return {name: value[0] for name, value in estimator._run(inputs).items()}
+def answer(estimator, image):
+    """`predict`'s answer and the network's outputs behind it."""
+    seen, run = {}, estimator._run
+    estimator._run = lambda inputs: seen.setdefault("outputs", run(inputs))
+    prediction = estimator.predict(image)[0]
+    return prediction, {name: value[0] for name, value in seen["outputs"].items()}
 
 
-def test_detections_and_mask_logits_end_to_end(outputs, reference):
-    ours = outputs["detections"]
-    np.testing.assert_array_equal(ours[:, 4], reference["labels"])
-    np.testing.assert_allclose(ours[:, 5], reference["scores"], atol=1e-5)
-    np.testing.assert_allclose(
-        ours[:, :4], swapped(reference["detection_boxes_resized"]), atol=1e-3
-    )
+def test_detections_and_mask_probabilities_end_to_end(answer, reference):
+    detections, masks = answer[1]["detections"], answer[1]["masks"]
+    np.testing.assert_array_equal(detections[:, 4], reference["labels"])
+    np.testing.assert_allclose(detections[:, 5], reference["scores"], atol=1e-5)
+    theirs = swapped(reference["detection_boxes_resized"])
+    np.testing.assert_allclose(detections[:, :4], theirs, atol=5e-4)
     chances = 1 / (1 + np.exp(-reference["mask_logits_selected"].astype(np.float64)))
-    np.testing.assert_allclose(outputs["masks"][:6], chances, atol=3e-5)
+    np.testing.assert_allclose(masks[:6], chances, atol=3e-5)
 
 
-def test_predict_gives_the_final_boxes_scores_labels_and_masks(estimator, image, reference):
-    ours = estimator.predict(image)[0]
+def test_predict_gives_the_final_boxes_scores_labels_and_masks(answer, image, reference):
+    ours = answer[0]
     assert ours.size == image.shape[:2] == (240, 300)
     np.testing.assert_array_equal(ours.class_ids, reference["labels"])
     np.testing.assert_allclose(ours.scores, reference["scores"], atol=1e-5)
-    np.testing.assert_allclose(ours.boxes, swapped(reference["boxes"]), atol=1e-3)
+    np.testing.assert_allclose(ours.boxes, swapped(reference["boxes"]), atol=5e-4)
     shape = reference["masks_shape"]
     theirs = np.unpackbits(reference["masks_packed"], count=math.prod(shape)).reshape(shape)
     # A probability of one half but for rounding may fall on either side.
