@@ -224,7 +224,8 @@ def _without() -> str:
 def _places(file: str, stem: str, name: str, image_dir: str | None) -> list[str]:
     """Returns where a picture may lie: as the file says, by its name, by the file's own name."""
     folder, base = os.path.dirname(file), os.path.basename(name)
-    looked = [os.path.join(image_dir, part) for part in (name, base)] if image_dir else []
+    inside = [base] if name.startswith("..") or os.path.isabs(name) else [name, base]
+    looked = [os.path.join(image_dir, part) for part in inside] if image_dir and base else []
     looked += [os.path.join(folder, part) for part in (name, base)] if base else []
     homes = [image_dir] if image_dir else []
     homes += [folder, os.path.join(folder, "..", "images"), os.path.join(folder, "images")]

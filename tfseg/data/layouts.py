@@ -173,12 +173,12 @@ def _via_files(folder: Path) -> list[Path]:
 def _find_labelme(path: str, split: str) -> tuple[str, dict]:
     if not os.path.isdir(path):
         return path, {}
-    for place in (os.path.join(path, split), *([path] if split == "train" else [])):
-        homes = [place, *(os.path.join(place, n) for n in ("annotations", "labels", "json"))]
-        if any(
-            file_format(file) == "labelme" for home in homes for file in Path(home).glob("*.json")
-        ):
+    place = os.path.join(path, split)
+    for home in (place, *(os.path.join(place, name) for name in ("annotations", "labels", "json"))):
+        if any(file_format(file) == "labelme" for file in Path(home).glob("*.json")):
             return place, {}
+    if split == "train":
+        return path, {}
     raise _no_part(path, split, f"{split}/ with files of labelme")
 
 
