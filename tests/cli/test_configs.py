@@ -28,10 +28,19 @@ def shipped(tmp_path, monkeypatch):
         "mask_rcnn/base.yaml",
         "mask_rcnn/base",
         "configs/mask_rcnn/base",
+        "base",
+        "base.yaml",
     ],
 )
 def test_a_shipped_file_is_found_from_anywhere(shipped, name):
     assert configs.find_config(name) == shipped / "mask_rcnn" / "base.yaml"
+
+
+def test_a_name_that_two_systems_have_is_not_guessed(shipped):
+    (shipped / "comask").mkdir()
+    (shipped / "comask" / "base.yaml").write_text("system: comask\n")
+    with pytest.raises(ConfigError, match="base: expected an experiment file.*/base"):
+        configs.find_config("base")
 
 
 def test_a_file_of_the_users_own_outranks_a_shipped_one(shipped, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import glob
 from pathlib import Path
 
 import tfseg
@@ -25,7 +26,8 @@ def find_config(name: str) -> Path:
 
     Args:
         name: A path; or one that starts at the shipped files, with or without `configs/` before
-            and `.yaml` behind: `mask_rcnn/clothing_light`.
+            and `.yaml` behind: `mask_rcnn/clothing_light`; or the name alone, if one system has
+            a file of that name: `clothing_light`.
 
     Raises:
         ConfigError: If there is no such file, naming the nearest.
@@ -39,6 +41,10 @@ def find_config(name: str) -> Path:
         for candidate in (folder / inside, folder / inside.with_name(f"{inside.name}.yaml")):
             if candidate.is_file():
                 return candidate
+        if len(inside.parts) == 1:
+            named = sorted(folder.glob(f"*/{glob.escape(inside.stem)}.yaml"))
+            if len(named) == 1:
+                return named[0]
     known = _known(folder)
     near = difflib.get_close_matches(inside.with_suffix("").as_posix(), known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]!r}?" if near else f"tfseg comes with: {', '.join(known)}."

@@ -20,7 +20,10 @@ __all__ = ["VERBS", "main"]
 VERBS = {
     "demo": "train a small model on drawn people, in minutes, and show everything it makes",
     "doctor": "find what would ruin a training: broken pictures, boxes, masks, ids",
+    "open-images": "make a data set of Open Images' masks, and say what was kept and why",
+    "coco": "write any data set as a COCO annotation file",
     "train": "train a model on your pictures",
+    "experiments": "train several experiments in turn on the same data, and compare them",
     "evaluate": "measure a model on pictures with known truth",
     "predict": "find and draw the objects in pictures",
     "export": "write a model as a SavedModel, for TensorFlow Serving or any TensorFlow",
@@ -40,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] not in VERBS:
         return _no_verb(argv)
-    verb = importlib.import_module(f"tfseg.cli.{argv[0]}")
+    verb = importlib.import_module(f"tfseg.cli.{argv[0].replace('-', '_')}")
     args = _parser(argv[0], verb).parse_args(argv[1:])
     quiet.silence(args.debug)
     return _run(verb, args)

@@ -1,5 +1,6 @@
 """Pictures out: drawn predictions, galleries, curves and a report to open in a browser."""
 
+from tfseg.visualize.comparison import save_comparison
 from tfseg.visualize.curves import read_log, save_curves
 from tfseg.visualize.draw import draw, side_by_side
 from tfseg.visualize.files import save_png
@@ -11,6 +12,7 @@ __all__ = [
     "draw",
     "grid",
     "read_log",
+    "save_comparison",
     "save_curves",
     "save_png",
     "side_by_side",

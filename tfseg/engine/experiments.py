@@ -1,0 +1,220 @@
+"""Experiments one after another on one data set, resumable after any interruption."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import gc
+import hashlib
+import json
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import keras
+
+from tfseg.config.experiments import Experiment
+from tfseg.engine import experiment_table
+from tfseg.engine.checkpoint import WEIGHTS_FILE
+from tfseg.engine.experiment_table import Outcome
+from tfseg.engine.weights import write_bytes
+from tfseg.errors import ConfigError, TrainingError, WeightsError
+
+__all__ = ["run_experiments"]
+
+log = logging.getLogger(__name__)
+
+STATE_FILE = "experiment.json"
+# What may differ when a list of experiments is taken up again: speed, not what is learnt.
+_FREE = ("config.train.workers", "config.train.jit", "weights.path")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """One experiment: where it is kept, and what must not change before it is finished."""
+
+    experiment: Experiment
+    folder: Path
+    facts: dict
+
+    def outcome(self, **state) -> Outcome:
+        return Outcome(self.experiment, self.folder, self.facts, **state)
+
+
+def run_experiments(
+    experiments: Sequence[Experiment],
+    make: Callable[[Experiment], object],
+    train,
+    val,
+    out: str | os.PathLike,
+    *,
+    weights: str | os.PathLike | None = None,
+    about: Mapping | None = None,
+) -> list[Outcome]:
+    """Trains and measures experiments in turn, and returns what became of each.
+
+    `out` gets a run folder for each experiment, by its name, and after each one a fresh table
+    (`table.md`, `table.csv`, `experiments.json`) and figures. Called again with the same
+    arguments, finished experiments are left alone and an unfinished one goes on from its last
+    epoch, also after the process was killed. An experiment whose loss is not finite is noted
+    and the others go on; the next call tries it again.
+
+    Args:
+        experiments: What to run, in this order; see `tfseg.config.experiments.read_all`.
+        make: Returns an estimator, not trained, with the settings of an experiment.
+        train: Training data for all.
+        val: Validation data for all, or None.
+        out: The folder; it is made.
+        weights: Weights or saved model that each experiment starts from; layers that do not fit
+            are left as they are.
+        about: What the table should say about the data: texts and numbers by name.
+
+    Raises:
+        ConfigError: If `out` holds an experiment of that name with other settings, data or
+            starting weights.
+        WeightsError: If the starting weights are missing or nothing in them fits.
+    """
+    about = {"hardware": _hardware(), **(about or {})}
+    start = None if weights is None else {"path": str(weights), "digest": _digest(weights)}
+    data = {"pictures": len(train), "held_out": 0 if val is None else len(val)}
+    data |= {"classes": list(train.class_names)}
+    jobs = [
+        _Job(
+            one,
+            Path(out) / one.name,
+            {"config": make(one).config.to_dict(), "weights": start, "data": data},
+        )
+        for one in experiments
+    ]
+    outcomes = {job.experiment.name: _kept(job) for job in jobs}
+    for number, job in enumerate(jobs, 1):
+        name = job.experiment.name
+        title = f"[{number}/{len(jobs)}] {name}"
+        if outcomes[name].result is not None:
+            log.info("%s: finished before", title)
+            continue
+        log.info("%s: %s", title, job.experiment.change or "no change")
+        outcomes[name] = _run(job, make, train, val, weights)
+        experiment_table.write(out, list(outcomes.values()), about)
+    experiment_table.write(out, list(outcomes.values()), about)
+    return list(outcomes.values())
+
+
+def _run(job: _Job, make, train, val, weights) -> Outcome:
+    _write(job.outcome())
+    estimator = make(job.experiment)
+    if weights is not None and not (job.folder / "checkpoints" / "last.npz").is_file():
+        loaded = estimator.load_weights(weights, skip_mismatch=True)
+        log.info(
+            "%d layers start from %s, %d do not fit",
+            len(loaded.loaded),
+            weights,
+            len(loaded.skipped),
+        )
+    try:
+        estimator.fit(train, val, run_dir=job.folder, resume=True)
+        outcome = job.outcome(result=_result(estimator, job.folder))
+    except TrainingError as error:
+        log.error("%s: %s", job.experiment.name, error)
+        outcome = job.outcome(failure=str(error))
+    _write(outcome)
+    # Without this the graphs of all experiments would stay in memory.
+    del estimator
+    keras.backend.clear_session()
+    gc.collect()
+    return outcome
+
+
+def _result(estimator, folder: Path) -> dict:
+    """Returns the numbers of a finished run: losses of its last epoch, measures of the model
+    that it kept, and the time that its epochs took."""
+    history = estimator.history
+    last = {name: _number(value) for name, value in history[-1].items()}
+    losses = {name: value for name, value in last.items() if name.endswith("loss")}
+    report, best = folder / "report" / "report.json", folder / "best" / "model.json"
+    measures, kept = {}, last["epoch"]
+    if report.is_file():
+        measures = json.loads(report.read_text(encoding="utf-8"))["metrics"]
+    if best.is_file():
+        kept = json.loads(best.read_text(encoding="utf-8"))["metrics"]["epoch"]
+    return {
+        "epochs": last["epoch"],
+        "kept_epoch": kept,
+        "train": {n: v for n, v in losses.items() if not n.startswith("val_")},
+        "val": {n[4:]: v for n, v in losses.items() if n.startswith("val_")},
+        "measures": measures,
+        "minutes": round(sum(row.get("seconds") or 0 for row in history) / 60, 2),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _kept(job: _Job) -> Outcome:
+    """Returns what an earlier call left of an experiment, after checking that it is the same."""
+    path = job.folder / STATE_FILE
+    if not path.is_file():
+        if (job.folder / "checkpoints").is_dir():
+            raise ConfigError(
+                f"{job.folder}: holds a training that is none of these experiments. Choose another "
+                "folder for them."
+            )
+        return job.outcome()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        then, result, failure = content["facts"], content["result"], content["failure"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ConfigError(
+            f"{path}: this file is damaged ({error}). Remove {job.folder} to run the experiment "
+            "anew."
+        ) from None
+    now = json.loads(json.dumps(job.facts))
+    old, new = _flat(then), _flat(now)
+    differing = [
+        f"{name} {old.get(name)!r}, now {new.get(name)!r}"
+        for name in sorted({*old, *new})
+        if name not in _FREE and old.get(name) != new.get(name)
+    ]
+    if differing:
+        raise ConfigError(
+            f"{job.folder}: this experiment was begun with other settings: {'; '.join(differing)}. "
+            "Use the same ones, choose another folder, or remove this one to run it anew."
+        )
+    return job.outcome(result=result, failure=failure)
+
+
+def _write(outcome: Outcome) -> None:
+    content = {"facts": outcome.facts, "result": outcome.result, "failure": outcome.failure}
+    text = json.dumps({"name": outcome.experiment.name, **content}, indent=2, allow_nan=False)
+    write_bytes(outcome.folder / STATE_FILE, text.encode())
+
+
+def _digest(weights: str | os.PathLike) -> str:
+    """Returns a short text that tells starting weights apart."""
+    path = Path(weights)
+    path = path / WEIGHTS_FILE if path.is_dir() else path
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise WeightsError(
+            f"{weights}: the starting weights cannot be read ({error.strerror or error}). Expected "
+            "a weight file or the folder of a saved model, such as runs/NAME/final."
+        ) from None
+
+
+def _hardware() -> str:
+    gpus = keras.distribution.list_devices("gpu")
+    return f"{len(gpus)} GPU" if gpus else f"{os.cpu_count()} CPU cores"
+
+
+def _flat(values: Mapping, prefix: str = "") -> dict:
+    flat = {}
+    for name, value in values.items():
+        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else None
+        flat.update(inner if inner is not None else {f"{prefix}{name}": value})
+    return flat
+
+
+def _number(value):
+    return value if not isinstance(value, float) or math.isfinite(value) else None
