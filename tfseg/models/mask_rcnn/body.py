@@ -33,7 +33,7 @@ def build_body(config: MaskRCNNConfig, seed: int) -> keras.Model:
         config: Backbone, image, normalisation and dropout.
         seed: Of the dropout.
     """
-    side = config.image_size if config.image_fit == "square" else None
+    side = None if config.image_fit == "padded" else config.image_size
     shape = (side, side, config.channels)
     common = dict(
         input_shape=shape,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from tfseg.config.base import Config, check_class_names, setting
 from tfseg.config.train import TrainConfig
+from tfseg.models.mask_rcnn.backbone_choice import backbone_faults, default_pixels
 from tfseg.models.mask_rcnn.origins import FILLED, ORIGINS
 
 __all__ = ["MaskRCNNConfig"]
@@ -24,12 +26,18 @@ class MaskRCNNConfig(Config):
         origin: Whose arithmetic the network follows: "matterport" (matterport/Mask_RCNN) or
             "torchvision" (`maskrcnn_resnet50_fpn`). Weights of that origin give its numbers.
         classes: Names of the classes, without the background; class id k is entry k - 1.
-        backbone: "resnet50", "resnet101", or "mobilenet_v2" for training on a CPU.
+        backbone: "resnet50", "resnet101", or "mobilenet_v2" for training on a CPU; or
+            "keras_cv:<preset or class>" and "keras_hub:<preset or class>", see docs/backbones.md.
         backbone_width: Multiplies MobileNetV2's channels.
-        initial_weights: "imagenet" starts the body from Keras Applications' weights, which are
-            downloaded once; None starts from random numbers.
+        backbone_options: Settings of the constructor of a backbone from another library.
+        initial_weights: "imagenet" starts the body from Keras Applications' weights, "preset" a
+            backbone of another library from the weights of that name; both are downloaded once.
+            None starts from random numbers. For pictures that are not RGB the first convolution
+            is fitted: one channel takes the sum over the colours, channels beyond three start
+            without effect.
         norm: Normalisation of the body: "frozen" statistics for pretrained weights, "batch" for
-            batches of 8 and more from scratch, "group" for smaller ones, "none".
+            batches of 8 and more from scratch, "group" for smaller ones, "none". Backbones of
+            other libraries bring their norms, which can be "frozen" or "batch".
         head_norm: The same for the heads; None takes `norm`.
         norm_momentum: Share of the old statistics that "batch" keeps at each step.
         precision: "float32", or "mixed_bfloat16" / "mixed_float16" to compute in half precision
@@ -39,12 +47,16 @@ class MaskRCNNConfig(Config):
         conv_bias: Whether a ResNet's convolutions have biases beside their norms.
         symmetric_padding: Pads a ResNet's strided 3x3 windows on both sides, not at the end alone.
         norm_epsilon: Added to the variance by the norms.
-        channels: Channels of the image.
-        pixel_mean: Subtracted per channel before a ResNet.
+        channels: Channels of the image: 3 is RGB, 1 grey, 4 and more RGB with others behind.
+        pixel_mean: Subtracted per channel, from 0 to 255; None takes what the origin, or the
+            backbone's published weights, want, see `backbone_choice.default_pixels`.
+            MobileNetV2 always gets pixels from -1 to 1.
         pixel_std: The result is divided by it; one number, or one for each channel.
-        image_fit: "square" scales a picture up at most and centres it in a square; "padded" scales
-            it either way and adds rows below and columns on the right up to multiples of 32.
-        image_size: The longer side of a picture never exceeds it. With "square" it is the side of
+        image_fit: "square" scales a picture up at most and centres it in a square; "matterport"
+            does too and predicts to the last digit of that code, see
+            `tfseg.data.augment.matterport`; "padded" scales it either way and adds rows below and
+            columns on the right up to multiples of 32.
+        image_size: The longer side of a picture never exceeds it. In a square it is the side of
             the input, a multiple of 64.
         image_min_size: The shorter side is brought to it as far as `image_size` allows; None
             means the origin's (800 for torchvision), or else `image_size`, so that the longer
@@ -90,8 +102,9 @@ class MaskRCNNConfig(Config):
         detection_nms_threshold: Suppression within a class.
         detection_rule: "best_class" lets each proposal be one object at most; "every_class" lets
             each of its classes that scores above the floor be one.
-        mask_paste: How a mask meets its box: "box" stretches it over the box; "expanded" adds an
-            empty border first and stretches that over the box and one cell around it.
+        mask_paste: How a mask meets its box: "box" stretches it over the box; "faded" too, with
+            nothing beyond its outermost values; "expanded" adds an empty border first and
+            stretches that over the box and one cell around it.
         pyramid_channels: Width of the feature pyramid.
         rpn_channels: Width of the region proposal network.
         box_head_channels: Width of the box head.
@@ -106,9 +119,10 @@ class MaskRCNNConfig(Config):
 
     classes: tuple[str, ...] = ()
     origin: Literal["matterport", "torchvision"] = "matterport"
-    backbone: Literal["resnet50", "resnet101", "mobilenet_v2"] = "resnet101"
+    backbone: str = "resnet101"
     backbone_width: float = setting(1.0, above=0, at_most=4)
-    initial_weights: Literal["imagenet"] | None = None
+    backbone_options: Mapping[str, Any] | None = None
+    initial_weights: Literal["imagenet", "preset"] | None = None
     norm: Literal["frozen", "batch", "group", "none"] = "frozen"
     head_norm: Literal["frozen", "batch", "group", "none"] | None = None
     norm_momentum: float = setting(0.95, above=0, below=1)
@@ -120,7 +134,7 @@ class MaskRCNNConfig(Config):
     channels: int = setting(3, at_least=1)
     pixel_mean: tuple[float, ...] | None = None
     pixel_std: tuple[float, ...] | None = setting(None, above=0)
-    image_fit: Literal["square", "padded"] | None = None
+    image_fit: Literal["square", "matterport", "padded"] | None = None
     image_size: int | None = setting(None, at_least=64)
     image_min_size: int | None = setting(None, at_least=1)
     anchor_scales: tuple[float, ...] = setting((32.0, 64.0, 128.0, 256.0, 512.0), above=0, length=5)
@@ -154,7 +168,7 @@ class MaskRCNNConfig(Config):
     score_floor: float = setting(0.05, at_least=0, at_most=1)
     detection_nms_threshold: float | None = setting(None, above=0, at_most=1)
     detection_rule: Literal["best_class", "every_class"] | None = None
-    mask_paste: Literal["box", "expanded"] | None = None
+    mask_paste: Literal["box", "faded", "expanded"] | None = None
     pyramid_channels: int = setting(256, at_least=1)
     rpn_channels: int | None = setting(None, at_least=1)
     box_head_channels: int = setting(1024, at_least=1)
@@ -167,11 +181,13 @@ class MaskRCNNConfig(Config):
     train: TrainConfig = TrainConfig()
 
     def _check(self):
+        for field, problem in backbone_faults(self):
+            self._fail(field, problem)
         for name in FILLED:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, self.default_of(name))
         check_class_names(self.classes, type(self).__name__)
-        if self.image_fit == "square" and self.image_size % 64:
+        if self.image_fit != "padded" and self.image_size % 64:
             self._fail("image_size", f"should be a multiple of 64; got {self.image_size}.")
         if self.image_min_size is not None and self.image_min_size > self.image_size:
             self._fail(
@@ -195,18 +211,20 @@ class MaskRCNNConfig(Config):
                 f"should not exceed detection_min_confidence ({self.detection_min_confidence}); "
                 f"got {self.score_floor}.",
             )
-        if self.dropout and self.backbone == "mobilenet_v2":
-            self._fail("dropout", "is a setting of the ResNets; MobileNetV2 has none.")
-        if self.initial_weights and self.channels != 3:
-            self._fail("initial_weights", "ImageNet weights need images of 3 channels.")
 
     def default_of(self, name: str):
         """Returns what a setting is if it is not given: for some of them the origin's value."""
+        if name in ("pixel_mean", "pixel_std"):
+            origin = ORIGINS[self.origin]
+            pixels = self.backbone, self.channels, origin.pixel_mean, origin.pixel_std
+            return default_pixels(*pixels)[name == "pixel_std"]
         return getattr(ORIGINS[self.origin], name) if name in FILLED else super().default_of(name)
 
     def replace(self, **changes) -> MaskRCNNConfig:
-        """Returns a copy with some settings changed; another origin brings its own values."""
-        if changes.get("origin", self.origin) != self.origin:
+        """Returns a copy with some settings changed; another origin brings its own values, another
+        backbone or number of channels its pixel mean and deviation."""
+        leading = {n: getattr(self, n) for n in ("origin", "backbone", "channels")}
+        if any(changes.get(name, value) != value for name, value in leading.items()):
             kept = {n for n in FILLED if getattr(self, n) != self.default_of(n)}
             changes = {**{n: None for n in FILLED if n not in kept}, **changes}
         return super().replace(**changes)

@@ -14,7 +14,7 @@ from tfseg.engine.estimator import Estimator
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.decode import decode
-from tfseg.models.mask_rcnn.initial_weights import load_imagenet
+from tfseg.models.mask_rcnn.initial_weights import load_initial
 from tfseg.models.mask_rcnn.targets import encode, resize_of
 from tfseg.structures import Prediction, Sample
 
@@ -53,8 +53,8 @@ class MaskRCNN(Estimator):
 
         A model that has no weights yet first gets those of `config.initial_weights`.
         """
-        if self.config.initial_weights == "imagenet" and not self.fitted:
-            load_imagenet(self.keras_model)
+        if not self.fitted:
+            load_initial(self.keras_model)
         return super().fit(train, val, **options)
 
     def _layer_group(self, name: str) -> set[str]:

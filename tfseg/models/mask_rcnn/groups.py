@@ -40,4 +40,4 @@ def layer_group(network: keras.Model, group: str) -> set[str]:
     if group not in stages:
         raise ConfigError(f"layers should be one of heads, 3+, 4+, 5+, all; got {group!r}.")
     heads = {name for name in names if re.fullmatch(_HEADS, name)}
-    return heads | body_layers(network.config, names, stages[group])
+    return heads | body_layers(network.body, network.config, names, stages[group])

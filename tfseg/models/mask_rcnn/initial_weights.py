@@ -1,4 +1,5 @@
-"""ImageNet weights of Keras Applications for the body, by explicit names."""
+"""Published weights for the body: ImageNet weights of Keras Applications by explicit names, and
+those that keras_cv and keras_hub publish for their own backbones."""
 
 from __future__ import annotations
 
@@ -8,13 +9,23 @@ import keras
 import numpy as np
 
 from tfseg.errors import WeightsError
+from tfseg.nn.backbones.first_kernel import fit_channels
+from tfseg.nn.backbones.foreign import published_body, published_pixels
+from tfseg.nn.backbones.foreign_names import find
 from tfseg.nn.backbones.imagenet import adapt, imagenet_name, own_layers
 from tfseg.nn.backbones.resnet import BLOCKS
 from tfseg.structures import LoadReport
 
-__all__ = ["copy_body", "load_imagenet"]
+__all__ = ["copy_body", "load_imagenet", "load_initial", "load_preset"]
 
 _LOG = logging.getLogger(__name__)
+
+
+def load_initial(network: keras.Model) -> LoadReport | None:
+    """Gives the body the weights that `config.initial_weights` names; None where it names none."""
+    loaders = {"imagenet": load_imagenet, "preset": load_preset}
+    load = loaders.get(network.config.initial_weights)
+    return None if load is None else load(network)
 
 
 def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) -> LoadReport:
@@ -35,13 +46,15 @@ def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) ->
         twin = theirs.get(imagenet_name(name))
         found = {} if twin is None else {w.name: np.asarray(w) for w in twin.weights}
         wanted = {w.name: tuple(w.shape) for w in layer.weights}
-        if {key: value.shape for key, value in found.items()} != wanted:
+        epsilon = getattr(twin, "epsilon", 0.0)
+        values = adapt(layer, found, epsilon=epsilon, flip_channels=flip_channels)
+        values = {key: _fitted(value, wanted.get(key, ())) for key, value in values.items()}
+        if {key: value.shape for key, value in values.items()} != wanted:
             raise WeightsError(
                 f"layer {name}: expected weights {wanted} from {imagenet_name(name)!r} of "
                 f"{source.name}, found { ({k: v.shape for k, v in found.items()}) }."
             )
-        epsilon = getattr(twin, "epsilon", 0.0)
-        fitting.append((layer, adapt(layer, found, epsilon=epsilon, flip_channels=flip_channels)))
+        fitting.append((layer, values))
     for layer, values in fitting:
         for weight in layer.weights:
             weight.assign(values[weight.name])
@@ -88,3 +101,59 @@ def load_imagenet(network: keras.Model) -> LoadReport:
     report = copy_body(source, network.body, flip_channels=config.backbone in BLOCKS)
     _LOG.info("%s", report)
     return report
+
+
+def load_preset(network: keras.Model) -> LoadReport:
+    """Gives a body of keras_cv or keras_hub the weights that its library publishes for it.
+
+    Raises:
+        WeightsError: Where they cannot be had, or belong to another architecture.
+    """
+    source = find(network.config.backbone)
+    published = published_body(source, (*network.body.input_shape[1:3], 3))
+    theirs = {weight.path: np.asarray(weight) for weight in published.weights}
+    ours = {weight.path: weight for weight in network.body.weights}
+    values = {
+        path: _fitted(theirs[path], tuple(weight.shape))
+        for path, weight in ours.items()
+        if path in theirs
+    }
+    wrong = [path for path, value in values.items() if value.shape != tuple(ours[path].shape)]
+    wrong += sorted(set(ours) ^ set(theirs))
+    if wrong:
+        raise WeightsError(
+            f"the weights published as {source.library}:{source.published} are those of another "
+            f"architecture than its name says ({len(wrong)} of {len(ours)} differ, such as "
+            f"{wrong[0]}). Take another preset, or set initial_weights=None."
+        )
+    for path, weight in ours.items():
+        weight.assign(values[path])
+    _compare_pixels(network.config, published_pixels(source))
+    layers = tuple(dict.fromkeys(path.rpartition("/")[0] for path in ours))
+    report = LoadReport(loaded=layers, source=f"{source.library}:{source.published}")
+    _LOG.info("%s", report)
+    return report
+
+
+def _fitted(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the first convolution's kernel for the picture's channels, anything else as it is."""
+    fits = value.ndim == 4 and len(shape) == 4 and value.shape[2] % 3 == 0
+    if not fits or value.shape == shape or value.shape[2] > 12:
+        return value
+    changed = fit_channels(value, 3 * shape[2] // value.shape[2])
+    return changed if changed.shape == shape else value
+
+
+def _compare_pixels(config, published: tuple | None) -> None:
+    """Warns where a preset's own preprocessing is another than the settings'."""
+    if published is None or config.channels != 3:
+        return
+    mean, std = (np.broadcast_to(value, 3) for value in (config.pixel_mean, config.pixel_std))
+    if not np.allclose(mean, published[0], atol=1) or not np.allclose(std, published[1], atol=1):
+        _LOG.warning(
+            "%s was trained with pixel_mean=%s and pixel_std=%s; the settings say %s and %s",
+            config.backbone,
+            *(np.round(value, 3).tolist() for value in published),
+            config.pixel_mean,
+            config.pixel_std,
+        )

@@ -12,13 +12,14 @@ import re
 from collections.abc import Iterator, Mapping
 
 import keras
+import numpy as np
 from keras.src.backend.common import global_state
 
 from tfseg.errors import ConfigError, WeightsError
 from tfseg.nn.backbones.foreign_names import Foreign, install_hint, suggestions
 from tfseg.nn.layers.norm import FrozenBatchNormalization
 
-__all__ = ["foreign_body", "published_body", "stage_layers"]
+__all__ = ["foreign_body", "published_body", "published_pixels", "stage_layers"]
 
 _STRIDES = (4, 8, 16, 32)
 _PROBE = 64
@@ -71,7 +72,9 @@ def published_body(source: Foreign, input_shape: tuple = (None, None, 3)) -> ker
     """
     library = _library(source.library)
     owner = getattr(library.models, source.class_name or "Backbone")
-    shape = _shape_option(source, owner, input_shape)
+    shape = _shape_option(source, input_shape)
+    if source.library == "keras_cv":
+        shape["include_rescaling"] = False
     try:
         with _fresh_names():
             backbone = owner.from_preset(source.published, load_weights=True, **shape)
@@ -86,6 +89,20 @@ def published_body(source: Foreign, input_shape: tuple = (None, None, 3)) -> ker
             f"(backbone='{source.library}:/path/to/preset'), or set initial_weights=None to start "
             "from random weights."
         ) from error
+
+
+def published_pixels(source: Foreign) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Returns `(mean, deviation)` that a preset's own preprocessing takes out of pixels of 0 to
+    255, three numbers each; None where the library does not say."""
+    if source.library != "keras_hub":
+        return None
+    try:
+        converter = _library(source.library).layers.ImageConverter.from_preset(source.published)
+    except Exception:  # not every preset has one, and this is only for comparison
+        return None
+    scale = np.broadcast_to(1.0 if converter.scale is None else converter.scale, 3)
+    offset = np.broadcast_to(0.0 if converter.offset is None else converter.offset, 3)
+    return tuple((-offset / scale).tolist()), tuple((1 / scale).tolist())
 
 
 def stage_layers(body: keras.Model, stage: int) -> set[str]:
@@ -130,10 +147,15 @@ def _construct(library, source: Foreign, input_shape: tuple, options: Mapping) -
     settings = {name: _listed(value) for name, value in {**source.options, **options}.items()}
     if source.library == "keras_cv":
         settings.setdefault("include_rescaling", False)
-    settings.update(_shape_option(source, owner, input_shape))
+    settings.update(_shape_option(source, input_shape))
     try:
         return owner(**settings)
     except Exception as error:
+        if None in input_shape[:2]:
+            raise ConfigError(
+                f"backbone: {source.library}:{source.name} needs a fixed size of input. Use "
+                f"image_fit='square'. ({type(error).__name__}: {error})"
+            ) from error
         if not options:
             raise
         raise ConfigError(
@@ -164,7 +186,7 @@ def _from_folder(library, source: Foreign, input_shape: tuple, options: Mapping)
         ) from error
 
 
-def _shape_option(source: Foreign, owner, input_shape: tuple) -> dict:
+def _shape_option(source: Foreign, input_shape: tuple) -> dict:
     hub = source.library == "keras_hub" and source.class_name != "EfficientNetBackbone"
     return {"image_shape" if hub else "input_shape": tuple(input_shape)}
 

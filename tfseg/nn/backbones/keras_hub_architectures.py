@@ -23,10 +23,11 @@ _BLOCKS = {
     200: (3, 12, 48, 3),
 }
 _RESNETS = (
-    "resnet_18 resnet_50 resnet_101 resnet_152 resnet_v2_50 resnet_v2_101 resnet_vd_18 resnet_vd_34 "
-    "resnet_vd_50 resnet_vd_50_ssld resnet_vd_50_ssld_v2 resnet_vd_50_ssld_v2_fix resnet_vd_101 "
-    "resnet_vd_101_ssld resnet_vd_152 resnet_vd_200"
-).split()
+    *("resnet_18", "resnet_50", "resnet_101", "resnet_152", "resnet_v2_50", "resnet_v2_101"),
+    *("resnet_vd_18", "resnet_vd_34", "resnet_vd_50", "resnet_vd_50_ssld", "resnet_vd_50_ssld_v2"),
+    *("resnet_vd_50_ssld_v2_fix", "resnet_vd_101", "resnet_vd_101_ssld", "resnet_vd_152"),
+    "resnet_vd_200",
+)
 
 
 def _resnet(name: str) -> tuple[str, dict]:
@@ -243,7 +244,8 @@ SYMMETRIC = (
     "efficientnet_b0_ra4_e3600_r224_imagenet",
     "efficientnet_b1_ra4_e3600_r240_imagenet",
 )
-"""Presets trained on pixels from -1 to 1; the others had ImageNet's mean and deviation taken out."""
+"""Presets trained on pixels from -1 to 1, the others on pixels less ImageNet's mean, over its
+deviation."""
 
 UNFIT = {
     "DINOV2Backbone": "all its levels have stride 14, that of its patches",
