@@ -1,0 +1,95 @@
+"""What follows from the name of a backbone and the number of channels, before anything is built."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfseg.config.base import nearest
+from tfseg.errors import ConfigError
+from tfseg.nn.backbones.foreign_names import LIBRARIES, find, is_foreign, suggestions
+
+__all__ = ["OWN", "LUMA", "backbone_faults", "default_pixels"]
+
+OWN = ("resnet50", "resnet101", "mobilenet_v2")
+# Shares of red, green and blue in grey: ITU-R BT.601, as Pillow and OpenCV have them.
+LUMA = (0.299, 0.587, 0.114)
+_MIDDLE = 127.5
+
+
+def default_pixels(
+    backbone: str, channels: int, mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Returns `(pixel_mean, pixel_std)` where none are given, one number per channel each; a
+    deviation that is the same everywhere is one number.
+
+    A backbone of another library has those that its published weights want. One channel is grey
+    and gets the grey of the three numbers; of more than three the first three are red, green and
+    blue, and the others get the middle of their range, 127.5, and the mean of the deviations.
+
+    Args:
+        backbone: Name of the backbone.
+        channels: Channels of the pictures.
+        mean: The origin's for RGB.
+        std: The origin's, one number or three.
+    """
+    if is_foreign(backbone):
+        source = find(backbone)
+        mean, std = source.pixel_mean, source.pixel_std
+    std = std * 3 if len(std) == 1 else std
+    extra = 0.0 if not any(mean) else _MIDDLE
+    mean = _per_channel(mean, channels, extra)
+    std = _per_channel(std, channels, float(np.mean(std)))
+    return mean, std[:1] if len(set(std)) == 1 else std
+
+
+def _per_channel(rgb: tuple[float, ...], channels: int, extra: float) -> tuple[float, ...]:
+    if channels >= 3:
+        return rgb + (extra,) * (channels - 3)
+    same = len(set(rgb)) == 1
+    grey = rgb[0] if same else float(np.dot(rgb, LUMA))
+    return (grey, extra)[:channels]
+
+
+def backbone_faults(config):
+    """Yields `(setting, problem)` for whatever does not go with the backbone.
+
+    Args:
+        config: A `MaskRCNNConfig`.
+    """
+    name = config.backbone
+    if not is_foreign(name):
+        if name not in OWN:
+            kinds = ", ".join(map(repr, OWN)) + " or " + ", ".join(f"'{x}:...'" for x in LIBRARIES)
+            yield "backbone", f"expected one of {kinds}, got {name!r}.{nearest(name, OWN)}"
+            return
+        if config.dropout and name == "mobilenet_v2":
+            yield "dropout", "is a setting of the ResNets; MobileNetV2 has none."
+        if config.initial_weights == "preset":
+            yield (
+                "initial_weights",
+                f"'preset' is for backbones of {' and '.join(LIBRARIES)}; {name} has 'imagenet'.",
+            )
+        if config.backbone_options:
+            yield "backbone_options", f"are for backbones of other libraries; {name} takes none."
+        return
+    try:
+        source = find(name)
+    except ConfigError as error:
+        yield "backbone", str(error)
+        return
+    if config.norm not in ("frozen", "batch"):
+        yield (
+            "norm",
+            f"a backbone of {source.library} comes with its own normalisation, which can be "
+            f"'frozen' or 'batch'; got {config.norm!r}.",
+        )
+    if config.dropout:
+        yield "dropout", f"is a setting of tfseg's ResNets; {name} has its own."
+    if config.initial_weights == "imagenet":
+        yield (
+            "initial_weights",
+            f"'imagenet' is for {', '.join(OWN)}; the weights of {name} are 'preset'.",
+        )
+    if config.initial_weights == "preset" and source.published is None:
+        known = suggestions(source.library, source.name, published=True)
+        yield "initial_weights", f"nobody publishes weights under the name {name!r}. {known}"
