@@ -82,14 +82,14 @@ class OpenImages:
         exif = Image.Exif()
         exif[0x0112] = orientation
         stream = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(stored)).save(stream, "JPEG", exif=exif.tobytes())
+        Image.fromarray(np.ascontiguousarray(stored)).save(stream, "JPEG", quality=95, exif=exif)
         self.images[f"{image_id}.jpg"] = stream.getvalue()
 
     def add_mask(self, image_id, label, mask, *, box=None, name=None):
         """Stores a 1-bit mask with its line; returns the name of the file."""
         box_id = f"{len(self.lines):08x}"
         name = name or f"{image_id}_{label.replace('/', '')}_{box_id}.png"
-        self.masks[name] = png(mask)
+        self.masks[name] = self.png(mask)
         self.lines.append(
             [name, image_id, label, box_id, *(box or box_of(mask)), "0.86864", CLICKS]
         )
@@ -125,6 +125,13 @@ class OpenImages:
         return self.folder
 
     @staticmethod
+    def png(mask) -> bytes:
+        """A 1-bit PNG, as the masks are published."""
+        stream = io.BytesIO()
+        Image.fromarray(np.asarray(mask, np.uint8) * 255).convert("1").save(stream, "PNG")
+        return stream.getvalue()
+
+    @staticmethod
     def rectangle(size, y1, x1, y2, x2):
         """A mask that covers one rectangle."""
         mask = np.zeros(size, bool)
@@ -148,13 +155,6 @@ class OpenImages:
 
 
 CLICKS = "0.95498 0.65197 1;0.89370 0.56579 1;0.94701 0.48968 0"
-
-
-def png(mask) -> bytes:
-    """A 1-bit PNG, as the masks are published."""
-    stream = io.BytesIO()
-    Image.fromarray(np.asarray(mask, np.uint8) * 255).convert("1").save(stream, "PNG")
-    return stream.getvalue()
 
 
 def enlarge(mask, scale):

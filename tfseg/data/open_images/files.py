@@ -85,17 +85,16 @@ def find_metadata(
             raise DataError(f"{name}: there is no file {os.fspath(path)}. Check the path.")
     wanted = {"annotations": (_ANNOTATIONS.format(subset),), **_PATTERNS}
     texts = [path for path in walk(source) if path.lower().endswith((".csv", ".json"))]
-    found = {
-        name: os.fspath(given[name]) if given[name] is not None else _match(texts, patterns)
-        for name, patterns in wanted.items()
-    }
-    for name in ("annotations", "class_descriptions"):
-        if found[name] is None:
+    found = {}
+    for name, patterns in wanted.items():
+        path = os.fspath(given[name]) if given[name] is not None else _match(texts, patterns)
+        if path is None and name != "hierarchy":
             there = ", ".join(os.path.relpath(path, source) for path in texts[:8]) or "none"
             raise DataError(
-                f"{source}: there is no {wanted[name][0]}. Download it into that folder, or name "
-                f"the file. CSV and JSON files there: {there}."
+                f"{source}: there is no {patterns[0]}. Download it into that folder, or name the "
+                f"file. CSV and JSON files there: {there}."
             )
+        found[name] = path
     return Metadata(**found)
 
 

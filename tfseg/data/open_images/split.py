@@ -12,6 +12,7 @@ __all__ = ["PAPER_TRAIN_IMAGES", "balanced_split", "train_size"]
 
 # 131 steps an epoch with one image a step: the clothing paper's training images.
 PAPER_TRAIN_IMAGES = 131
+_EXCHANGES, _CANDIDATES = 200, 300
 
 
 def train_size(images: int, train_images: int | None, val_fraction: float | None) -> int:
@@ -52,9 +53,10 @@ def balanced_split(
     """Returns `(train, val)`, positions of images in rising order, with equal shares of classes.
 
     Greedy, the rarest class first: each image that shows it goes, in an order drawn by `seed`, to
-    the part that still lacks most of its share of that class. (Sechidis, Tsoumakas and Vlahavas,
-    "On the stratification of multi-label data", 2011.) A class that two images or more show is
-    meant to be in both parts.
+    the part that still lacks most of its share of that class (Sechidis, Tsoumakas and Vlahavas,
+    "On the stratification of multi-label data", 2011). Then images change places in pairs as long
+    as that brings the shares closer. A class that two images or more show is meant to be in both
+    parts.
 
     Args:
         objects: For each image the class ids of its objects.
@@ -67,12 +69,11 @@ def balanced_split(
     table = np.zeros((count, width), np.int64)
     for row, ids in enumerate(objects):
         np.add.at(table[row], np.asarray(ids, np.int64), 1)
-    total = table.sum(axis=0)
-    share = np.array(room, float) / max(count, 1)
-    lack = share[:, None] * total
-    lack[:, (table > 0).sum(axis=0) > 1] = np.maximum(lack[:, (table > 0).sum(axis=0) > 1], 1)
+    lack = _wishes(table, train_images)
+    target = lack[0].copy()
+    random = np.random.default_rng(seed)
+    order = random.permutation(count)
     parts: list[list[int]] = [[], []]
-    order = np.random.default_rng(seed).permutation(count)
     waiting = np.ones(count, bool)
     while waiting.any():
         left = (table[waiting] > 0).sum(axis=0)
@@ -86,4 +87,38 @@ def balanced_split(
             room[part] -= 1
             lack[part] -= table[image]
             waiting[image] = False
+    _exchange(table, parts, target, random)
     return sorted(parts[0]), sorted(parts[1])
+
+
+def _wishes(table: np.ndarray, train_images: int) -> np.ndarray:
+    """Returns how many objects of each class the two parts should get, float64 `(2, classes)`."""
+    total = table.sum(axis=0).astype(float)
+    train = total * train_images / max(len(table), 1)
+    shared = (table > 0).sum(axis=0) > 1
+    train[shared] = np.clip(train[shared], 1, total[shared] - 1)
+    return np.stack([train, total - train])
+
+
+def _exchange(table: np.ndarray, parts: list[list[int]], target: np.ndarray, random) -> None:
+    """Swaps images between the parts, the best pair each time, until none improves the shares.
+
+    A class counts by its relative error, so that a rare one weighs as much as a common one. In
+    large sets the pairs are looked for among some hundred images of each part.
+    """
+    weight = 1 / np.maximum(table.sum(axis=0), 1)
+    for _ in range(_EXCHANGES):
+        if not all(parts):
+            return
+        error = table[parts[0]].sum(axis=0) - target
+        some = [
+            np.sort(random.permutation(len(part))[:_CANDIDATES]) for part in map(np.array, parts)
+        ]
+        ours, theirs = (table[np.array(part)[at]] for part, at in zip(parts, some))
+        moved = error + theirs[None] - ours[:, None]
+        gain = error**2 @ weight - moved**2 @ weight
+        best = np.unravel_index(gain.argmax(), gain.shape)
+        if gain[best] < 1e-9:
+            return
+        first, second = some[0][best[0]], some[1][best[1]]
+        parts[0][first], parts[1][second] = parts[1][second], parts[0][first]
