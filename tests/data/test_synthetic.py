@@ -136,9 +136,9 @@ class TestExactness:
                     if visibility == 0:
                         assert x == y == 0
                         continue
-                    assert 0 <= x < width and 0 <= y < height
+                    assert 0 <= x <= width - 1 and 0 <= y <= height - 1
                     if visibility == 2:
-                        assert mask[int(y), int(x)]
+                        assert mask[int(y + 0.5), int(x + 0.5)]
                         seen += 1
         assert seen > 1000
 
@@ -156,7 +156,7 @@ class TestExactness:
             for points in sample.keypoints:
                 for name, (x, y, visibility) in zip(labels.COCO_KEYPOINTS, points, strict=True):
                     if visibility == 2:
-                        part = sample.label_maps["attributes"][int(y), int(x)]
+                        part = sample.label_maps["attributes"][int(y + 0.5), int(x + 0.5)]
                         key = name if name in allowed else name.split("_")[-1]
                         assert labels.CCIHP_ATTRIBUTES[part] in allowed[key], name
 

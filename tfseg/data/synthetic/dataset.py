@@ -26,12 +26,13 @@ class SyntheticPeople:
     - `masks`, `boxes`, `class_ids`: visible pixels of each person (`classes="person"`), in
       painting order, so that a later person lies in front of an earlier one; or of each piece of
       clothing, one instance per garment and person.
-    - `keypoints` (persons only): float32 `(N, 17, 3)`, COCO order, `(x, y, visibility)` in pixels
-      where pixel i covers i to i + 1. Visibility 2: the pixel at the point belongs to the part of
-      the person's body that carries the point, or to clothing on it (glasses do not hide eyes; a
-      shoulder or a hip also shows through on the trunk unless the body is turned so far that it
-      lies on the far side). 1: another person, a thing (a carried bag too), hair, a face mask, a
-      hat or another part of the own body covers it. 0, with x = y = 0: outside the picture.
+    - `keypoints` (persons only): float32 `(N, 17, 3)`, COCO order, `(x, y, visibility)` in pixels,
+      whole numbers at the centres of pixels as in COCO. Visibility 2: the pixel at the point
+      belongs to the part of the person's body that carries the point, or to clothing on it
+      (glasses do not hide eyes; a shoulder or a hip also shows through on the trunk unless the
+      body is turned so far that it lies on the far side). 1: another person, a thing (a carried
+      bag too), hair, a face mask, a hat or another part of the own body covers it. 0, with
+      x = y = 0: outside the picture.
     - `label_maps`, int32 `(H, W)`: "attributes", "sizes", "patterns", "colors" in the numbers of
       `tfseg.structures.labels`, and "instances", the person of each pixel, counted from 1. The
       last three traits are 0 on bare skin. Bags are no part of a person there.
@@ -160,7 +161,9 @@ def _keypoints(scene: Scene, listed: list[int], size: tuple[int, int]) -> np.nda
             if 0 <= x < size[1] and 0 <= y < size[0]:
                 part = scene.numbers[int(y), int(x)]
                 visible = person[part] == number and carries[part] & carriers
-                keypoints[row, k] = x, y, 2 if visible else 1
+                # The scene counts from the edge of the first pixel, COCO from its centre.
+                place = np.clip((x - 0.5, y - 0.5), 0, (size[1] - 1, size[0] - 1))
+                keypoints[row, k] = *place, 2 if visible else 1
     return keypoints
 
 
