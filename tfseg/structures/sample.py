@@ -46,7 +46,8 @@ class Sample:
         is_crowd: bool `(N,)`: a region of many objects that is neither found nor missed.
             Left out: all False.
         keypoints: float32 `(N, K, 3)` of `(x, y, visibility)` as in COCO: pixels, whole
-            numbers at their centres, and 0 not labelled, 1 hidden, 2 visible. None: the data set has none.
+            numbers at their centres, and 0 not labelled, 1 hidden, 2 visible. None: the data set
+            has none.
         label_maps: name to int32 `(H, W)`, 0 background, 255 ignored.
         annotation_ids: int64 `(N,)`, ids in the source. Left out: 1, 2, ...
         path: The file that the picture came from, or None.
