@@ -246,3 +246,8 @@ def test_impossible_splits_are_found_before_the_work(clothing, convert, tmp_path
     with pytest.raises(ConfigError, match="'rle' or 'polygons', got 'png'"):
         convert(clothing, masks="png")
     assert os.listdir(tmp_path) == ["openimages"]
+
+
+def test_a_download_that_is_opened_as_it_is_tells_the_way(clothing):
+    with pytest.raises(DataError, match=r"tfseg open-images .*openimages --out"):
+        open_dataset(clothing.write())
