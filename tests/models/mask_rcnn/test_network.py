@@ -201,6 +201,7 @@ def test_outputs_in_training(model, call_model):
         "rpn_deltas": (2, anchors, 4),
         "rpn_match": (2, anchors),
         "rpn_targets": (2, anchors, 4),
+        "rois": (2, 12, 4),
         "class_logits": (2, 12, 3),
         "box_deltas": (2, 12, 3, 4),
         "mask_logits": (2, 3, 8, 8),

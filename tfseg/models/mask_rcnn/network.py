@@ -137,7 +137,7 @@ class MaskRCNNNetwork(keras.Model):
 
         Training: `rpn_logits (B, A, 2)`, `rpn_deltas (B, A, 4)`, `rpn_match (B, A)`,
         `rpn_targets (B, A, 4)`, `class_logits (B, T, C)`, `box_deltas (B, T, C, 4)`,
-        `mask_logits (B, T+, m, m)` and the targets `class_ids, delta_targets, mask_targets,
+        `mask_logits (B, T+, m, m)` and the targets `rois, class_ids, delta_targets, mask_targets,
         positive, valid`. Testing: see `predict_from`.
         """
         levels = self.pyramid(self._checked(inputs["image"]), training)
@@ -216,6 +216,7 @@ class MaskRCNNNetwork(keras.Model):
             "class_logits": class_logits,
             "box_deltas": box_deltas,
             "mask_logits": mask_logits,
+            "rois": rois.rois,
             "class_ids": rois.class_ids,
             "delta_targets": rois.deltas,
             "mask_targets": rois.masks,
@@ -262,6 +263,17 @@ class MaskRCNNNetwork(keras.Model):
             score; best first, zero rows as padding. `masks`: float32 `(B, D, m, m)`, the
             probability of the detected class within the box.
         """
+        steps = self.steps_from(levels, logits, deltas, window)
+        return {name: steps[name] for name in ("detections", "masks")}
+
+    def steps_from(self, levels, logits, deltas, window=None) -> dict:
+        """Returns what `predict_from` does, and what it comes from on the way.
+
+        Returns:
+            As `predict_from`, and `proposals` float32 `(B, P, 4)` in the units of
+            `config.box_units`, `valid` bool `(B, P)`, `probabilities` float32 `(B, P, C)`,
+            `box_deltas` float32 `(B, P, C, 4)`.
+        """
         config, shape = self.config, image_shape(levels)
         window = _whole(logits, shape) if window is None else ops.cast(window, "float32")
         proposals, valid = self.propose(
@@ -270,8 +282,9 @@ class MaskRCNNNetwork(keras.Model):
         class_logits, box_deltas = self.box_head(
             self.align(levels, proposals, config.pool_size), training=False
         )
+        probabilities = ops.softmax(class_logits)
         boxes, class_ids, scores = stages.detections(
-            config, proposals, valid, ops.softmax(class_logits), box_deltas, shape, window
+            config, proposals, valid, probabilities, box_deltas, shape, window
         )
         mask_logits = self.mask_head(
             self.align(levels, boxes, config.mask_pool_size), class_ids, training=False
@@ -282,7 +295,14 @@ class MaskRCNNNetwork(keras.Model):
         columns = [pixels, ops.cast(class_ids, "float32")[..., None], scores[..., None]]
         masks = ops.sigmoid(mask_logits)
         masks = ops.where(found[..., None, None], masks, ops.zeros_like(masks))
-        return {"detections": ops.concatenate(columns, axis=-1), "masks": masks}
+        return {
+            "detections": ops.concatenate(columns, axis=-1),
+            "masks": masks,
+            "proposals": proposals,
+            "valid": valid,
+            "probabilities": probabilities,
+            "box_deltas": box_deltas,
+        }
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the sum of the five losses and the weight decay; each is also a metric."""

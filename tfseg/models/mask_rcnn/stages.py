@@ -13,11 +13,21 @@ import numpy as np
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.nn.ops.anchors import level_shapes, pyramid_anchors
 from tfseg.nn.ops.boxes import denormalize, normalize
-from tfseg.nn.ops.roi_align import roi_align
+from tfseg.nn.ops.roi_align import pixel_levels, pyramid_levels, roi_align
 from tfseg.nn.rcnn.detections import detect, detect_every_class
 from tfseg.nn.rcnn.proposals import propose, propose_per_level
 
-__all__ = ["STRIDES", "align", "anchors", "detections", "proposals", "to_pixels", "to_units"]
+__all__ = [
+    "STRIDES",
+    "align",
+    "anchors",
+    "detections",
+    "level_counts",
+    "proposals",
+    "roi_levels",
+    "to_pixels",
+    "to_units",
+]
 
 STRIDES = (4, 8, 16, 32, 64)
 # Least sides in pixels below which a box is nothing, as torchvision has them.
@@ -45,6 +55,13 @@ def _anchors(image_shape, scales, ratios, stride, rounded):
     )
     made.flags.writeable = False
     return made
+
+
+def level_counts(config: MaskRCNNConfig, image_shape) -> list[tuple[int, int, int]]:
+    """Returns `(rows, columns, ratios)` of the anchors on each level, in the anchors' order."""
+    step, ratios = config.anchor_stride, len(config.anchor_ratios)
+    shapes = level_shapes(image_shape, STRIDES)
+    return [(-(-rows // step), -(-columns // step), ratios) for rows, columns in shapes]
 
 
 def to_units(config: MaskRCNNConfig, boxes, image_shape: tuple[int, int]):
@@ -84,8 +101,9 @@ def proposals(config: MaskRCNNConfig, logits, deltas, image_shape, window, count
         whole = np.array([0, 0, *image_shape], np.float32)
         whole = tuple(to_units(config, whole, image_shape).tolist())
         return propose(logits, deltas, places, window=whole, **common)
-    step, ratios = config.anchor_stride, len(config.anchor_ratios)
-    counts = [-(-h // step) * -(-w // step) * ratios for h, w in level_shapes(image_shape, STRIDES)]
+    counts = [
+        rows * columns * ratios for rows, columns, ratios in level_counts(config, image_shape)
+    ]
     return propose_per_level(
         logits,
         deltas,
@@ -112,6 +130,16 @@ def align(config: MaskRCNNConfig, levels, boxes, image_shape, size: int):
         change = normalize if wanted == "normalized" else denormalize
         boxes = change(boxes, image_shape)
     return roi_align(levels[:4], boxes, image_shape, size, sampling=config.roi_align)
+
+
+def roi_levels(config: MaskRCNNConfig, boxes, image_shape):
+    """Returns the pyramid level that each box's features come from, int32 `(..., )` from 2 to 5;
+    boxes as in `align`."""
+    if config.roi_align == "torchvision":
+        return pixel_levels(to_pixels(config, boxes, image_shape))
+    if config.box_units == "pixels":
+        boxes = normalize(boxes, image_shape)
+    return pyramid_levels(boxes, image_shape)
 
 
 def detections(config: MaskRCNNConfig, rois, valid, probabilities, deltas, image_shape, window):
