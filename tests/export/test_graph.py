@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfseg.data.augment.geometry import SquareResize
+from tfseg.data.augment.matterport import MatterportResize
 from tfseg.export.graph import ServingGraph
 
 
@@ -23,9 +24,10 @@ def mirror(inputs, training):
 
 
 @pytest.mark.parametrize("sides", [(64, 64), (48, 64), (0, 64)])
-def test_the_square_equals_that_of_the_data_room(sides):
-    graph = ServingGraph(mirror, ("thing",), *sides)
-    resize = SquareResize(*sides)
+@pytest.mark.parametrize("fit_class", [SquareResize, MatterportResize])
+def test_the_square_equals_that_of_the_data_room(sides, fit_class):
+    graph = ServingGraph(mirror, ("thing",), *sides, exact=fit_class is MatterportResize)
+    resize = fit_class(*sides)
     fit = tf.function(graph._fit, input_signature=[tf.TensorSpec((None, None, None, 3))])
     random = np.random.default_rng(1)
     sizes = [(1, 1), (64, 64), (1000, 10), (10, 1000), (63, 65), (300, 400)]
@@ -36,6 +38,12 @@ def test_the_square_equals_that_of_the_data_room(sides):
         square, window, size = fit(image[None].astype(np.float32))
         assert tuple(window.numpy()) == plan.window and tuple(size.numpy()) == (height, width)
         np.testing.assert_array_equal(square[0], plan.image(image))
+        boxes = np.array([[3, 5, 40.5, 60], [-4, 0, 90, 64]], np.float32)
+        np.testing.assert_allclose(
+            graph._undo(boxes[None], window[None], size[None])[0],
+            plan.undo_boxes(boxes, clip=True),
+            atol=1e-5 * max(height, width),
+        )
 
 
 def test_boxes_come_back_to_the_whole_picture_for_each_of_a_batch():

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfseg.export.orientation import turned
-from tfseg.export.resize import resize
+from tfseg.export.resize import resize, resize_cut_off
 
 __all__ = ["ServingGraph"]
 
@@ -22,6 +22,10 @@ class ServingGraph:
         min_side: What the short side of a picture should reach, pixels.
         max_side: Side of the square, pixels.
         min_score: Detections that score less become rows that pad.
+        canvas: `(rows, columns)`: fit pictures into the top left corner of it, scaled as
+            `tfseg.data.augment.padded.PaddedResize` does; None fits them into the square.
+        fill: Colour around them there, one number per channel.
+        exact: In the square, resize and lead boxes back as `tfseg.data.augment.matterport` does.
     """
 
     def __init__(
@@ -31,9 +35,15 @@ class ServingGraph:
         min_side: int,
         max_side: int,
         min_score: float = 0.0,
+        canvas: tuple[int, int] | None = None,
+        fill: Sequence[float] = (),
+        exact: bool = False,
     ):
+        self.padded = canvas is not None
+        self.canvas = canvas or (max_side, max_side)
+        self.fill = tuple(fill)
         self.network, self.min_side, self.max_side = network, min_side, max_side
-        self.min_score = min_score
+        self.min_score, self.exact = min_score, exact
         # Position 0 stands for the rows that pad.
         self.names = ["", *class_names]
 
@@ -49,12 +59,11 @@ class ServingGraph:
     def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the detections in encoded pictures, string `(B,)`; sizes may differ, EXIF
         orientation is honoured. PNG is understood too."""
-        side = self.max_side
         squares, windows, sizes = tf.map_fn(
             self._fit_one,
             encoded,
             fn_output_signature=(
-                tf.TensorSpec((side, side, 3), tf.float32),
+                tf.TensorSpec((*self.canvas, 3), tf.float32),
                 tf.TensorSpec((4,), tf.float32),
                 tf.TensorSpec((2,), tf.float32),
             ),
@@ -74,6 +83,8 @@ class ServingGraph:
         The same rule as `tfseg.data.augment.geometry.SquareResize`, in double precision because
         a size that is rounded differently would move every box.
         """
+        if self.padded:
+            return self._fit_padded(images)
         size = tf.cast(tf.shape(images)[1:3], tf.float64)
         limit = tf.constant(self.max_side, tf.float64)
         longest = tf.reduce_max(size)
@@ -82,11 +93,25 @@ class ServingGraph:
         inside = tf.maximum(tf.cast(tf.round(size * scale), tf.int32), 1)
         top = (self.max_side - inside[0]) // 2
         left = (self.max_side - inside[1]) // 2
-        resized = tf.cast(resize(tf.cast(images, tf.int32), inside), tf.float32)
+        fit = resize_cut_off if self.exact else resize
+        resized = tf.cast(fit(tf.cast(images, tf.int32), inside), tf.float32)
         squares = tf.image.pad_to_bounding_box(resized, top, left, self.max_side, self.max_side)
         window = tf.cast(tf.stack([top, left, top + inside[0], left + inside[1]]), tf.float32)
         squares = tf.ensure_shape(squares, (None, self.max_side, self.max_side, 3))
         return squares, window, tf.cast(size, tf.float32)
+
+    def _fit_padded(self, images: tf.Tensor):
+        """As `_fit`, by the rule of `tfseg.data.augment.padded.PaddedResize` on one canvas."""
+        size = tf.cast(tf.shape(images)[1:3], tf.float64)
+        scale = tf.minimum(self.min_side / tf.reduce_min(size), self.max_side / tf.reduce_max(size))
+        inside = tf.maximum(tf.cast(size * scale, tf.int32), 1)
+        # Padding by zeros what the fill was taken from pads by the fill.
+        fill = tf.constant(self.fill or (0.0,), tf.float32)
+        resized = tf.image.resize(images, inside) - fill
+        padded = tf.image.pad_to_bounding_box(resized, 0, 0, *self.canvas) + fill
+        window = tf.cast(tf.concat([[0, 0], inside], axis=0), tf.float32)
+        padded = tf.ensure_shape(padded, (None, *self.canvas, 3))
+        return padded, window, tf.cast(size, tf.float32)
 
     def _detect(self, squares, windows, sizes) -> dict[str, tf.Tensor]:
         outputs = self.network({"image": squares, "window": windows}, training=False)
@@ -94,11 +119,7 @@ class ServingGraph:
         # Rows are sorted by score, so that what falls away leaves no gaps.
         found = (rows[..., 4] > 0) & (rows[..., 5] >= self.min_score)
         classes = tf.where(found, tf.cast(rows[..., 4], tf.int32), 0)
-        start, scale = windows[:, None, :2], sizes / (windows[:, 2:] - windows[:, :2])
-        start, scale = tf.tile(start, (1, 1, 2)), tf.tile(scale[:, None], (1, 1, 2))
-        boxes = tf.clip_by_value(
-            (rows[..., :4] - start) * scale, 0.0, tf.tile(sizes[:, None], (1, 1, 2))
-        )
+        boxes = self._undo(rows[..., :4], windows, sizes)
         return {
             "detection_boxes": tf.where(found[..., None], boxes, tf.zeros_like(boxes)),
             "detection_classes": classes,
@@ -109,3 +130,20 @@ class ServingGraph:
             ),
             "num_detections": tf.reduce_sum(tf.cast(found, tf.int32), axis=1),
         }
+
+    def _undo(self, boxes: tf.Tensor, windows: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+        """Returns boxes `(B, D, 4)` of the square in pixels of the pictures, cut to them."""
+        start, resized = windows[:, :2], windows[:, 2:] - windows[:, :2]
+        ends = tf.zeros((4,))
+        if self.exact:
+            # First and last pixels are scaled; a picture of one row or column has no distance.
+            whole = tf.reduce_all(resized > 1, axis=1, keepdims=True)
+            less = tf.cast(whole, tf.float32)
+            ends = less * tf.constant([0.0, 0.0, 1.0, 1.0])
+            scale = (sizes - less) / (resized - less)
+        else:
+            scale = sizes / resized
+        start, scale = tf.tile(start, (1, 2)), tf.tile(scale, (1, 2))
+        moved = (boxes - (start + ends)[:, None]) * scale[:, None]
+        moved += tf.broadcast_to(ends, tf.shape(start))[:, None]
+        return tf.clip_by_value(moved, 0.0, tf.tile(sizes[:, None], (1, 1, 2)))

@@ -1,16 +1,17 @@
-"""Bilinear resizing of 8-bit pictures in TensorFlow, to the same grey values as OpenCV.
+"""Bilinear resizing of 8-bit pictures in TensorFlow, to the same grey values as in prediction.
 
-Training and prediction resize by OpenCV, which computes in fixed point and truncates on the way;
+`resize` is OpenCV's, which computes in fixed point and truncates on the way;
 `tf.image.resize` differs by one grey value in one pixel of ten, always upwards, and a network
-sees that. The arithmetic below is that of OpenCV's linear resize for 8-bit pictures: weights of
-11 bits, columns first, then rows with the lowest 4 and 16 bits cut off.
+sees that. Its arithmetic is that of OpenCV's linear resize for 8-bit pictures: weights of
+11 bits, columns first, then rows with the lowest 4 and 16 bits cut off. `resize_cut_off` is that of
+`tfseg.data.augment.matterport`.
 """
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-__all__ = ["resize"]
+__all__ = ["resize", "resize_cut_off"]
 
 
 def resize(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -37,6 +38,32 @@ def resize(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     above = tf.bitwise.right_shift(above * first[:, None, None], 16)
     below = tf.bitwise.right_shift(below * second[:, None, None], 16)
     return tf.bitwise.right_shift(above + below + 2, 2)
+
+
+def resize_cut_off(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns resized pictures, int32 `(B, h, w, D)`, with black beyond their edges and fractions
+    of a grey value cut off.
+
+    Args:
+        images: int32 `(B, H, W, D)` from 0 to 255.
+        size: int32 `(2,)`, `(h, w)`.
+    """
+    lowest = tf.cast(tf.reduce_min(images, axis=(1, 2, 3), keepdims=True), tf.float64)
+    highest = tf.cast(tf.reduce_max(images, axis=(1, 2, 3), keepdims=True), tf.float64)
+    blended = _blend(_blend(tf.cast(images, tf.float64), size[0], 1), size[1], 2)
+    return tf.cast(tf.clip_by_value(blended + 1e-8, lowest, highest), tf.int32)
+
+
+def _blend(images: tf.Tensor, count: tf.Tensor, axis: int) -> tf.Tensor:
+    length = tf.cast(tf.shape(images)[axis], tf.float64)
+    images = tf.pad(images, [(1, 1) if a == axis else (0, 0) for a in range(4)])
+    places = tf.cast(tf.range(count), tf.float64) + 0.5
+    places = places * (length / tf.cast(count, tf.float64)) - 0.5
+    before = tf.floor(places)
+    share = tf.reshape(places - before, [-1 if a == axis else 1 for a in range(4)])
+    first = tf.cast(before, tf.int32) + 1
+    result = tf.gather(images, first, axis=axis) * (1.0 - share)
+    return result + tf.gather(images, first + 1, axis=axis) * share
 
 
 def _places(length: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import keras
 
+from tfseg.data.augment.matterport import MatterportResize
+from tfseg.data.augment.padded import PaddedResize
 from tfseg.engine.checkpoint import replacing_folder
 from tfseg.errors import ExportError, WeightsError
 from tfseg.export.model_card import write_model_card
@@ -39,6 +41,10 @@ def export(
     - `detection_scores` float32 `(B, D)`, best first,
     - `detection_masks` float32 `(B, D, m, m)`: probability over the box,
     - `num_detections` int32 `(B,)`.
+
+    A model that fits each picture into a canvas of its own (`image_fit="padded"`) is exported with
+    one canvas of the largest size for all. What surrounds a picture then differs from `predict`,
+    and with it the answers a little.
 
     Beside it: `labels.txt` (line k names class id k), `model_card.md`, `SHA256SUMS`.
 
@@ -120,8 +126,17 @@ def _write_graph(estimator, folder: Path, score_threshold: float | None):
     network = estimator.keras_model
     if score_threshold is None:
         score_threshold = getattr(estimator.config, "detection_min_confidence", 0.0)
+    # One graph has one shape inside: pictures of every size share a canvas.
+    padded = isinstance(resize, PaddedResize)
     graph = ServingGraph(
-        network, estimator.class_names, resize.min_side, resize.max_side, score_threshold
+        network,
+        estimator.class_names,
+        resize.min_side,
+        resize.max_side,
+        score_threshold,
+        canvas=estimator.config.canvas if padded else None,
+        fill=resize.fill if padded else (),
+        exact=isinstance(resize, MatterportResize),
     )
     archive = keras.export.ExportArchive()
     archive.track(network)

@@ -20,7 +20,14 @@ from tfseg.data.augment.opencv import cv2
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures.sample import Sample
 
-__all__ = ["InSquare", "ResizePlan", "SquareResize", "linear_weights", "paste_mask"]
+__all__ = [
+    "InSquare",
+    "ResizePlan",
+    "SquareResize",
+    "linear_weights",
+    "paste_mask",
+    "visible_part",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -274,27 +281,41 @@ def paste_mask(
         top: First row of the crop in the picture.
         left: First column.
     """
-    height, width = int(size[0]), int(size[1])
-    if not np.isfinite(box).all():
+    place = visible_part(box, size)
+    if place is None:
         return np.zeros((0, 0), bool), 0, 0
-    y1, x1, y2, x2 = (int(v) for v in np.rint(np.asarray(box, np.float64)))
-    top, left = min(max(y1, 0), height), min(max(x1, 0), width)
-    bottom, right = max(top, min(y2, height)), max(left, min(x2, width))
-    if bottom == top or right == left:
-        return np.zeros((0, 0), bool), top, left
+    (y1, x1, y2, x2), (top, left, bottom, right) = place
     probability = np.asarray(probability, np.float32)
     rows = linear_weights(top, bottom, y1, y2, probability.shape[0])
     columns = linear_weights(left, right, x1, x2, probability.shape[1])
     return rows @ probability @ columns.T >= np.float32(threshold), top, left
 
 
-def linear_weights(first: int, last: int, start: int, end: int, count: int) -> np.ndarray:
+def visible_part(box: np.ndarray, size: tuple[int, int]) -> tuple | None:
+    """Returns a box rounded to whole pixels, and its part inside a picture of size `(H, W)`, each
+    `(y1, x1, y2, x2)`; None if it shows no pixel."""
+    if not np.isfinite(box).all():
+        return None
+    y1, x1, y2, x2 = (int(v) for v in np.rint(np.asarray(box, np.float64)))
+    top, left = max(y1, 0), max(x1, 0)
+    bottom, right = min(y2, int(size[0])), min(x2, int(size[1]))
+    if bottom <= top or right <= left:
+        return None
+    return (y1, x1, y2, x2), (top, left, bottom, right)
+
+
+def linear_weights(
+    first: int, last: int, start: int, end: int, count: int, fade: bool = False
+) -> np.ndarray:
     """Returns float32 `(last - first, count)`: row i blends the samples that pixel i lies between.
 
-    `count` samples are spread over pixels `start` to `end`; rows sum to 1.
+    `count` samples are spread over pixels `start` to `end`. Beyond the outermost ones they go on
+    unchanged, and rows sum to 1; with `fade` they are 0 there.
     """
     centres = np.arange(first, last) + 0.5
-    place = np.clip((centres - start) * (count / (end - start)) - 0.5, 0, count - 1)
+    place = (centres - start) * (count / (end - start)) - 0.5
+    if not fade:
+        place = np.clip(place, 0, count - 1)
     return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(count))).astype(np.float32)
 
 

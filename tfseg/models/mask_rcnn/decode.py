@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.data.augment.geometry import ResizePlan, paste_mask
+from tfseg.data.augment.matterport import paste_faded
 from tfseg.data.augment.padded import paste_expanded
 from tfseg.structures import Prediction, rle
 
 __all__ = ["decode"]
+
+_PASTE = {"box": paste_mask, "faded": paste_faded, "expanded": paste_expanded}
 
 
 def decode(
@@ -31,7 +34,7 @@ def decode(
         plan: How the picture was fitted into the square.
         class_names: Name of class id k at k - 1.
         score_threshold: Drops what scores less; None keeps all.
-        mask_paste: "box" or "expanded", see `MaskRCNNConfig`.
+        mask_paste: "box", "faded" or "expanded", see `MaskRCNNConfig`.
         image_id: For the prediction.
         path: For the prediction.
 
@@ -44,7 +47,7 @@ def decode(
         found &= detections[:, 5] >= score_threshold
     detections, masks = detections[found], masks[found]
     boxes = plan.undo_boxes(detections[:, :4], clip=True)
-    paste = {"box": paste_mask, "expanded": paste_expanded}[mask_paste]
+    paste = _PASTE[mask_paste]
     kept, rles = [], []
     for index, (box, mask) in enumerate(zip(boxes, masks, strict=True)):
         crop, top, left = paste(mask, box, plan.original)

@@ -71,7 +71,7 @@ class Origin:
 
     image_size: int = 1024
     image_min_size: int | None = None
-    image_fit: str = "square"
+    image_fit: str = "matterport"
     pixel_mean: tuple[float, ...] = (123.7, 116.8, 103.9)
     pixel_std: tuple[float, ...] = (1.0,)
     stride_on_3x3: bool = False
@@ -98,7 +98,7 @@ class Origin:
     detection_rule: str = "best_class"
     detection_min_confidence: float = 0.7
     detection_nms_threshold: float = 0.3
-    mask_paste: str = "box"
+    mask_paste: str = "faded"
 
 
 ORIGINS = {
