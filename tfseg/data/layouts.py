@@ -115,14 +115,15 @@ def open_tool_format(kind: str, path: str, split: str, options: dict, call: Call
         options = {**options, "image_dir": inside}
     given = {**found, **options}
     if options.get("classes") is None:
-        names: dict[str, None] = {}
         others = _other_parts(find, path, (place, found))
+        told = set()
         for home, more in [(place, found), *others] if others else ():
             with contextlib.suppress(DataError), _quietly():
                 lenient = {**more, **options, "drop_invalid": True}
-                names.update(dict.fromkeys(call(reader, (home,), lenient).class_names))
-        if names:
-            given["classes"] = tuple(sorted(names))
+                told.add(call(reader, (home,), lenient).class_names)
+        if told:
+            every = {name for names in told for name in names}
+            given["classes"] = told.pop() if len(told) == 1 else tuple(sorted(every))
     return call(reader, (place,), given)
 
 

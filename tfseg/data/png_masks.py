@@ -12,7 +12,7 @@ What a file in `masks/` is, is told by its place and name:
 
 `_` may be `-` or `.`. In the file of one object, inside is what is not zero (or, in a picture with
 transparency, not fully transparent). An id map has 1, 8 or 16 bits or a palette, or colours
-that stand for red + 256 green + 65536 blue. The classes of its numbers are in the first of
+that stand for red + 256 green + 65536 blue, unless all of them are grey. The classes of its numbers are in the first of
 
 | file | holds |
 |---|---|
