@@ -140,21 +140,34 @@ class PredictVerbs:
 
     def _predict_batch(self, batch: list, batch_size: int, score_threshold: float | None):
         prepared = [self._predict_inputs(item.image) for item in batch]
-        # The last batch is filled up with copies, so that one compiled function serves all.
-        rows = [inputs for inputs, _ in prepared]
-        rows += [rows[-1]] * (batch_size - len(rows))
-        outputs = self._run({name: np.stack([row[name] for row in rows]) for name in rows[0]})
-        for index, (item, (_, plan)) in enumerate(zip(batch, prepared)):
+        answers = self._run_rows([inputs for inputs, _ in prepared], batch_size)
+        for item, (_, plan), outputs in zip(batch, prepared, answers):
             yield (
                 item,
                 self._decode(
-                    {name: value[index] for name, value in outputs.items()},
+                    outputs,
                     plan,
                     score_threshold=score_threshold,
                     image_id=item.image_id,
                     path=item.path,
                 ),
             )
+
+    def _run_rows(self, rows: list[dict], batch_size: int) -> list[dict[str, np.ndarray]]:
+        """Returns the outputs of each row; rows of one shape are computed at once."""
+        groups = {}
+        for index, row in enumerate(rows):
+            shapes = tuple(np.shape(value) for value in row.values())
+            groups.setdefault(shapes, []).append(index)
+        answers = [{} for _ in rows]
+        for members in groups.values():
+            # Filled up with copies, so that one compiled function serves all of a shape.
+            filled = members + members[-1:] * (batch_size - len(members))
+            names = rows[members[0]]
+            outputs = self._run({n: np.stack([rows[i][n] for i in filled]) for n in names})
+            for place, index in enumerate(members):
+                answers[index] = {name: value[place] for name, value in outputs.items()}
+        return answers
 
     def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         with self._lock:
