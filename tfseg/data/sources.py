@@ -121,8 +121,8 @@ def recognise(path: str, split: str = "train") -> str:
         return "clothing_co_parsing"
     if any(Path(path).glob("*-annotations-object-segmentation.csv")):
         raise DataError(
-            f"{path}: this is Open Images as it is downloaded. Make a data set of the masks you want "
-            f"first: tfseg open-images {path} --out data/mine"
+            f"{path}: this is Open Images as it is downloaded. Make a data set of the masks that "
+            f"you want first: tfseg open-images {path} --out data/mine"
         )
     named = [file_format(file) for file in _annotation_files(Path(path), split)]
     if named and named[0] not in TOOL_FORMATS:

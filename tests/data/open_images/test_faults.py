@@ -243,8 +243,21 @@ def test_ctrl_c_leaves_nothing_behind(sound, convert, tmp_path, stage):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert(sound, classes=ONE, progress=stop)
+        convert(sound, classes=ONE, progress=stop, out="new/deep/out")
     assert os.listdir(tmp_path) == ["openimages"]
+
+
+def test_a_folder_that_cannot_be_written(sound, convert, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(DataError, match=r"file.*cannot be written"):
+        convert(sound, classes=ONE, out="file/out")
+    assert sorted(os.listdir(tmp_path)) == ["file", "openimages"]
+
+
+def test_a_link_that_leads_in_a_circle_is_walked_once(sound, convert):
+    sound.write()
+    (sound.folder / "train_f" / "up").symlink_to(sound.folder)
+    assert convert(sound, classes=ONE).kept == 4
 
 
 def test_an_output_inside_the_source_is_not_read_as_a_source(sound, convert, tmp_path):

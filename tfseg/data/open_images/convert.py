@@ -18,7 +18,14 @@ from tfseg.data.open_images.plan import Plan, Progress, Source, make_plan
 from tfseg.data.open_images.report import OpenImagesReport
 from tfseg.data.open_images.rules import SelectionRules
 from tfseg.data.open_images.split import balanced_split, train_size
-from tfseg.data.open_images.target import check_target, link, partial_folder, put_in_place
+from tfseg.data.open_images.target import (
+    check_target,
+    link,
+    make_folders,
+    partial_folder,
+    put_in_place,
+    remove_empty,
+)
 from tfseg.data.problem import Problem
 from tfseg.errors import ConfigError, DataError
 
@@ -86,15 +93,16 @@ def convert_open_images(
     """
     source = source if isinstance(source, Source) else Source(source)
     rules, options = rules or SelectionRules(), options or ConversionOptions()
-    out = os.path.abspath(out)
+    out = os.path.realpath(out)
     check_target(out, source.folder, options.overwrite)
     plan = make_plan(source, rules, progress)
     if options.train_images is not None:
         train_size(len(plan.rows), options.train_images, None)
-    partial = partial_folder(out)
+    partial, made = partial_folder(out), []
     try:
         shutil.rmtree(partial, ignore_errors=True)
-        os.makedirs(os.path.join(partial, "images"))
+        made = make_folders(partial)
+        os.mkdir(os.path.join(partial, "images"))
         report = _Writer(plan, options, partial, out).write(progress)
         put_in_place(partial, out)
     except OSError as error:
@@ -103,6 +111,7 @@ def convert_open_images(
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        remove_empty(made)
         plan.index.close()
     return report
 

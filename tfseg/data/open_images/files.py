@@ -35,10 +35,13 @@ def walk(root: str) -> Iterator[str]:
     if os.path.isfile(root):
         yield root
         return
+    seen: set[str] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
-        if REPORT_NAME in files:
+        real = os.path.realpath(folder)
+        if REPORT_NAME in files or real in seen:  # the latter: a link that leads upwards
             folders.clear()
             continue
+        seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith("."):

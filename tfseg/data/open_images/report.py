@@ -98,7 +98,7 @@ class OpenImagesReport:
         for severity in SEVERITIES:
             lines += _problem_lines(severity, self.of(severity), shown)
         counts = [len(self.of(severity)) for severity in SEVERITIES]
-        lines += ["", f"{counts[0]} left out for a fault, {counts[1]} warnings, {counts[2]} notes."]
+        lines += ["", f"{counts[0]} errors, {counts[1]} warnings, {counts[2]} notes."]
         return "\n".join(lines)
 
     def _funnel(self) -> list[str]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from pathlib import Path
 
 from tfseg.data.open_images.files import REPORT_NAME
 from tfseg.errors import DataError
 
-__all__ = ["check_target", "link", "partial_folder", "put_in_place"]
+__all__ = [
+    "check_target",
+    "link",
+    "make_folders",
+    "partial_folder",
+    "put_in_place",
+    "remove_empty",
+]
 
 
 def check_target(out: str, source: str | os.PathLike, overwrite: bool) -> None:
@@ -22,8 +31,7 @@ def check_target(out: str, source: str | os.PathLike, overwrite: bool) -> None:
     Raises:
         DataError: What stands in the way.
     """
-    folder = os.path.realpath(source)
-    if os.path.commonpath([os.path.realpath(out), folder]) == os.path.realpath(out):
+    if Path(source).resolve().is_relative_to(Path(out).resolve()):
         raise DataError(f"{out}: the source lies in this folder. Name another one to write.")
     if not os.path.lexists(out) or (os.path.isdir(out) and not os.listdir(out)):
         return
@@ -34,6 +42,30 @@ def check_target(out: str, source: str | os.PathLike, overwrite: bool) -> None:
             f"{out}: no earlier conversion wrote this (there is no {REPORT_NAME} in it), so it is "
             "not overwritten. Name another folder, or remove it yourself."
         )
+
+
+def make_folders(path: str) -> list[str]:
+    """Makes a folder and those above it, and returns all that were made, the deepest first.
+
+    Raises:
+        OSError: One cannot be made; those that were are removed again.
+    """
+    missing = [path]
+    while not os.path.lexists(os.path.dirname(missing[-1])):
+        missing.append(os.path.dirname(missing[-1]))
+    try:
+        os.makedirs(path)
+    except OSError:
+        remove_empty(missing)
+        raise
+    return missing
+
+
+def remove_empty(folders: list[str]) -> None:
+    """Removes folders that hold nothing, and leaves the others."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
 
 
 def put_in_place(partial: str, out: str) -> None:
