@@ -245,7 +245,7 @@ class _Writer:
             ],
         }
         with open(os.path.join(self.folder, f"{part}.json"), "w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False)
+            file.write(json.dumps(content, ensure_ascii=False))  # dump() takes five times as long
 
     def _report(self, parts: dict[str, list[int]]) -> OpenImagesReport:
         plan, rules = self.plan, self.plan.rules

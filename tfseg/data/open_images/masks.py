@@ -72,7 +72,7 @@ def resize(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     rows, columns = (
         ((2 * np.arange(new) + 1) * old) // (2 * new) for new, old in zip(size, mask.shape)
     )
-    return mask if mask.shape == tuple(size) else mask[rows[:, None], columns]
+    return mask if mask.shape == tuple(size) else mask.take(rows, axis=0).take(columns, axis=1)
 
 
 def fit(mask: np.ndarray, box: Box, size: tuple[int, int], orientation: int) -> Fitted:
