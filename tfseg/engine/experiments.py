@@ -89,6 +89,8 @@ def run_experiments(
         for one in experiments
     ]
     outcomes = {job.experiment.name: _kept(job) for job in jobs}
+    # At once, in case that nothing is left to train: the last call may have been for others.
+    experiment_table.write(out, list(outcomes.values()), about)
     for number, job in enumerate(jobs, 1):
         name = job.experiment.name
         title = f"[{number}/{len(jobs)}] {name}"
@@ -98,7 +100,6 @@ def run_experiments(
         log.info("%s: %s", title, job.experiment.change or "no change")
         outcomes[name] = _run(job, make, train, val, weights)
         experiment_table.write(out, list(outcomes.values()), about)
-    experiment_table.write(out, list(outcomes.values()), about)
     return list(outcomes.values())
 
 
