@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from foreign_files import torchvision_shapes, write_safetensors
 from keras import ops
 
 from tfseg.data.images import read_image
@@ -30,25 +31,6 @@ FACTORS = {
     r"box_predictor\.cls_score$": 1.5,
     r"box_predictor\.bbox_pred$": 0.5,
     r"mask_predictor\.mask_fcn_logits$": 1.5,
-}
-FIXED = {
-    "conv1": "backbone.body.conv1",
-    "bn_conv1": "backbone.body.bn1",
-    "rpn_conv_shared": "rpn.head.conv.0.0",
-    "rpn_class_raw": "rpn.head.cls_logits",
-    "rpn_bbox_pred": "rpn.head.bbox_pred",
-    "mrcnn_class_conv1": "roi_heads.box_head.fc6",
-    "mrcnn_class_conv2": "roi_heads.box_head.fc7",
-    "mrcnn_class_logits": "roi_heads.box_predictor.cls_score",
-    "mrcnn_bbox_fc": "roi_heads.box_predictor.bbox_pred",
-    "mrcnn_mask_deconv": "roi_heads.mask_predictor.conv5_mask",
-    "mrcnn_mask": "roi_heads.mask_predictor.mask_fcn_logits",
-}
-NORM = {
-    "gamma": "weight",
-    "beta": "bias",
-    "moving_mean": "running_mean",
-    "moving_variance": "running_var",
 }
 
 
@@ -69,42 +51,6 @@ def draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return (spread * random.standard_normal(shape)).astype(np.float32)
 
 
-def their_name(layer: str) -> str:
-    """Returns the name of the torchvision module whose tensors a layer of ours takes."""
-    if layer in FIXED:
-        return FIXED[layer]
-    if found := re.fullmatch(r"(res|bn)(\d)([a-f])_branch(1|2[abc])", layer):
-        kind, stage, block, branch = found.groups()
-        place = f"backbone.body.layer{int(stage) - 1}.{ord(block) - ord('a')}"
-        if branch == "1":
-            return f"{place}.downsample.{0 if kind == 'res' else 1}"
-        return f"{place}.{'conv' if kind == 'res' else 'bn'}{'abc'.index(branch[1]) + 1}"
-    if found := re.fullmatch(r"fpn_c(\d)p\d", layer):
-        return f"backbone.fpn.inner_blocks.{int(found[1]) - 2}.0"
-    if found := re.fullmatch(r"fpn_p(\d)", layer):
-        return f"backbone.fpn.layer_blocks.{int(found[1]) - 2}.0"
-    return f"roi_heads.mask_head.{int(re.fullmatch(r'mrcnn_mask_conv(.)', layer)[1]) - 1}.0"
-
-
-def as_ours(layer: str, weight: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns one weight of ours, drawn as theirs and turned as `origins.py` tells."""
-    name = f"{their_name(layer)}.{NORM.get(weight, 'weight' if weight == 'kernel' else weight)}"
-    if weight != "kernel":
-        value = draw(name, shape)
-    elif layer == "mrcnn_class_conv1":
-        value = draw(name, (shape[3], shape[2] * 49)).reshape(shape[3], shape[2], 7, 7)
-        value = value.transpose(2, 3, 1, 0)
-    elif layer == "mrcnn_class_conv2":
-        value = draw(name, (shape[3], shape[2])).T[None, None]
-    elif len(shape) == 2:
-        value = draw(name, shape[::-1]).T
-    else:
-        value = draw(name, (shape[3], shape[2], shape[0], shape[1])).transpose(2, 3, 1, 0)
-    if layer in ("rpn_bbox_pred", "mrcnn_bbox_fc"):
-        value = value.reshape(*value.shape[:-1], -1, 4)[..., [1, 0, 3, 2]].reshape(value.shape)
-    return value
-
-
 @pytest.fixture(scope="module")
 def reference():
     with np.load(DATA / "torchvision_maskrcnn_resnet50.npz") as stored:
@@ -117,8 +63,12 @@ def image(reference):
 
 
 @pytest.fixture(scope="module")
-def estimator():
-    """The preset as it is, but for the size of the picture, which keeps the test short."""
+def estimator(tmp_path_factory):
+    """The preset as it is, but for the size of the picture, which keeps the test short. Weights
+    come out of a file of the original's names."""
+    path = tmp_path_factory.mktemp("weights") / "maskrcnn_resnet50_fpn.safetensors"
+    shapes = torchvision_shapes(classes=CLASSES, pyramid=256, box=1024)
+    write_safetensors(path, {name: draw(name, shape) for name, shape in shapes.items()})
     model = MaskRCNN(
         classes=[f"{index}" for index in range(1, CLASSES)],
         backbone="resnet50",
@@ -126,10 +76,10 @@ def estimator():
         image_min_size=320,
         image_size=400,
     )
-    for name, layer in network.weighted_layers(model.keras_model).items():
-        for weight in layer.weights:
-            weight.assign(as_ours(name, weight.name, tuple(weight.shape)))
-    model.fitted = True
+    report = model.load_weights(path)
+    assert len(report.loaded) == 127
+    assert not (report.skipped or report.missing or report.unused)
+    path.unlink()
     return model
 
 
