@@ -158,3 +158,29 @@ def test_decay_against_numpy():
     left = sum(0.01 * (v.astype(np.float64) ** 2).mean() for v in dense.get_weights())
     assert float(l2_penalty(model, 0.01)) == pytest.approx(left, rel=1e-5)
     assert float(l2_penalty(model, 0.0)) == 0
+
+
+def test_losses_per_sample_and_one_logit_per_anchor():
+    o = outputs(4)
+    o["rpn_logits"] = o["rpn_logits"][..., :1]
+    match, chance = o["rpn_match"], 1 / (1 + np.exp(-o["rpn_logits"][..., 0].astype(np.float64)))
+    expected = -np.log(np.where(match > 0, chance, 1 - chance))[match != 0].mean()
+
+    def bent(gap):
+        gap = np.abs(gap.astype(np.float64))
+        return np.where(gap < 1 / 9, 4.5 * gap**2, gap - 1 / 18)
+
+    result = ours(o, count_padding=False, box_loss="per_sample")
+    assert result["rpn_class_loss"] == pytest.approx(expected, rel=1e-4)
+    total = bent(o["rpn_targets"] - o["rpn_deltas"])[match > 0].sum()
+    assert result["rpn_bbox_loss"] == pytest.approx(total / (match != 0).sum(), rel=1e-4)
+    own = np.stack([o["box_deltas"][b, [0, 1], o["class_ids"][b, :2]] for b in range(2)])
+    total = bent(o["delta_targets"] - own)[o["positive"]].sum()
+    assert result["mrcnn_bbox_loss"] == pytest.approx(total / o["valid"].sum(), rel=1e-4)
+
+
+def test_nothing_to_learn_per_sample_is_0():
+    o = outputs()
+    o["rpn_match"][:], o["valid"][:], o["positive"][:] = 0, False, False
+    result = ours(o, count_padding=False, box_loss="per_sample")
+    assert set(result.values()) == {0.0}

@@ -62,3 +62,16 @@ def test_level_shapes_round_up():
 def test_one_scale_for_each_stride_is_required():
     with pytest.raises(ValueError, match="zip"):
         pyramid_anchors((64, 64), (8, 16), RATIOS, STRIDES)
+
+
+def test_rounded_anchors_and_steps_of_a_side_that_is_no_multiple():
+    anchors = pyramid_anchors((320, 416), SCALES, (2, 1, 0.5), STRIDES, rounded=True)
+    assert len(anchors) == 33255
+    np.testing.assert_array_equal(anchors, np.rint(anchors))
+    # Roots of the area 32: 22.6 x 45.3, 32 x 32, 45.3 x 22.6, halved and rounded.
+    np.testing.assert_array_equal(
+        anchors[:3], [[-11, -23, 11, 23], [-16, -16, 16, 16], [-23, -11, 23, 11]]
+    )
+    centres = (anchors[-5 * 7 * 3 :: 3, :2] + anchors[-5 * 7 * 3 :: 3, 2:]) / 2
+    expected = [(64 * y, 59 * x) for y in range(5) for x in range(7)]
+    np.testing.assert_array_equal(centres, expected)

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from tfseg.nn.ops.boxes import normalize
-from tfseg.nn.ops.roi_align import crop_and_resize, pyramid_levels, roi_align
+from tfseg.nn.ops.roi_align import crop_and_resize, pixel_levels, pyramid_levels, roi_align
 
 METHODS = ("products", "gather")
 SAMPLINGS = ("matterport", "aligned")
@@ -248,3 +248,45 @@ def test_crop_and_resize_is_tensorflows():
     theirs = tf.image.crop_and_resize(images[..., None], boxes, np.arange(20), (6, 6))
     ours = crop_and_resize(images, boxes, 6)
     np.testing.assert_allclose(ours, theirs[..., 0], atol=1e-5)
+
+
+def slow_unaligned(feature, box, size, stride):
+    """torchvision's `roi_align(aligned=False, sampling_ratio=2)` of a box in pixels."""
+    height, width = feature.shape[:2]
+    y1, x1, y2, x2 = (v / stride for v in box)
+    rows, columns = max(y2 - y1, 1) / size, max(x2 - x1, 1) / size
+    out = np.zeros((size, size, feature.shape[2]))
+    for i in range(2 * size):
+        for j in range(2 * size):
+            y, x = y1 + (i + 0.5) / 2 * rows, x1 + (j + 0.5) / 2 * columns
+            if -1 <= y <= height and -1 <= x <= width:
+                y, x = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
+                out[i // 2, j // 2] += bilinear(feature, y, x) / 4
+    return out
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_unaligned_sampling_against_a_loop(method):
+    features, _ = case()
+    boxes = np.float32(
+        [
+            [[10, 10, 40, 50], [0, 0, 256, 192], [-30, -20, 600, 500], [300, 300, 400, 400]],
+            [[7.3, 9.1, 7.9, 9.9], [250, 185, 256, 192], [0, 0, 0, 0], [30, 5, 150, 170]],
+        ]
+    )
+    ours = roi_align(features, boxes, SIZE, 3, sampling="torchvision", method=method)
+    ours = ops.convert_to_numpy(ours)
+    for b in range(2):
+        for n, box in enumerate(boxes[b].astype(np.float64)):
+            root = np.sqrt(np.prod(box[2:] - box[:2]))
+            level = 2 if root == 0 else int(np.clip(np.floor(4 + np.log2(root / 224)), 2, 5))
+            feature = features[level - 2][b].astype(np.float64)
+            expected = slow_unaligned(feature, box, 3, SIZE[0] / len(feature))
+            np.testing.assert_allclose(ours[b, n], expected, atol=2e-4, err_msg=f"box {n}")
+
+
+def test_a_box_of_exactly_224_is_of_level_4_and_one_just_below_of_level_3():
+    sides = np.float32([0, 56, 111.9, 112, 223.9, 224, 447.9, 448, 5000])
+    boxes = np.stack([sides * 0, sides * 0, sides, sides], axis=1)
+    levels = ops.convert_to_numpy(pixel_levels(boxes))
+    assert levels.tolist() == [2, 2, 2, 3, 3, 4, 4, 5, 5]

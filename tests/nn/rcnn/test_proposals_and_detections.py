@@ -8,8 +8,8 @@ from keras import ops
 
 from tfseg.nn.ops.anchors import pyramid_anchors
 from tfseg.nn.ops.boxes import normalize
-from tfseg.nn.rcnn.detections import detect
-from tfseg.nn.rcnn.proposals import propose
+from tfseg.nn.rcnn.detections import detect, detect_every_class
+from tfseg.nn.rcnn.proposals import propose, propose_per_level
 
 STD = np.array([0.1, 0.1, 0.2, 0.2])
 
@@ -150,3 +150,112 @@ def test_a_lower_bound_only_adds_detections_behind():
         assert 0 < count < (low[1][b] > 0).sum()
         for one, other in zip(high, low):
             np.testing.assert_array_equal(one[b, :count], other[b, :count])
+
+
+LEVELS = (8 * 8 * 3, 4 * 4 * 3)
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize(("pre_nms", "post_nms", "threshold"), [(40, 30, 0.5), (10**6, 200, 0.7)])
+def test_proposals_per_level_against_numpy(columns, pre_nms, post_nms, threshold):
+    logits, deltas = anchors_case(1)
+    logits = logits[..., :columns]
+    window = np.float32([[0, 0, 1, 0.6], [0, 0, 0.5, 1]])
+    ours, valid = propose_per_level(
+        logits,
+        deltas,
+        ANCHORS,
+        counts=LEVELS,
+        pre_nms=pre_nms,
+        post_nms=post_nms,
+        iou_threshold=threshold,
+        window=window,
+        min_size=0.01,
+        std=STD.astype(np.float32),
+    )
+    ours, valid = ops.convert_to_numpy(ours), ops.convert_to_numpy(valid)
+    for b in range(2):
+        score = logits[b, :, 0] if columns == 1 else logits[b, :, 1] - logits[b, :, 0]
+        found, start = [], 0
+        for count in LEVELS:
+            order = start + np.argsort(-score[start : start + count], kind="stable")[:pre_nms]
+            low, high = window[b][[0, 1, 0, 1]], window[b][[2, 3, 2, 3]]
+            moved = [slow_move(ANCHORS[i].astype(float), deltas[b, i]) for i in order]
+            moved = [(score[i], box.clip(low, high)) for i, box in zip(order, moved)]
+            moved = [m for m in moved if (m[1][2:] - m[1][:2]).min() >= 0.01]
+            survivors = slow_nms([m[1] for m in moved], threshold, 10**6)
+            found += [m for m in moved if any(m[1] is s for s in survivors)]
+            start += count
+        found = sorted(found, key=lambda m: -m[0])[:post_nms]
+        assert valid[b].sum() == len(found) > 10
+        np.testing.assert_allclose(ours[b, : len(found)], [m[1] for m in found], atol=1e-5)
+        assert not ours[b, len(found) :].any()
+
+
+@pytest.mark.parametrize(
+    ("limit", "min_score", "threshold"), [(30, 0.2, 0.5), (200, 0.0, 0.5), (100, 0.45, 0.3)]
+)
+def test_detections_of_every_class_against_numpy(limit, min_score, threshold):
+    proposals, valid, probabilities, deltas, window = proposals_case(2)
+    result = detect_every_class(
+        proposals,
+        valid,
+        probabilities,
+        deltas,
+        window,
+        limit=limit,
+        min_score=min_score,
+        iou_threshold=threshold,
+        min_size=0.02,
+    )
+    boxes, ids, scores = (ops.convert_to_numpy(value) for value in result)
+    for b in range(2):
+        low, high = window[b][[0, 1, 0, 1]], window[b][[2, 3, 2, 3]]
+        kept = []
+        for label in range(1, 4):
+            own = []
+            for p in range(60):
+                score = probabilities[b, p, label]
+                box = slow_move(proposals[b, p].astype(float), deltas[b, p, label])
+                box = box.clip(low, high)
+                if valid[b, p] and score > min_score and (box[2:] - box[:2]).min() >= 0.02:
+                    own.append((score, label, box))
+            own.sort(key=lambda f: -f[0])
+            survivors = slow_nms([f[2] for f in own], threshold, 10**6)
+            kept += [f for f in own if any(f[2] is s for s in survivors)]
+        kept = sorted(kept, key=lambda f: -f[0])[:limit]
+        count = len(kept)
+        assert count and (ids[b] > 0).sum() == count
+        np.testing.assert_allclose(scores[b, :count], [k[0] for k in kept], atol=1e-6)
+        np.testing.assert_array_equal(ids[b, :count], [k[1] for k in kept])
+        np.testing.assert_allclose(boxes[b, :count], [k[2] for k in kept], atol=1e-5)
+        assert not boxes[b, count:].any() and not scores[b, count:].any()
+
+
+def test_one_proposal_can_be_several_classes_and_the_bound_itself_is_too_low():
+    probabilities = np.float32([[[0.1, 0.4, 0.25, 0.25]]])
+    box = np.float32([[[0.2, 0.2, 0.6, 0.6]]])
+    _, ids, scores = detect_every_class(
+        box,
+        np.ones((1, 1), bool),
+        probabilities,
+        np.zeros((1, 1, 4, 4), np.float32),
+        np.float32([[0, 0, 1, 1]]),
+        limit=3,
+        min_score=0.24,
+        iou_threshold=0.5,
+        min_size=0.01,
+    )
+    assert ops.convert_to_numpy(ids)[0].tolist() == [1, 2, 3]
+    _, ids, _ = detect_every_class(
+        box,
+        np.ones((1, 1), bool),
+        probabilities,
+        np.zeros((1, 1, 4, 4), np.float32),
+        np.float32([[0, 0, 1, 1]]),
+        limit=3,
+        min_score=0.25,
+        iou_threshold=0.5,
+        min_size=0.01,
+    )
+    assert ops.convert_to_numpy(ids)[0].tolist() == [1, 0, 0]

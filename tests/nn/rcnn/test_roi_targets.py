@@ -37,7 +37,7 @@ def scene(seed=0, proposals=120, truths=4, padding=2, mini=14):
     return [v[None] for v in values]
 
 
-def run(inputs, count=60, fraction=0.33, mask_size=8, fill=False, seed=0):
+def run(inputs, count=60, fraction=0.33, mask_size=8, fill=False, seed=0, averaged=False):
     proposals, valid, ids, boxes, masks = inputs
     result = roi_targets(
         proposals.astype(np.float32),
@@ -49,6 +49,7 @@ def run(inputs, count=60, fraction=0.33, mask_size=8, fill=False, seed=0):
         fraction=fraction,
         mask_size=mask_size,
         fill=fill,
+        averaged=averaged,
         seed=seed,
     )
     return RoITargets(*[ops.convert_to_numpy(value) for value in result])
@@ -175,3 +176,28 @@ def test_one_truth_fills_the_places_when_every_proposal_fits():
     assert ours.positive.all() and ours.valid.sum() == 19  # no negatives exist
     np.testing.assert_allclose(ours.deltas, 0, atol=1e-5)
     np.testing.assert_array_equal(ours.masks, 1)
+
+
+def test_averaged_masks_against_a_loop():
+    random = np.random.default_rng(3)
+    box = np.float32([10, 20, 50, 100])
+    rois = np.stack([box, box + np.float32([4, -8, 6, 4])])  # the second reaches outside
+    mask = (random.random((16, 16)) > 0.5).astype(np.uint8)
+    inputs = [rois[None], np.ones((1, 2), bool), np.int32([[1]]), box[None, None]]
+    inputs.append(mask[None, None])
+    ours = run(inputs, count=4, fraction=0.5, averaged=True)
+    assert ours.positive.all()
+    for roi, target in zip(ours.rois[0], ours.masks[0]):
+        expected = np.zeros((8, 8))
+        for i in range(16):
+            for j in range(16):
+                y = roi[0] + (i + 0.5) / 16 * (roi[2] - roi[0])
+                x = roi[1] + (j + 0.5) / 16 * (roi[3] - roi[1])
+                y = (y - box[0]) / (box[2] - box[0]) * 16 - 0.5
+                x = (x - box[1]) / (box[3] - box[1]) * 16 - 0.5
+                if -1 <= y <= 16 and -1 <= x <= 16:
+                    rows = np.maximum(0, 1 - np.abs(np.clip(y, 0, 15) - np.arange(16)))
+                    columns = np.maximum(0, 1 - np.abs(np.clip(x, 0, 15) - np.arange(16)))
+                    expected[i // 2, j // 2] += rows @ mask @ columns / 4
+        np.testing.assert_allclose(target, expected, atol=1e-5)
+    assert set(np.unique(run(inputs, count=4, fraction=0.5).masks)) == {0, 1}
