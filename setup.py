@@ -33,6 +33,7 @@ EXTRAS = {
         "ai-edge-litert>=2.0",
     ],
     "keras-cv": ["keras-cv>=0.9,<0.10"],
+    "keras-hub": ["keras-hub>=0.29"],
     "jax": ["jax>=0.10"],
     "serving": ["tensorflow-serving-api>=2.19"],
     "onnx": ["tf2onnx>=1.16", "onnxruntime>=1.20"],
@@ -43,6 +44,8 @@ EXTRAS = {
         "scikit-learn>=1.5",
         "ruff>=0.12",
         "jax>=0.10",
+        "keras-cv>=0.9,<0.10",
+        "keras-hub>=0.29",
     ],
 }
 EXTRAS["all"] = sorted({name for names in EXTRAS.values() for name in names})

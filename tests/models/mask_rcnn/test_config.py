@@ -62,7 +62,17 @@ def test_defaults_of_the_specification():
         ({"dropout_stages": (1,)}, "dropout_stages"),
         ({"anchor_scales": (8.0,)}, "anchor_scales"),
         ({"roi_positive_fraction": 1.0}, "roi_positive_fraction"),
-        ({"initial_weights": "imagenet", "channels": 1, "pixel_mean": (0.0,)}, "ImageNet"),
+        ({"initial_weights": "preset"}, "initial_weights: 'preset' is for backbones of keras_cv"),
+        ({"backbone_options": {"depth": 1}}, "backbone_options"),
+        ({"backbone": "keras_cv:resnet_50_imagenet"}, "backbone: .*Did you mean resnet50_imagenet"),
+        ({"backbone": "keras_hub:"}, "names no backbone"),
+        ({"backbone": "keras_cv:resnet50", "norm": "group"}, "norm: .*'frozen' or 'batch'"),
+        ({"backbone": "keras_cv:resnet50", "dropout": ("conv",)}, "dropout"),
+        ({"backbone": "keras_cv:resnet50", "initial_weights": "imagenet"}, "'preset'"),
+        (
+            {"backbone": "keras_cv:resnet50", "initial_weights": "preset"},
+            "nobody publishes.*Did you mean resnet50_imagenet",
+        ),
         ({"rpn_bbox_loss": "l1"}, "smooth_l1"),
         ({"score_floor": 0.8}, "score_floor"),
     ],
@@ -93,3 +103,30 @@ def test_what_follows_from_other_settings_follows_their_changes():
 def test_every_setting_is_explained():
     for field in dataclasses.fields(MaskRCNNConfig):
         assert f"        {field.name}: " in MaskRCNNConfig.__doc__
+
+
+@pytest.mark.parametrize(
+    ("settings", "mean", "std"),
+    [
+        ({}, (123.7, 116.8, 103.9), (1.0,)),
+        ({"channels": 1}, (0.299 * 123.7 + 0.587 * 116.8 + 0.114 * 103.9,), (1.0,)),
+        ({"channels": 4}, (123.7, 116.8, 103.9, 127.5), (1.0,)),
+        ({"channels": 2}, (117.3925, 127.5), (1.0,)),
+        (
+            {"origin": "torchvision", "channels": 4},
+            (123.675, 116.28, 103.53, 127.5),
+            (58.395, 57.12, 57.375, 57.63),
+        ),
+        ({"backbone": "keras_cv:resnet18", "channels": 5}, (0.0,) * 5, (255.0,)),
+        ({"backbone": "keras_hub:resnet_v2_50_imagenet", "channels": 1}, (127.5,), (127.5,)),
+    ],
+)
+def test_pixels_follow_from_the_backbone_and_the_channels(settings, mean, std):
+    config = MaskRCNNConfig(classes=("a",), **settings)
+    assert config.pixel_mean == pytest.approx(mean)
+    assert config.pixel_std == pytest.approx(std)
+    other = MaskRCNNConfig(classes=("a",)).replace(**settings)
+    assert (other.pixel_mean, other.pixel_std) == (config.pixel_mean, config.pixel_std)
+    kept = MaskRCNNConfig(classes=("a",), pixel_std=(2.0,)).replace(channels=1)
+    assert kept.pixel_std == (2.0,)
+    assert MaskRCNNConfig.from_dict(config.to_dict()) == config

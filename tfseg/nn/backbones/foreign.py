@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import importlib
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 
@@ -144,6 +145,14 @@ def _construct(library, source: Foreign, input_shape: tuple, options: Mapping) -
     if not source.class_name:
         return _from_folder(library, source, input_shape, options)
     owner = getattr(library.models, source.class_name)
+    known = [n for n in inspect.signature(owner.__init__).parameters if n.islower()]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        # The constructors pass on what they do not know, and Keras swallows it.
+        raise ConfigError(
+            f"backbone_options: {source.library}.models.{source.class_name} has no option "
+            f"{', '.join(unknown)}. It has: {', '.join(known[1:])}."
+        )
     settings = {name: _listed(value) for name, value in {**source.options, **options}.items()}
     if source.library == "keras_cv":
         settings.setdefault("include_rescaling", False)
@@ -151,7 +160,7 @@ def _construct(library, source: Foreign, input_shape: tuple, options: Mapping) -
     try:
         return owner(**settings)
     except Exception as error:
-        if None in input_shape[:2]:
+        if None in input_shape[:2] and "NoneType" in str(error):
             raise ConfigError(
                 f"backbone: {source.library}:{source.name} needs a fixed size of input. Use "
                 f"image_fit='square'. ({type(error).__name__}: {error})"
