@@ -88,7 +88,8 @@ def test_how_many_train(images_, train, fraction, expected):
 
 
 @pytest.mark.parametrize(
-    ("train", "fraction"), [(50, None), (60, None), (0, None), (True, None), (3, 0.2)]
+    ("train", "fraction"),
+    [(50, None), (60, None), (0, None), (True, None), (2.5, None), (3, 0.2), (None, "x")],
 )
 def test_impossible_numbers(train, fraction):
     with pytest.raises(ConfigError):

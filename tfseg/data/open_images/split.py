@@ -30,7 +30,8 @@ def train_size(images: int, train_images: int | None, val_fraction: float | None
     if train_images is not None and val_fraction is not None:
         raise ConfigError("name the number of training images or the validation share, not both.")
     if val_fraction is not None:
-        if isinstance(val_fraction, bool) or not 0 < val_fraction < 1:
+        number = isinstance(val_fraction, (int, float)) and not isinstance(val_fraction, bool)
+        if not number or not 0 < val_fraction < 1:
             raise ConfigError(
                 f"val_fraction: expected a share between 0 and 1, got {val_fraction!r}."
             )
@@ -39,7 +40,8 @@ def train_size(images: int, train_images: int | None, val_fraction: float | None
         if images > PAPER_TRAIN_IMAGES:
             return PAPER_TRAIN_IMAGES
         return train_size(images, None, 0.2) if images > 1 else images
-    if isinstance(train_images, bool) or not 1 <= train_images < images:
+    number = isinstance(train_images, int) and not isinstance(train_images, bool)
+    if not number or not 1 <= train_images < images:
         raise ConfigError(
             f"train_images: expected 1 to {images - 1}, so that of {images} images both parts get "
             f"some, got {train_images!r}. A share, val_fraction=0.2, does with any number."
