@@ -100,7 +100,9 @@ def test_it_can_be_pickled():
     ("fields", "message"),
     [
         ({"image": np.zeros((6, 8), np.uint8)}, r"uint8 \(6, 8\).*to_rgb"),
-        ({"image": np.zeros((6, 8, 4), np.uint8)}, "RGB"),
+        ({"image": np.zeros((6, 8), np.uint8)}, "RGB"),
+        ({"image": np.zeros((6, 8, 0), np.uint8)}, "RGB"),
+        ({"image": np.zeros((6, 8, 4), np.float32)}, "RGB"),
         ({"image": np.zeros((6, 8, 3))}, "float64"),
         ({"masks": np.zeros((2, 6, 8), bool)}, r"masks.*\(3, 6, 8\).*\(2, 6, 8\)"),
         ({"masks": np.zeros((3, 8, 6), bool)}, "masks"),

@@ -217,7 +217,7 @@ def test_truth_outline_is_drawn_over_the_prediction():
     ("image", "options", "error", "message"),
     [
         (np.zeros((100, 120, 3), np.float32), {}, DataError, "float32"),
-        (np.zeros((100, 120, 4), np.uint8), {}, DataError, "to_rgb"),
+        (np.zeros((100, 120, 4), np.uint16), {}, DataError, "to_rgb"),
         (np.zeros((0, 120, 3), np.uint8), {}, DataError, "at least one pixel"),
         (np.zeros((90, 120, 3), np.uint8), {}, DataError, "90 x 120.*100 x 120"),
         (None, {"alpha": 1.5}, ConfigError, "alpha"),

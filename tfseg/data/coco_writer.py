@@ -139,8 +139,13 @@ class _Pictures:
         partial = f"{target}.partial"
         fresh = not os.path.exists(target)
         try:
+            if source is None and sample.image.shape[2] not in (1, 3):
+                raise DataError(
+                    f"{sample.where}: a picture of {sample.image.shape[2]} channels has no place "
+                    "in a picture file. Export samples that are RGB or grey."
+                )
             if source is None:
-                Image.fromarray(sample.image).save(partial, format="PNG")
+                Image.fromarray(_storable(sample.image)).save(partial, format="PNG")
             else:
                 shutil.copyfile(source, partial)
             os.replace(partial, target)
@@ -157,6 +162,11 @@ class _Pictures:
         for path in self._written:
             with contextlib.suppress(OSError):
                 os.remove(path)
+
+
+def _storable(image):
+    """Returns the array that Pillow takes: without the axis of a single channel."""
+    return image[..., 0] if image.shape[2] == 1 else image
 
 
 def _is_its_file(sample: Sample, path: str | None) -> bool:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tfseg.errors import DataError
 
-__all__ = ["image_size", "read_image", "stored_orientation", "to_rgb", "turn"]
+__all__ = ["as_uint8", "image_size", "read_image", "stored_orientation", "to_rgb", "turn"]
 
 ORIENTATION_TAG = 0x0112
 _JPEG_END = b"\xff\xd9"
@@ -120,7 +120,7 @@ def to_rgb(array: np.ndarray, name: str = "image array") -> np.ndarray:
         )
     if 0 in shape:
         raise DataError(f"{name}: expected at least one pixel, got shape {shape}.")
-    array = _to_uint8(array, name)
+    array = as_uint8(array, name)
     if array.shape[2] in (2, 4):
         alpha = array[:, :, -1:].astype(np.uint16)
         colour = array[:, :, :-1].astype(np.uint16)
@@ -130,7 +130,12 @@ def to_rgb(array: np.ndarray, name: str = "image array") -> np.ndarray:
     return np.ascontiguousarray(array)
 
 
-def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
+def as_uint8(array: np.ndarray, name: str) -> np.ndarray:
+    """Returns pixel values of whatever shape as uint8, by the rules of `to_rgb`.
+
+    Raises:
+        DataError: For values outside them.
+    """
     kind = array.dtype.kind
     if array.dtype == np.uint8:
         return array

@@ -19,14 +19,14 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 class Item(NamedTuple):
-    """One picture, uint8 `(H, W, 3)` RGB, with the id and path that its prediction carries."""
+    """One picture, uint8 `(H, W, D)`, RGB where D is 3, and what its prediction carries on."""
 
     image: np.ndarray
     image_id: int | str
     path: str | None
 
 
-def read_items(images) -> tuple[Iterator[Item], int | None]:
+def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
     """Returns an iterator over pictures, read one by one as they are needed, and their number
     (None if it is not known before).
 
@@ -34,6 +34,7 @@ def read_items(images) -> tuple[Iterator[Item], int | None]:
         images: One of: a path or a folder of pictures; encoded bytes; an array `(H, W)`,
             `(H, W, 1|3|4)` or `(B, H, W, 3)`; a `Sample`; a data set; or any iterable of single
             ones. EXIF orientation of files is honoured.
+        channels: What the model reads, see `tfseg.data.channels.to_channels`.
 
     Raises:
         DataError: Naming the picture, while iterating.
@@ -50,30 +51,32 @@ def read_items(images) -> tuple[Iterator[Item], int | None]:
             f"{type(images).__name__}."
         )
     count = len(images) if hasattr(images, "__len__") else None
-    return _iterate(images, count), count
+    return _iterate(images, count, channels), count
 
 
-def _iterate(images, count: int | None) -> Iterator[Item]:
+def _iterate(images, count: int | None, channels: int) -> Iterator[Item]:
     of = "" if count is None else f" of {count}"
     is_dataset = hasattr(images, "class_names") and count is not None
     # A data set need not be iterable, and its __getitem__ need not raise IndexError.
     singles = (images[index] for index in range(count)) if is_dataset else images
     for index, single in enumerate(singles):
-        yield _read(single, index, f"picture {index + 1}{of}")
+        yield _read(single, index, f"picture {index + 1}{of}", channels)
 
 
-def _read(single, index: int, where: str) -> Item:
-    from tfseg.data import images as files
+def _read(single, index: int, where: str, channels: int) -> Item:
+    from tfseg.data.channels import to_channels
+    from tfseg.data.images import read_image
 
     if isinstance(single, Sample):
-        return Item(single.image, single.image_id, single.path)
+        image = to_channels(single.image, channels, single.where)
+        return Item(image, single.image_id, single.path)
     if _is_path(single):
         path = os.fspath(single)
-        return Item(files.read_image(path), Path(path).stem, path)
+        return Item(to_channels(read_image(path), channels, path), Path(path).stem, path)
     try:
         if isinstance(single, (bytes, bytearray)):
-            return Item(files.read_image(bytes(single)), index, None)
-        return Item(files.to_rgb(_as_array(single)), index, None)
+            return Item(to_channels(read_image(bytes(single)), channels), index, None)
+        return Item(to_channels(_as_array(single), channels), index, None)
     except DataError as error:
         raise DataError(f"{where}: {error}") from None
 

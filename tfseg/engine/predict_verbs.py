@@ -34,7 +34,8 @@ class PredictVerbs:
 
         Args:
             images: A path or a folder of pictures, an array `(H, W)`, `(H, W, 3)` or
-                `(B, H, W, 3)`, encoded bytes, a `Sample`, a data set, or a list of these.
+                `(B, H, W, 3)`, encoded bytes, a `Sample`, a data set, or a list of these. For a
+                model of other channels arrays `(H, W, D)`; a model of one turns colours to grey.
             batch_size: Pictures computed at once; sizes may differ.
             score_threshold: Lowest score to return; None takes the model's own.
             progress: Called with the pictures done and their number (None if not known).
@@ -43,7 +44,7 @@ class PredictVerbs:
             NotFittedError: If no weights were trained or loaded.
             DataError: Naming a picture that cannot be read.
         """
-        items, count = read_items(images)
+        items, count = read_items(images, getattr(self.config, "channels", 3))
         found = []
         for _, prediction in self._predict_items(items, batch_size, score_threshold):
             found.append(prediction)
@@ -139,7 +140,7 @@ class PredictVerbs:
             yield from self._predict_batch(batch, batch_size, score_threshold)
 
     def _predict_batch(self, batch: list, batch_size: int, score_threshold: float | None):
-        prepared = [self._predict_inputs(item.image) for item in batch]
+        prepared = [self._predict_inputs(self._channelled(item)) for item in batch]
         answers = self._run_rows([inputs for inputs, _ in prepared], batch_size)
         for item, (_, plan), outputs in zip(batch, prepared, answers):
             yield (
@@ -152,6 +153,15 @@ class PredictVerbs:
                     path=item.path,
                 ),
             )
+
+    def _channelled(self, item) -> np.ndarray:
+        """Returns the picture of a sample or an item with the channels that the model reads."""
+        channels = getattr(self.config, "channels", 3)
+        if item.image.ndim == 3 and item.image.shape[2] == channels:
+            return item.image
+        from tfseg.data.channels import to_channels
+
+        return to_channels(item.image, channels, item.path or f"image {item.image_id!r}")
 
     def _run_rows(self, rows: list[dict], batch_size: int) -> list[dict[str, np.ndarray]]:
         """Returns the outputs of each row; rows of one shape are computed at once."""

@@ -25,6 +25,7 @@ class ServingGraph:
         canvas: `(rows, columns)`: fit pictures into the top left corner of it, scaled as
             `tfseg.data.augment.padded.PaddedResize` does; None fits them into the square.
         fill: Colour around them there, one number per channel.
+        channels: Of the pictures.
         exact: In the square, resize and lead boxes back as `tfseg.data.augment.matterport` does.
     """
 
@@ -38,18 +39,19 @@ class ServingGraph:
         canvas: tuple[int, int] | None = None,
         fill: Sequence[float] = (),
         exact: bool = False,
+        channels: int = 3,
     ):
         self.padded = canvas is not None
         self.canvas = canvas or (max_side, max_side)
         self.fill = tuple(fill)
         self.network, self.min_side, self.max_side = network, min_side, max_side
-        self.min_score, self.exact = min_score, exact
+        self.min_score, self.exact, self.channels = min_score, exact, channels
         # Position 0 stands for the rows that pad.
         self.names = ["", *class_names]
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the detections in pictures of one size, float32 or uint8 `(B, H, W, 3)`,
-        RGB from 0 to 255."""
+        """Returns the detections in pictures of one size, float32 or uint8 `(B, H, W, D)`, from 0
+        to 255, RGB where D is 3."""
         images = tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0.0, 255.0)
         squares, window, size = self._fit(images)
         count = tf.shape(images)[0]
@@ -63,7 +65,7 @@ class ServingGraph:
             self._fit_one,
             encoded,
             fn_output_signature=(
-                tf.TensorSpec((*self.canvas, 3), tf.float32),
+                tf.TensorSpec((*self.canvas, self.channels), tf.float32),
                 tf.TensorSpec((4,), tf.float32),
                 tf.TensorSpec((2,), tf.float32),
             ),
@@ -73,7 +75,8 @@ class ServingGraph:
     def _fit_one(self, encoded: tf.Tensor):
         # The accurate transform is what other decoders use; TensorFlow's default is a fast one.
         image = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-        image = tf.cast(turned(image, encoded), tf.float32)
+        image = turned(image, encoded)
+        image = tf.cast(_brightness(image) if self.channels == 1 else image, tf.float32)
         squares, window, size = self._fit(image[None])
         return squares[0], window, size
 
@@ -97,7 +100,7 @@ class ServingGraph:
         resized = tf.cast(fit(tf.cast(images, tf.int32), inside), tf.float32)
         squares = tf.image.pad_to_bounding_box(resized, top, left, self.max_side, self.max_side)
         window = tf.cast(tf.stack([top, left, top + inside[0], left + inside[1]]), tf.float32)
-        squares = tf.ensure_shape(squares, (None, self.max_side, self.max_side, 3))
+        squares = tf.ensure_shape(squares, (None, self.max_side, self.max_side, self.channels))
         return squares, window, tf.cast(size, tf.float32)
 
     def _fit_padded(self, images: tf.Tensor):
@@ -110,7 +113,7 @@ class ServingGraph:
         resized = tf.image.resize(images, inside) - fill
         padded = tf.image.pad_to_bounding_box(resized, 0, 0, *self.canvas) + fill
         window = tf.cast(tf.concat([[0, 0], inside], axis=0), tf.float32)
-        padded = tf.ensure_shape(padded, (None, *self.canvas, 3))
+        padded = tf.ensure_shape(padded, (None, *self.canvas, self.channels))
         return padded, window, tf.cast(size, tf.float32)
 
     def _detect(self, squares, windows, sizes) -> dict[str, tf.Tensor]:
@@ -147,3 +150,9 @@ class ServingGraph:
         moved = (boxes - (start + ends)[:, None]) * scale[:, None]
         moved += tf.broadcast_to(ends, tf.shape(start))[:, None]
         return tf.clip_by_value(moved, 0.0, tf.tile(sizes[:, None], (1, 1, 2)))
+
+
+def _brightness(image: tf.Tensor) -> tf.Tensor:
+    """Returns a picture's grey, int32 `(H, W, 1)`, to the numbers of `tfseg.data.channels.grey`."""
+    weighted = tf.reduce_sum(tf.cast(image, tf.int32) * (19595, 38470, 7471), axis=-1)
+    return tf.bitwise.right_shift(weighted + 0x8000, 16)[..., None]

@@ -42,9 +42,23 @@ def write_model_card(
         f"## Licence\n\n{license or 'Not stated. Ask the author before use or passing it on.'}",
         "## Settings\n\n" + "\n".join(settings),
         f"## Versions\n\n{versions}",
-        f"## Use\n\n{request_examples(name)}",
+        f"## Use\n\n{_use(estimator, name)}",
     ]
     Path(path).write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def _use(estimator, name: str) -> str:
+    channels = getattr(estimator.config, "channels", 3)
+    if channels in (1, 3):
+        return request_examples(name)
+    return (
+        f"The model reads pictures of {channels} channels, which JPEG and PNG files cannot hold, "
+        "so there is no signature for encoded pictures. In Python, with TensorFlow alone:\n\n"
+        "```python\nimport tensorflow as tf\n\n"
+        f'model = tf.saved_model.load("{name}/1")\n'
+        f"images = ...  # uint8 (B, H, W, {channels})\n"
+        'outputs = model.signatures["images_uint8"](images=tf.constant(images))\n```'
+    )
 
 
 def _measures(estimator, metrics: Mapping | None) -> str:

@@ -34,7 +34,9 @@ def export(
     """Writes a SavedModel that needs TensorFlow alone, and returns its folder.
 
     Signatures: `serving_default` takes `images` float32 `(B, H, W, 3)`, RGB from 0 to 255, of any
-    size; `images_uint8` the same as uint8; `jpeg_bytes` takes `encoded` string `(B,)`. All give
+    size; `images_uint8` the same as uint8; `jpeg_bytes` takes `encoded` string `(B,)`. A model of
+    D channels takes `(B, H, W, D)`; of one channel `jpeg_bytes` makes colours grey, of any number
+    but one and three it is left out, because such files hold no more. All give
 
     - `detection_boxes` float32 `(B, D, 4)`: y1, x1, y2, x2 in pixels of the given picture,
     - `detection_classes` int32 `(B, D)`, 0 for rows that pad; `detection_class_names` string,
@@ -126,6 +128,7 @@ def _write_graph(estimator, folder: Path, score_threshold: float | None):
     network = estimator.keras_model
     if score_threshold is None:
         score_threshold = getattr(estimator.config, "detection_min_confidence", 0.0)
+    channels = getattr(estimator.config, "channels", 3)
     # One graph has one shape inside: pictures of every size share a canvas.
     padded = isinstance(resize, PaddedResize)
     graph = ServingGraph(
@@ -137,15 +140,21 @@ def _write_graph(estimator, folder: Path, score_threshold: float | None):
         canvas=estimator.config.canvas if padded else None,
         fill=resize.fill if padded else (),
         exact=isinstance(resize, MatterportResize),
+        channels=channels,
     )
     archive = keras.export.ExportArchive()
     archive.track(network)
     spec = tf.TensorSpec
     endpoints = {
-        "serving_default": (graph.from_images, spec((None, None, None, 3), tf.float32, "images")),
-        "images_uint8": (graph.from_images, spec((None, None, None, 3), tf.uint8, "images")),
+        "serving_default": (
+            graph.from_images,
+            spec((None, None, None, channels), tf.float32, "images"),
+        ),
+        "images_uint8": (graph.from_images, spec((None, None, None, channels), tf.uint8, "images")),
         "jpeg_bytes": (graph.from_jpeg, spec((None,), tf.string, "encoded")),
     }
+    if channels not in (1, 3):
+        del endpoints["jpeg_bytes"]
     for name, (function, signature) in endpoints.items():
         archive.add_endpoint(name, function, input_signature=[signature])
     try:

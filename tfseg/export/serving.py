@@ -26,6 +26,9 @@ import tensorflow as tf
 
 model = tf.saved_model.load(sys.argv[1])
 encoded = tf.constant([open(path, "rb").read() for path in sys.argv[3:]])
+if "jpeg_bytes" not in model.signatures:
+    sys.exit("this model takes no encoded pictures: it reads other channels than those of JPEG "
+             "and PNG files. Its signature images_uint8 takes arrays.")
 outputs = model.signatures["jpeg_bytes"](encoded=encoded)
 np.savez(sys.argv[2], **{k: v.numpy().astype(str) if v.dtype == tf.string else v.numpy()
                          for k, v in outputs.items()})

@@ -37,7 +37,8 @@ class Sample:
     """A picture with its annotations. `N` objects; every array may have `N == 0`.
 
     Attributes:
-        image: uint8 `(H, W, 3)`, RGB.
+        image: uint8 `(H, W, 3)`, RGB; for models of other channels `(H, W, 1)` grey, or
+            `(H, W, D)`, of which the first three are RGB where D is 4 or more.
         image_id: The picture's id in its data set.
         class_ids: int32 `(N,)`, counted from 1; `class_names[id - 1]` is the name.
         masks: bool `(N, H, W)`, the visible pixels of each object.
@@ -70,10 +71,11 @@ class Sample:
 
     def __post_init__(self):
         image = np.asarray(self.image)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        if image.ndim != 3 or image.shape[2] < 1 or image.dtype != np.uint8:
             raise DataError(
-                f"{self.where}: expected an RGB image uint8 (H, W, 3), got {image.dtype} "
-                f"{image.shape}. tfseg.data.images.to_rgb converts other layouts."
+                f"{self.where}: expected an RGB image uint8 (H, W, 3), or with other channels "
+                f"(H, W, D), got {image.dtype} {image.shape}. tfseg.data.images.to_rgb and "
+                "tfseg.data.channels.to_channels convert other layouts."
             )
         height, width = image.shape[:2]
         ids = np.zeros(0, np.int32) if self.class_ids is None else self.class_ids

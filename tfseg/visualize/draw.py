@@ -12,7 +12,7 @@ from PIL import Image
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures import Prediction, Sample, rle
 from tfseg.visualize.colors import palette
-from tfseg.visualize.files import check_picture
+from tfseg.visualize.files import as_colours, check_picture
 from tfseg.visualize.gallery import grid
 from tfseg.visualize.label_plates import write_labels
 from tfseg.visualize.skeleton import draw_skeletons
@@ -58,7 +58,8 @@ def draw(
     """Returns the picture with objects drawn on it, uint8 `(H, W, 3)`; the input is not changed.
 
     Args:
-        image: uint8 `(H, W, 3)` RGB, or grey `(H, W)`. None: the image of a `Sample`.
+        image: uint8 `(H, W, 3)` RGB, or grey `(H, W)`. None: the image of a `Sample`. Of other
+            channels the first three are shown, or the first of two.
         objects: A `Prediction`, or a `Sample` for the truth. It may hold no objects.
         class_names: Name of class id k at position k - 1. None: those of the prediction.
         scores: Write scores behind the names.
@@ -127,7 +128,7 @@ def _checked(image, objects, truth, color_by: str) -> np.ndarray:
         )
     if image is None and isinstance(objects, Sample):
         image = objects.image
-    image = check_picture(image)
+    image = check_picture(as_colours(image))
     for name, value in (("objects", objects), ("truth", truth)):
         if value is not None and tuple(value.size) != image.shape[:2]:
             raise DataError(

@@ -11,7 +11,16 @@ from PIL import Image
 
 from tfseg.errors import DataError, TFSegError
 
-__all__ = ["check_picture", "encoded", "save_png", "write_whole"]
+__all__ = ["as_colours", "check_picture", "encoded", "save_png", "write_whole"]
+
+
+def as_colours(image: np.ndarray) -> np.ndarray:
+    """Returns what can be shown of a picture with other channels than RGB, uint8 `(H, W, 3)`: of
+    up to two channels the first as grey, of more the first three. Anything else as it is."""
+    image = np.asarray(image)
+    if image.ndim != 3 or image.dtype != np.uint8 or image.shape[2] in (0, 3):
+        return image
+    return image[..., :3] if image.shape[2] > 3 else np.repeat(image[..., :1], 3, axis=2)
 
 
 def check_picture(image, where: str = "image") -> np.ndarray:

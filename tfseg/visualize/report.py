@@ -16,7 +16,7 @@ from tfseg.structures import Prediction, Report, Sample
 from tfseg.visualize import report_tables
 from tfseg.visualize.curves import training_charts
 from tfseg.visualize.draw import draw
-from tfseg.visualize.files import encoded, write_whole
+from tfseg.visualize.files import as_colours, encoded, write_whole
 from tfseg.visualize.page import escape, frame, inline_jpeg
 
 __all__ = ["Example", "write_html"]
@@ -162,7 +162,9 @@ def _identity(example) -> str:
 
 
 def _image(image: np.ndarray, objects: Prediction | Sample, names: tuple, words: str) -> str:
-    picture = draw(*_reduced(image, objects), class_names=names, min_side=320, text_scale=1.35)
+    picture = draw(
+        *_reduced(as_colours(image), objects), class_names=names, min_side=320, text_scale=1.35
+    )
     known = [names[i - 1] if 0 < i <= len(names) else f"class {i}" for i in objects.class_ids]
     counts = {name: known.count(name) for name in dict.fromkeys(known)}
     found = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no objects"

@@ -122,11 +122,11 @@ class ResizePlan:
         return self.resized[0] / self.original[0], self.resized[1] / self.original[1]
 
     def image(self, image: np.ndarray) -> np.ndarray:
-        """Returns the picture in the square, same dtype, `(side, side, 3)`, zeros (or the fill,
+        """Returns the picture in the square, same dtype, `(side, side, D)`, zeros (or the fill,
         rounded for whole numbers) around it.
 
         Args:
-            image: uint8 or float32 `(H, W, 3)`.
+            image: uint8 or float32 `(H, W, D)`.
         """
         self._check("image", image.shape[:2])
         y1, x1, y2, x2 = self.window
@@ -323,7 +323,9 @@ def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int) -> np.
     if array.shape[:2] == tuple(size):
         return array
     array = np.ascontiguousarray(array)
-    return cv2.resize(array, (size[1], size[0]), interpolation=interpolation)
+    resized = cv2.resize(array, (size[1], size[0]), interpolation=interpolation)
+    # OpenCV drops the axis of a single channel.
+    return resized.reshape(*size, *array.shape[2:])
 
 
 def _resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -4,6 +4,10 @@ imgaug moves three things: the image, a map that says where each pixel came from
 keypoints. The map travels as imgaug's segmentation maps do, so it takes the nearest pixel and is
 left alone by blur and colour. Masks and label maps are then looked up through it: their cost
 depends on their size, not on the augmenter, and three hundred objects move like one.
+
+Augmenters are made for three colours. A grey picture goes through as three equal ones and comes
+back as their brightness; channels behind the colours, such as depth, are looked up as label maps
+are: they move with the picture, and keep their values where colours change.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import numpy as np
 
 from tfseg.data.augment.imgaug_compat import iaa, imgaug
 from tfseg.data.augment.pixel_source import PixelSource
+from tfseg.data.channels import grey
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures.labels import COCO_KEYPOINT_FLIP, LABEL_MAP_FLIPS
 from tfseg.structures.sample import Sample
@@ -94,7 +99,12 @@ class Augmenter:
             DataError: If imgaug fails on this picture, or a mirrored picture has keypoints whose
                 left and right are unknown.
         """
-        image, source, points = self._apply(sample, int(seed))
+        colours, others = _colours(sample.image)
+        image, source, points = self._apply(sample, colours, int(seed))
+        if sample.image.shape[2] != 3:
+            moved = [source.label_map(others[..., k]) for k in range(others.shape[2])]
+            front = image if sample.image.shape[2] > 3 else grey(image)
+            image = np.concatenate([front, *[channel[..., None] for channel in moved]], axis=2)
         masks, boxes = source.masks(sample.masks)
         label_maps = {name: source.label_map(value) for name, value in sample.label_maps.items()}
         keypoints, mirrored = self._locate(sample, source, points)
@@ -116,16 +126,17 @@ class Augmenter:
         )
         return moved if kept.all() else moved.take(kept)
 
-    def _apply(self, sample: Sample, seed: int):
-        """Runs imgaug once: the image, where its pixels came from, and points (see `_locate`)."""
+    def _apply(self, sample: Sample, colours: np.ndarray, seed: int):
+        """Runs imgaug once: the colours, where their pixels came from, and points (see
+        `_locate`)."""
         augmenter = getattr(self._own, "augmenter", None)
         if augmenter is None:
             augmenter = self._own.augmenter = copy.deepcopy(self.augmenter)
         height, width = sample.size
         inputs = {
-            "image": sample.image,
+            "image": colours,
             "segmentation_maps": imgaug.SegmentationMapsOnImage(
-                PixelSource.encode(height, width), shape=sample.image.shape
+                PixelSource.encode(height, width), shape=colours.shape
             ),
         }
         if not self._is_warp:
@@ -134,9 +145,7 @@ class Augmenter:
                 # imgaug counts from the picture's corner, COCO from the first pixel's centre.
                 own = sample.keypoints[..., :2].reshape(-1, 2) + 0.5
                 points = np.concatenate([points, own])
-            inputs["keypoints"] = imgaug.KeypointsOnImage.from_xy_array(
-                points, shape=sample.image.shape
-            )
+            inputs["keypoints"] = imgaug.KeypointsOnImage.from_xy_array(points, shape=colours.shape)
         try:
             augmenter.seed_(seed, deterministic_too=True)
             image, field, *points = augmenter(**inputs)
@@ -193,3 +202,13 @@ class Augmenter:
             flipped[labels == first] = second
             flipped[labels == second] = first
         return flipped
+
+
+def _colours(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns uint8 `(H, W, 3)` that imgaug can change, and the channels behind the colours."""
+    channels = image.shape[2]
+    if channels == 3:
+        return image, image[..., 3:]
+    if channels > 3:
+        return np.ascontiguousarray(image[..., :3]), image[..., 3:]
+    return np.repeat(image[..., :1], 3, axis=2), image[..., 1:]

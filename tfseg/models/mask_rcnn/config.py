@@ -110,6 +110,8 @@ class MaskRCNNConfig(Config):
         box_head_channels: Width of the box head.
         mask_head_channels: Width of the mask head.
         mask_head_convs: 3x3 convolutions of the mask head.
+        class_agnostic_masks: One mask for an object of whatever class, where False learns one for
+            each class: for many classes of similar shape with few examples each.
         dropout: Blocks of the ResNet that get dropout: ("identity",), ("identity", "conv"), None.
         dropout_rate: Share of activations set to 0.
         dropout_stages: Stages that get it.
@@ -174,6 +176,7 @@ class MaskRCNNConfig(Config):
     box_head_channels: int = setting(1024, at_least=1)
     mask_head_channels: int = setting(256, at_least=1)
     mask_head_convs: int = setting(4, at_least=1)
+    class_agnostic_masks: bool = False
     dropout: tuple[Literal["identity", "conv"], ...] | None = None
     dropout_rate: float = setting(0.5, at_least=0, below=1)
     dropout_stages: tuple[int, ...] = setting((5, 4, 3, 2), at_least=2, at_most=5)

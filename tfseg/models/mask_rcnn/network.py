@@ -79,7 +79,7 @@ class MaskRCNNNetwork(keras.Model):
             config.class_count, config.box_head_channels, config.pool_size, name="box_head", **head
         )
         self.mask_head = MaskHead(
-            config.class_count,
+            1 if config.class_agnostic_masks else config.class_count,
             config.mask_head_channels,
             config.mask_head_convs,
             name="mask_head",

@@ -11,6 +11,7 @@ from tfseg.data.augment.geometry import SquareResize
 from tfseg.data.augment.matterport import MatterportResize
 from tfseg.data.augment.mini_masks import mini_masks
 from tfseg.data.augment.padded import PaddedResize
+from tfseg.data.channels import to_channels
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.structures import Sample
 
@@ -58,6 +59,9 @@ def encode(
         `image_fit="padded"` also `window` float32 `(4,)`. Of more than `max_instances` objects
         the largest are kept.
     """
+    if config.channels != 3 or sample.image.shape[2] != 3:
+        image = to_channels(sample.image, config.channels, sample.where)
+        sample = sample.replace(image=image)
     plan = resize_of(config, fixed=True).plan(sample.size)
     padded = config.image_fit == "padded"
     sample = (dataclasses.replace(plan, rectangle=plan.resized) if padded else plan).sample(sample)

@@ -114,7 +114,7 @@ class MaskHead(_Head):
     """One mask per class from 14x14 features, at twice that size.
 
     Args:
-        classes: Number of classes with the background, C.
+        classes: Number of classes with the background, C; 1 draws one mask for all of them.
         channels: Width of all hidden layers.
         convs: Number of 3x3 convolutions.
         norm_kind: See `tfseg.nn.layers.norm.norm`.
@@ -172,6 +172,8 @@ class MaskHead(_Head):
         x = self.hidden(_fold(features), training, places)
         kernel, bias = self.score.kernel[0, 0], self.score.bias  # (D, C), (C,)
         ids = ops.reshape(class_ids, (-1,))
+        if self.classes == 1:
+            ids = ops.zeros_like(ids)
         weights = ops.cast(ops.take(ops.transpose(kernel), ids, axis=0), x.dtype)
         side = x.shape[1]
         flat = ops.reshape(x, (-1, side * side, self.channels))
