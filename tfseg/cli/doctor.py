@@ -1,7 +1,7 @@
 """Find what would ruin a training, and name file and annotation.
 
 Boxes without area, class ids out of range, empty or misaligned masks, unreadable or rotated
-pictures, duplicates. Every fault of a COCO file is found in one go. The exit code is 1 if an
+pictures, duplicates. Every fault of an annotation file is found in one go. The exit code is 1 if an
 error was found; warnings alone leave it 0.
 """
 

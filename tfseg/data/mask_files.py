@@ -107,9 +107,12 @@ def check_size(path: str | os.PathLike, seen: tuple[int, int], picture: str) -> 
     )
 
 
-def upright(array: np.ndarray, path, seen: tuple[int, int], picture: str) -> np.ndarray:
-    """Returns stored pixels of a mask, `(H, W)`, as they lie in the picture; see `check_size`."""
-    return np.ascontiguousarray(turn(array, check_size(path, seen, picture)))
+def upright(
+    array: np.ndarray, path: str | os.PathLike, seen: tuple[int, int], picture: str
+) -> tuple[np.ndarray, int]:
+    """Returns a stored mask `(H, W)` as it lies in its picture, and the turn; see `check_size`."""
+    orientation = check_size(path, seen, picture)
+    return np.ascontiguousarray(turn(array, orientation)), orientation
 
 
 def instances(ids: np.ndarray, skip: tuple[int, ...] = (0,)) -> list[tuple[int, tuple, dict]]:

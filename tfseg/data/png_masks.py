@@ -116,28 +116,28 @@ class PngMaskDataset(LabelledPictures):
         scan, drawn, turns = Scan(picture.where), [], set()
         for number, (file, label) in enumerate(picture.content.files, 1):
             try:
-                mask = upright(read_inside(file), file, size, picture.path)
-                turns.add(check_size(file, size, picture.path))
+                mask, orientation = upright(read_inside(file), file, size, picture.path)
             except MaskError as fault:
                 scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", picture.path, number)
             else:
+                turns.add(orientation)
                 drawn.append(Drawn(number, label, rle.encode(mask), file=file))
         for file in picture.content.maps:
             try:
-                drawn += self._draw_map(scan, picture, file, size, len(picture.content.files))
-                turns.add(check_size(file, size, picture.path))
+                ids, orientation = upright(_numbers(file), file, size, picture.path)
+                drawn += self._draw_map(scan, picture, file, ids)
+                turns.add(orientation)
             except MaskError as fault:
                 scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", picture.path)
         scan.problems += turned_problem(max(turns, default=1), picture.path, picture.where)
         return drawn, scan.problems
 
-    def _draw_map(self, scan: Scan, picture: Picture, file: str, size, before: int) -> list[Drawn]:
+    def _draw_map(self, scan: Scan, picture: Picture, file: str, ids: np.ndarray) -> list[Drawn]:
         content, drawn = picture.content, []
-        ids = upright(_numbers(file), file, size, picture.path)
-        classes = None
+        before, classes = len(content.files), None
         if content.class_map is not None:
             path = content.class_map
-            classes = upright(_numbers(path), path, size, picture.path)
+            classes, _ = upright(_numbers(path), path, ids.shape, picture.path)
         known, unknown = dict(content.labels or {}), []
         for number, window, runs in instances(ids, self._skip):
             label, is_crowd = content.only, False

@@ -130,7 +130,8 @@ def _read_file(path: str) -> tuple[list, dict, list[str]]:
         settings = content.get("_via_settings")
         core = settings.get("core") if isinstance(settings, dict) else None
         core = core if isinstance(core, dict) else {}
-        own = [core.get("default_filepath"), *(core.get("filepath") or ())]
+        more = core.get("filepath")
+        own = [core.get("default_filepath"), *(more if isinstance(more, dict) else ())]
         places += [place for place in own if isinstance(place, str) and place]
         declared = content.get("_via_attributes")
         attributes = declared.get("region") if isinstance(declared, dict) else None

@@ -116,13 +116,12 @@ class VocDataset(LabelledPictures):
         scan, path = Scan(picture.where), picture.path
         object_file, class_file = picture.content
         try:
-            objects = upright(self._ids(object_file, False), object_file, size, path)
-            classes = upright(self._ids(class_file, True), class_file, size, path)
-            orientation = check_size(object_file, size, path)
+            objects, turn = upright(self._ids(object_file, False), object_file, size, path)
+            classes, _ = upright(self._ids(class_file, True), class_file, size, path)
         except MaskError as fault:
             scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", path)
             return [], scan.problems
-        scan.problems += turned_problem(orientation, path, picture.where)
+        scan.problems += turned_problem(turn, path, picture.where)
         drawn = []
         for number, window, runs in instances(objects, (0, _VOID)):
             inside = classes[window][objects[window] == number]
@@ -158,7 +157,7 @@ class VocDataset(LabelledPictures):
             return {}
         file = picture.content[1]
         try:
-            classes = upright(self._ids(file, True), file, size, picture.path)
+            classes, _ = upright(self._ids(file, True), file, size, picture.path)
         except MaskError:
             classes = np.full(size, _VOID)  # `_draw` has reported it; nothing is known here
         return {"classes": classes.astype(np.int32)}

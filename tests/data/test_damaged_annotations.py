@@ -1,0 +1,89 @@
+"""Annotation files with one value after another spoilt: every answer is a sample or a DataError."""
+
+import copy
+import json
+import math
+
+import pytest
+
+from tfseg.data.doctor import diagnose
+from tfseg.data.labelme import LabelmeDataset
+from tfseg.data.via import ViaDataset
+from tfseg.errors import DataError
+
+ODD = (None, [], {}, "x", -1, math.nan, True, [[]], 2**70, {"a": 1})
+
+
+def via():
+    shapes = [
+        {"name": "polygon", "all_points_x": [9, 30, 50], "all_points_y": [9, 50, 12]},
+        {"name": "rect", "x": 20, "y": 10, "width": 30, "height": 25},
+        {"name": "ellipse", "cx": 40, "cy": 30, "rx": 25, "ry": 10, "theta": 0.6},
+    ]
+    regions = [{"shape_attributes": s, "region_attributes": {"kind": "box"}} for s in shapes]
+    entry = {"filename": "a.jpg", "size": 9, "regions": regions, "file_attributes": {}}
+    return {
+        "_via_settings": {"core": {"filepath": {"x/": 1}, "default_filepath": ""}},
+        "_via_img_metadata": {"a.jpg9": entry},
+        "_via_attributes": {"region": {"kind": {"type": "radio", "options": {"box": ""}}}},
+    }
+
+
+def labelme():
+    shapes = [
+        {"label": "a", "points": [[9, 9], [30, 50], [50, 12]], "group_id": 1, "flags": {"b": True}},
+        {"label": "a", "points": [[20, 20], [30, 30]], "shape_type": "circle", "group_id": None},
+        {"label": "b", "points": [[1, 1], [4, 4]], "shape_type": "mask", "mask": "iVBORw0KGgo="},
+    ]
+    file = {"version": "5.2.1", "flags": {}, "shapes": shapes, "imagePath": "a.jpg"}
+    return {**file, "imageData": None, "imageHeight": 60, "imageWidth": 80}
+
+
+def places(value, path=()):
+    """Yields the path to every value inside nested objects and lists."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in pairs:
+        yield (*path, key)
+        if isinstance(inner, (dict, list)):
+            yield from places(inner, (*path, key))
+
+
+def spoilt(content):
+    """Yields copies with one value removed, and with one value replaced by an odd one."""
+    for number, path in enumerate(places(content)):
+        for odd in (ODD[number % len(ODD)], ODD[(number + 3) % len(ODD)], ...):
+            changed = copy.deepcopy(content)
+            inner = changed
+            for key in path[:-1]:
+                inner = inner[key]
+            if odd is ...:
+                del inner[path[-1]]
+            else:
+                inner[path[-1]] = odd
+            yield changed
+
+
+@pytest.mark.parametrize(("content", "reader"), [(via, ViaDataset), (labelme, LabelmeDataset)])
+def test_nothing_but_a_data_error(tmp_path, photo, content, reader):
+    photo(tmp_path / "a.jpg")
+    file, outcomes = tmp_path / "x.json", set()
+    for changed in spoilt(content()):
+        file.write_text(json.dumps(changed))
+        for drop_invalid in (False, True):
+            try:
+                dataset = reader(file, drop_invalid=drop_invalid)
+                outcomes.add(sum(len(dataset[n]) for n in range(len(dataset))))
+            except DataError as error:
+                assert "x.json" in str(error) and len(str(error)) < 1500
+                outcomes.add("error")
+    assert outcomes >= {"error", 0, 2}
+
+
+@pytest.mark.parametrize("content", [via, labelme])
+def test_the_doctor_goes_on_after_everything(tmp_path, photo, content):
+    photo(tmp_path / "a.jpg")
+    for number, changed in enumerate(spoilt(content())):
+        if number % 7 == 0:
+            (tmp_path / "x.json").write_text(json.dumps(changed))
+            found = diagnose(tmp_path / "x.json", format=content.__name__).problems
+            assert not [problem for problem in found if problem.code == "reader_failed"]
