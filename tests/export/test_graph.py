@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfseg.data.augment.geometry import SquareResize
 from tfseg.data.augment.matterport import MatterportResize
+from tfseg.data.augment.padded import PaddedResize
 from tfseg.export.graph import ServingGraph
 
 
@@ -73,3 +74,20 @@ def test_what_scores_too_low_becomes_padding():
     assert int(out["num_detections"][0]) == 0
     for name in ("boxes", "classes", "scores", "masks"):
         assert not np.any(out[f"detection_{name}"])
+
+
+def test_a_padded_canvas_equals_that_of_the_data_room():
+    fill, canvas = (123.675, 116.28, 103.53), (160, 160)
+    graph = ServingGraph(mirror, ("thing",), 64, 150, canvas=canvas, fill=fill)
+    resize = PaddedResize(64, 150, canvas=canvas, fill=fill)
+    fit = tf.function(graph._fit, input_signature=[tf.TensorSpec((None, None, None, 3))])
+    random = np.random.default_rng(2)
+    sizes = [(1, 1), (64, 64), (300, 10), (10, 300), (49, 65), (300, 400)]
+    for height, width in sizes:
+        image = random.integers(0, 256, (height, width, 3)).astype(np.float32)
+        plan = resize.plan((height, width))
+        padded, window, size = fit(image[None])
+        assert tuple(window.numpy()) == plan.window and tuple(size.numpy()) == (height, width)
+        np.testing.assert_allclose(padded[0], plan.image(image), atol=2e-2)
+    out = graph.from_images(np.zeros((1, 90, 40, 3), np.uint8))
+    np.testing.assert_allclose(out["detection_boxes"][0, 0], [0, 0, 90, 40], atol=1e-4)

@@ -102,3 +102,32 @@ def test_dropout_adds_no_weights_and_differs_between_blocks():
         assert layer.rate == 0.5
         masks.append(ops.convert_to_numpy(layer(ones, training=True)) > 0)
     assert (masks[0] != masks[1]).any() and (masks[1] != masks[2]).any()
+
+
+TORCHVISION = dict(epsilon=1e-5, stride_on_3x3=True, conv_bias=False, symmetric_padding=True)
+
+
+def test_torchvisions_resnet_has_its_size_strides_and_epsilon():
+    model = body("resnet50", **TORCHVISION)
+    # torchvision's 25,557,032 without the last layer, and 53,120 stored statistics.
+    assert model.count_params() == 25_557_032 - (2048 * 1000 + 1000) + 53_120
+    strides = {
+        layer.name: layer.strides
+        for layer in parts(model)
+        if layer.name.startswith("res") and hasattr(layer, "strides")
+    }
+    halving = {name for name, stride in strides.items() if stride == (2, 2)}
+    assert halving == {f"res{s}a_branch{b}" for s in (3, 4, 5) for b in ("2b", "1")}
+    assert {layer.epsilon for layer in parts(model) if "bn" in layer.name} == {1e-5}
+    assert {w.path.split("/")[0] for w in model.weights} == {
+        w.path.split("/")[0] for w in body("resnet50").weights
+    }
+
+
+def test_symmetric_padding_comes_before_the_window():
+    shapes = {name: x.shape for name, x in body("resnet50", **TORCHVISION).output.items()}
+    assert shapes == {name: x.shape for name, x in body("resnet50").output.items()}
+    pool = body("resnet50", **TORCHVISION).get_layer("pool1")
+    assert pool.padding == "valid" and pool.input.shape[1:3] == (34, 34)
+    conv = body("resnet50", **TORCHVISION).get_layer("res3a_branch2b_unit")
+    assert conv.input.shape[1:3] == (18, 18)
