@@ -22,10 +22,12 @@ VERBS = {
     "doctor": "find what would ruin a training: broken pictures, boxes, masks, ids",
     "open-images": "make a data set of Open Images' masks, and say what was kept and why",
     "coco": "write any data set as a COCO annotation file",
+    "convert": "turn weights of Matterport, torchvision or Keras into a model of tfseg",
     "train": "train a model on your pictures",
     "experiments": "train several experiments in turn on the same data, and compare them",
     "evaluate": "measure a model on pictures with known truth",
     "predict": "find and draw the objects in pictures",
+    "inspect": "look inside a model at work on one picture, step by step",
     "export": "write a model as a SavedModel, for TensorFlow Serving or any TensorFlow",
 }
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130

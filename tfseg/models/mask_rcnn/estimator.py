@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -11,12 +12,17 @@ import numpy as np
 from tfseg.data.augment.geometry import ResizePlan, SquareResize
 from tfseg.data.augment.padded import PaddedResize
 from tfseg.engine.estimator import Estimator
+from tfseg.engine.inputs import read_items
+from tfseg.errors import DataError
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.decode import decode
 from tfseg.models.mask_rcnn.initial_weights import load_initial
 from tfseg.models.mask_rcnn.targets import encode, resize_of
 from tfseg.structures import Prediction, Sample
+
+if TYPE_CHECKING:
+    from tfseg.models.mask_rcnn.inspection import Inspection
 
 __all__ = ["MaskRCNN"]
 
@@ -56,6 +62,33 @@ class MaskRCNN(Estimator):
         if not self.fitted:
             load_initial(self.keras_model)
         return super().fit(train, val, **options)
+
+    def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
+        """Returns what happens to one picture inside the network, as arrays and pictures: the
+        resized input, anchors, objectness, proposals, their pyramid levels, what both heads say,
+        and the prediction. A notebook shows them; `inspection.save("folder")` writes them.
+
+        Args:
+            image: A path, an array, encoded bytes, or a `Sample`, for which the targets of a
+                training are shown too.
+            score_threshold: Lowest score of the prediction; None: as `predict`.
+
+        Raises:
+            NotFittedError: If no weights were trained or loaded.
+            DataError: If it is not one picture, or cannot be read.
+        """
+        from tfseg.models.mask_rcnn.inspection import inspect
+
+        self._require_weights()
+        if isinstance(image, Sample):
+            return inspect(self, image, score_threshold=score_threshold)
+        items, _ = read_items(image)
+        first, second = next(items, None), next(items, None)
+        if first is None or second is not None:
+            raise DataError(
+                "inspect looks at one picture: pass a path, an array, bytes or a Sample."
+            )
+        return inspect(self, first, score_threshold=score_threshold)
 
     def _layer_group(self, name: str) -> set[str]:
         return network.layer_group(self.keras_model, name)

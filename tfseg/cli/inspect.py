@@ -1,0 +1,56 @@
+"""Look inside a model at work on one picture.
+
+OUT gets a PNG for each step - the resized input, anchors, objectness, proposals before and after
+suppression, their pyramid levels, what the box head and the mask head say, the prediction - and
+index.html with all of them. With --index, INPUT is a data set: one of its pictures is taken, and
+what a training would learn from its annotations is shown too.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from tfseg.cli import quiet
+from tfseg.errors import ConfigError
+
+EXAMPLES = """\
+  tfseg inspect runs/clothing/best photo.jpg --out inside
+  tfseg inspect runs/clothing/best data/ --split val --index 3 --out inside"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the words of this verb."""
+    parser.add_argument("model_dir", help="folder of a saved model, such as runs/x/best")
+    parser.add_argument("picture", metavar="INPUT", help="a picture, or with --index a data set")
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
+    parser.add_argument("--index", type=int, help="position of the picture in the data set, from 0")
+    parser.add_argument("--split", default="val", help="part of the data set; default: val")
+    parser.add_argument(
+        "--score-threshold", type=float, help="lowest score of the prediction that is drawn"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the pictures, and says where."""
+    from tfseg import models
+
+    quiet.import_backend()
+    model = models.load(args.model_dir)
+    if not hasattr(model, "inspect"):
+        raise ConfigError(f"{args.model_dir}: a {model.system} model cannot be looked into.")
+    picture = args.picture if args.index is None else _sample(args, model.class_names)
+    inspection = model.inspect(picture, score_threshold=args.score_threshold)
+    page = inspection.save(args.out)
+    print(f"wrote {len(inspection.pictures)} pictures and {page}")
+    return 0
+
+
+def _sample(args: argparse.Namespace, class_names):
+    from tfseg.data import sources
+
+    dataset = sources.open_dataset(args.picture, split=args.split, classes=class_names)
+    if not 0 <= args.index < len(dataset):
+        raise ConfigError(
+            f"--index {args.index}: the data set has {len(dataset)} pictures, counted from 0."
+        )
+    return dataset[args.index]

@@ -1,0 +1,64 @@
+"""Named pictures with a few words each: as files, as a page to open, and in a notebook."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tfseg.visualize.files import encoded, save_png, write_whole
+from tfseg.visualize.page import escape, frame, inline_jpeg
+
+__all__ = ["Plate", "plates_html", "save_plates"]
+
+
+class Plate(NamedTuple):
+    """One picture of a page.
+
+    Attributes:
+        name: A word that fits a file name and an address.
+        heading: What is shown.
+        words: What to look for, one or two sentences.
+        picture: uint8 `(H, W, 3)`.
+    """
+
+    name: str
+    heading: str
+    words: str
+    picture: np.ndarray
+
+
+def save_plates(
+    directory: str | os.PathLike, title: str, lead: str, plates: Sequence[Plate]
+) -> Path:
+    """Writes every picture as `NN_name.png`, then `index.html` with all of them inside, and
+    returns the page's path. Each file is written whole or not at all, the page last.
+
+    Args:
+        directory: Where to; made if need be.
+        title: The heading of the page; all text is escaped.
+        lead: A sentence below it.
+        plates: What to show.
+    """
+    directory = Path(directory)
+    for number, plate in enumerate(plates, 1):
+        save_png(directory / f"{number:02d}_{plate.name}.png", plate.picture)
+    sections = [(plate.name, plate.heading, _body(plate)) for plate in plates]
+    page = frame(title, lead, sections)
+    return write_whole(directory / "index.html", page.encode("utf-8"))
+
+
+def plates_html(lead: str, plates: Sequence[Plate]) -> str:
+    """Returns the pictures with their words as a piece of HTML, for a notebook."""
+    parts = [f"<h4>{escape(plate.heading)}</h4>{_body(plate)}" for plate in plates]
+    return f"<div><p>{escape(lead)}</p>{''.join(parts)}</div>"
+
+
+def _body(plate: Plate) -> str:
+    content = encoded(plate.picture, "JPEG", quality=88, subsampling=0)
+    picture = inline_jpeg(content, plate.heading, plate.picture.shape[:2])
+    picture = picture.replace("<img ", '<img style="max-width: 100%; height: auto" ', 1)
+    return f"<p>{escape(plate.words)}</p>{picture}"
