@@ -14,7 +14,7 @@ from tfseg.config.paper import Paper
 from tfseg.config.train import TrainConfig
 from tfseg.errors import ConfigError
 
-__all__ = ["SECTIONS", "LoadedConfig", "build", "dump_config", "load_config"]
+__all__ = ["SECTIONS", "LoadedConfig", "build", "dump_config", "load_config", "override"]
 
 # The sections of an experiment file. The first line holds texts and facts about the run, the
 # second what the run is made of.
@@ -89,8 +89,7 @@ def load_config(path: str | os.PathLike, overrides: Iterable[str] = ()) -> Loade
             training setting (with the nearest name), or a value out of its limits.
     """
     loaded = _read(Path(path), ())
-    for text in overrides:
-        _override(loaded, text)
+    override(loaded, overrides)
     for name in _MAPPINGS:
         if not isinstance(loaded.setdefault(name, {}), Mapping):
             raise _at(loaded, name, f"expected settings by name, got {loaded[name]!r}.")
@@ -206,6 +205,17 @@ def _merge(base: Mapping, changes: Mapping) -> dict:
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
         merged[name] = _merge(merged[name], value) if both else value
     return merged
+
+
+def override(loaded: LoadedConfig, texts: Iterable[str]) -> LoadedConfig:
+    """Changes sections in place by texts such as `"model.backbone=resnet50"`; returns them.
+
+    Raises:
+        ConfigError: Naming the text that says nothing, or something unknown.
+    """
+    for text in texts:
+        _override(loaded, text)
+    return loaded
 
 
 def _override(loaded: LoadedConfig, text: str):

@@ -62,7 +62,7 @@ def describe(path: str | os.PathLike) -> Source:
             )
     note = "The file has weights of the body alone: train the model before it predicts."
     return Source(
-        os.fspath(path), "Keras Applications", "matterport", backbone, None, settings, (note,)
+        os.fspath(path), "Keras Applications", "matterport", backbone, None, settings, notes=(note,)
     )
 
 

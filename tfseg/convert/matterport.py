@@ -63,7 +63,13 @@ def describe(path: str | os.PathLike) -> Source:
         ) from None
     backbone = "resnet101" if "res4g_branch2a" in layers else "resnet50"
     return Source(
-        os.fspath(path), "matterport/Mask_RCNN", "matterport", backbone, classes, settings
+        os.fspath(path),
+        "matterport/Mask_RCNN",
+        "matterport",
+        backbone,
+        classes,
+        settings,
+        usual={"image_size": 1024, "image_min_size": 800},  # that program's defaults
     )
 
 

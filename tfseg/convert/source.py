@@ -32,7 +32,9 @@ class Source:
         backbone: The setting `backbone`.
         class_count: Its classes with the background; None for a body alone.
         settings: Further settings that follow from the shapes in the file.
+        usual: Settings that such files are used with, where the user does not say otherwise.
         notes: What its user should know, as sentences.
+        system: The system that takes it, as in saved models.
     """
 
     path: str
@@ -41,7 +43,9 @@ class Source:
     backbone: str
     class_count: int | None = None
     settings: Mapping = dataclasses.field(default_factory=dict)
+    usual: Mapping = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    system: str = "mask_rcnn"
 
     @property
     def class_names(self) -> tuple[str, ...]:
