@@ -161,11 +161,11 @@ def _write_figures(out: Path, outcomes: Sequence[Outcome]) -> None:
     if not histories:
         return
     total = [("Total loss, training", "loss"), ("Total loss, validation", "val_loss")]
-    terms = [(f"{word} loss", name) for name, word in _TERMS.items()]
+    terms = [(f"{word[:1].upper()}{word[1:]} loss", name) for name, word in _TERMS.items()]
     both = [(f"{w}, {p}", f"{v}{n}") for w, n in terms for p, v in _PARTS]
     figures = out / "figures"
     _draw(save_comparison, figures / "total_loss.png", histories, total)
-    _draw(save_comparison, figures / "losses.png", histories, [*total, *both])
+    _draw(save_comparison, figures / "losses.png", histories, [*total, *both], columns=4)
     longest = max(len(history["epoch"]) for history in histories.values())
     long = {name: h for name, h in histories.items() if len(h["epoch"]) == longest}
     if len(long) < len(histories):
@@ -175,9 +175,9 @@ def _write_figures(out: Path, outcomes: Sequence[Outcome]) -> None:
 _PARTS = (("training", ""), ("validation", "val_"))
 
 
-def _draw(save, path: Path, *arguments) -> None:
+def _draw(save, path: Path, *arguments, **options) -> None:
     try:
-        save(path, *arguments)
+        save(path, *arguments, **options)
     except DataError:
         return  # no epoch has been finished yet
 
