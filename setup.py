@@ -43,12 +43,15 @@ EXTRAS = {
         "hypothesis>=6.100",
         "scikit-learn>=1.5",
         "ruff>=0.12",
+        "safetensors>=0.5",
         "jax>=0.10",
         "keras-cv>=0.9,<0.10",
         "keras-hub>=0.29",
     ],
 }
 EXTRAS["all"] = sorted({name for names in EXTRAS.values() for name in names})
+# For PyTorch's own files; outside "all", for it may bring gigabytes of CUDA.
+EXTRAS["torch"] = ["torch>=2.5"]
 
 
 class BuildWithConfigs(build_py):

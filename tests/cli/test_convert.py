@@ -42,13 +42,19 @@ def test_a_model_of_a_matterport_file(tmp_path, capsys):
     names = ["--classes", "suit", "dress"]
     assert main(["convert", "shapes.h5", "--to", "start.h5", *names, *SMALL]) == 2
     assert "--skip-mismatch" in capsys.readouterr().err and not Path("start.h5").exists()
-    assert (
-        main(["convert", "shapes.h5", "--to", "start.h5", *names, *SMALL, "--skip-mismatch"]) == 0
-    )
-    assert "skipped mrcnn_mask: " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_other_classes_make_a_start_for_training(capsys):
+    write_matterport("coco.h5", matterport_shapes(classes=81))
+    words = ["--classes", "suit", "dress", *SMALL, "--skip-mismatch"]
+    assert main(["convert", "coco.h5", "--to", "start.h5", *words]) == 0
+    out = capsys.readouterr().out
+    assert "skipped mrcnn_mask: " in out and "train before you predict" in out
     assert Path("start.h5").is_file()
 
 
+@pytest.mark.slow
 def test_a_body_makes_a_model_that_has_to_be_trained(capsys):
     body = {
         name: variables

@@ -108,6 +108,7 @@ def test_names_of_the_first_keras(tmp_path):
     assert found["conv1"]["kernel"].shape == (7, 7, 3, 64)
 
 
+@pytest.mark.slow
 def test_mobilenet_gives_their_features(tmp_path):
     options = dict(input_shape=(64, 64, 3), alpha=0.35, weights=None, include_top=False)
     theirs = shaken(keras.applications.MobileNetV2(**options))
