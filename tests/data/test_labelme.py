@@ -154,6 +154,14 @@ def test_image_data_serves_where_the_picture_is_missing(tmp_path, photo):
     (tmp_path / "a.json").write_text(json.dumps(content([shape("k", KITE)], imageData="%%")))
     with pytest.raises(DataError, match="a.json.*base64"):
         LabelmeDataset(tmp_path)[0]
+    assert [p.code for p in LabelmeDataset(tmp_path, drop_invalid=True).dropped] == [
+        "unreadable_image"
+    ]
+    other = content([shape("k", KITE)], imageData=data, imageHeight=61)
+    (tmp_path / "a.json").write_text(json.dumps(other))
+    with pytest.raises(DataError, match="a.json.*61 x 80, the picture inside it has 60 x 80"):
+        LabelmeDataset(tmp_path)[0]
+    assert len(LabelmeDataset(tmp_path, drop_invalid=True)) == 0
 
 
 FAULTS = {

@@ -34,8 +34,13 @@ def stored_size(
     Raises:
         SizeError: The size is neither.
     """
-    if stated is None or tuple(stated) == tuple(seen) or path is None:
+    if stated is None or tuple(stated) == tuple(seen):
         return tuple(seen), 1
+    if path is None:
+        raise SizeError(
+            f"{where}: the file says {stated[0]} x {stated[1]}, the picture inside it has "
+            f"{seen[0]} x {seen[1]} (height x width). Export it again, or pass drop_invalid=True."
+        )
     orientation = stored_orientation(path)
     if orientation >= 5 and tuple(stated) == tuple(seen)[::-1]:
         return tuple(stated), orientation

@@ -287,7 +287,7 @@ def _covers_nothing(picture: Picture, one: Drawn) -> Problem:
 
 def _seen_size(picture: Picture) -> tuple[int, int]:
     """Returns `(H, W)` of a picture as it is seen, from its header."""
-    return image_size(picture.path) if picture.path else picture.size or (0, 0)
+    return image_size(picture.path or from_base64(picture.embedded))
 
 
 def find_file(candidates: Sequence[str]) -> str | None:

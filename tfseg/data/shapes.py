@@ -29,8 +29,8 @@ def checked_points(points, count: int = 0) -> np.ndarray:
         MaskError: Something else, another number of points, NaN, or far outside any picture.
     """
     try:
-        array = np.array([[float(value) for value in point] for point in points], np.float64)
-    except (TypeError, ValueError):
+        array = np.asarray(points, np.float64)
+    except (TypeError, ValueError, OverflowError):
         raise MaskError("bad_mask", "has points that are not pairs of numbers") from None
     if array.ndim != 2 or array.shape[1] != 2:
         raise MaskError("bad_mask", f"has points of shape {array.shape}; expected pairs x, y")
