@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import h5py
 import keras
 import numpy as np
@@ -10,7 +12,8 @@ from foreign_files import matterport_shapes, values_of, write_keras2, write_matt
 
 from tfseg import MaskRCNN
 from tfseg.convert import keras_h5, matterport
-from tfseg.convert.transfer import layers_of
+from tfseg.convert.source import Source
+from tfseg.convert.transfer import fit_first, layers_of
 from tfseg.errors import WeightsError
 
 LAST = {"mrcnn_class_logits", "mrcnn_bbox_fc", "mrcnn_mask"}
@@ -192,6 +195,32 @@ def test_what_a_file_says_of_itself(tmp_path):
     assert source.settings == {"channels": 3, "pyramid_channels": 16, "box_head_channels": 48}
     assert source.class_names[0] == "person" and len(source.class_names) == 80
     assert str(source) == "matterport/Mask_RCNN, resnet101, 81 classes with the background"
+
+
+def test_weights_come_back_from_our_own_file_bit_by_bit(clear, tmp_path):
+    random = np.random.default_rng(0)
+    for weight in clear.keras_model.weights:
+        weight.assign(random.standard_normal(weight.shape, np.float32) if weight.shape else 1)
+    before = arrays(clear)
+    clear.save_weights(tmp_path / "ours.weights.h5")
+    for weight in clear.keras_model.weights:
+        weight.assign(np.zeros(weight.shape))
+    report = clear.load_weights(tmp_path / "ours.weights.h5")
+    assert len(report.loaded) == 133 and not report.missing
+    assert all(np.array_equal(a, b) for a, b in zip(before, arrays(clear), strict=True))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_the_first_layer_is_fitted_to_other_channels(channels):
+    kernel = np.random.default_rng(0).random((7, 7, 3, 2), np.float32)
+    stored = {"conv1": {"kernel": kernel, "bias": np.zeros(2)}, "bn_conv1": {"gamma": np.ones(2)}}
+    source = Source("a.h5", "matterport/Mask_RCNN", "matterport", "resnet50", 4)
+    fitted = fit_first(source, SimpleNamespace(channels=channels), stored)
+    picture = np.ones((7, 7, channels))
+    picture[..., 3:] = 99
+    found = np.einsum("hwi,hwio->o", picture, fitted["conv1"]["kernel"])
+    np.testing.assert_allclose(found, kernel.sum(axis=(0, 1, 2)), rtol=1e-5)
+    assert fitted["bn_conv1"] is stored["bn_conv1"] and stored["conv1"]["kernel"] is kernel
 
 
 def test_index_of_what_is_no_hdf5(tmp_path):

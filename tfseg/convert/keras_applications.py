@@ -13,7 +13,7 @@ import re
 
 from tfseg.convert import keras_h5
 from tfseg.convert.source import Source
-from tfseg.convert.transfer import layers_of
+from tfseg.convert.transfer import fit_first, layers_of
 from tfseg.engine import weights
 from tfseg.errors import WeightsError
 from tfseg.nn.backbones.imagenet import adapt, imagenet_name, own_layers
@@ -71,8 +71,8 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
 
     The first convolution is turned from BGR to RGB where the file wants that, and the norms'
     scales make up for another epsilon, so that features come out as there. All of the body must
-    fit; only its first layer may be left out, with `skip_mismatch`, where the image has other
-    channels than three. The pyramid and the heads are listed as missing, in any case.
+    fit; with `skip_mismatch` its first layer is fitted to an image of other channels than three.
+    The pyramid and the heads are listed as missing, in any case.
 
     Raises:
         WeightsError: If the file is damaged, or the model has another body.
@@ -91,9 +91,11 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
         for (name, layer), place in zip(body.items(), places.values())
         if place in found
     }
+    if skip_mismatch:
+        stored = fit_first(source, config, stored)
     unused = sorted(set(layers) - set(places.values()))
     matched = weights.match(layers_of(model.keras_model), stored, source.path, unused)
-    _check_body(source, config, matched.report, body, skip_mismatch)
+    _check_body(source, config, matched.report, body)
     weights.give(matched)
     _LOG.warning("%s: only the body has weights now; train the model before it predicts.", path)
     return matched.report
@@ -116,13 +118,11 @@ def _check_settings(source: Source, config):
         )
 
 
-def _check_body(source: Source, config, report: LoadReport, body, skip_mismatch: bool):
-    may_differ = {"conv1", "Conv1"} if skip_mismatch and config.channels != 3 else set()
-    wrong = {n: f"{n}: {r}" for n, r in report.skipped.items() if n not in may_differ}
+def _check_body(source: Source, config, report: LoadReport, body):
+    wrong = {n: f"{n}: {r}" for n, r in report.skipped.items()}
     wrong.update({n: f"{n}: not in the file" for n in report.missing if n in body})
     if wrong:
-        channels = config.channels != 3 and not skip_mismatch
-        hint = " Pass skip_mismatch=True to leave the first layer out." if channels else ""
+        hint = " Pass skip_mismatch=True to fit the first layer." if config.channels != 3 else ""
         raise WeightsError(
             f"{source.path}: {len(wrong)} of {len(body)} layers of the body do not fit:\n  "
             + "\n  ".join(list(wrong.values())[:6])

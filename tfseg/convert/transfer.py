@@ -11,10 +11,11 @@ import numpy as np
 from tfseg.convert.source import Source
 from tfseg.engine import weights
 from tfseg.errors import WeightsError
+from tfseg.nn.backbones.first_kernel import fit_channels
 from tfseg.nn.backbones.resnet import BLOCKS
 from tfseg.structures import LoadReport
 
-__all__ = ["layers_of", "resnet_layers", "transfer"]
+__all__ = ["fit_first", "layers_of", "resnet_layers", "transfer"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ def transfer(
     """Gives a model's layers the arrays of a file; all or, on an error, none.
 
     Without `skip_mismatch` everything must fit. With it, the layers may be left out whose shape
-    follows from the settings: the last three, where the classes differ, the first one where the
-    channels of the image do, and the region proposals' where the number of ratios does.
+    follows from the settings: the last three, where the classes differ, and the region proposals'
+    where the number of ratios does. The first one is fitted to another number of channels.
 
     Args:
         model: An estimator of Mask R-CNN.
@@ -65,6 +66,8 @@ def transfer(
     config = model.config
     _check_settings(source, config, skip_mismatch)
     _check_finite(source, stored)
+    if skip_mismatch:
+        stored = fit_first(source, config, stored)
     found = weights.match(layers_of(model.keras_model), stored, source.path, unused)
     report = found.report
     _check_enough(source, config, report)
@@ -80,6 +83,18 @@ def transfer(
         )
     weights.give(found)
     return report
+
+
+def fit_first(source: Source, config, stored: Mapping) -> Mapping:
+    """Returns the arrays with the first convolution fitted to a model of other channels than RGB,
+    see `tfseg.nn.backbones.first_kernel.fit_channels`."""
+    name = "Conv1" if "Conv1" in stored else "conv1"
+    kernel = stored.get(name, {}).get("kernel")
+    if config.channels == 3 or kernel is None or kernel.ndim != 4 or kernel.shape[2] != 3:
+        return stored
+    _LOG.info("%s: %s was fitted from 3 to %d channels.", source.path, name, config.channels)
+    fitted = {**stored[name], "kernel": fit_channels(kernel, config.channels)}
+    return {**stored, name: fitted}
 
 
 def _check_settings(source: Source, config, skip_mismatch: bool):
