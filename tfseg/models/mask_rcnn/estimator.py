@@ -82,7 +82,7 @@ class MaskRCNN(Estimator):
         self._require_weights()
         if isinstance(image, Sample):
             return inspect(self, image, score_threshold=score_threshold)
-        items, _ = read_items(image)
+        items, _ = read_items(image, self.config.channels)
         first, second = next(items, None), next(items, None)
         if first is None or second is not None:
             raise DataError(
