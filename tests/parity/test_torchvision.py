@@ -18,8 +18,11 @@ from keras import ops
 
 from tfseg.data.images import read_image
 from tfseg.models.mask_rcnn import MaskRCNN, network
+from tfseg.models.mask_rcnn.losses import loss_terms
+from tfseg.models.mask_rcnn.targets import encode
 from tfseg.nn.ops.boxes import normalize
 from tfseg.nn.ops.roi_align import pixel_levels, roi_align
+from tfseg.structures import Sample
 
 DATA = Path(__file__).parent / "data"
 CLASSES, RATIOS = 91, 3
@@ -279,3 +282,66 @@ def test_predict_gives_the_final_boxes_scores_labels_and_masks(answer, image, re
     theirs = np.unpackbits(reference["masks_packed"], count=math.prod(shape)).reshape(shape)
     # A probability of one half but for rounding may fall on either side.
     assert (ours.masks != theirs.astype(bool)).sum() <= 10
+
+
+# What torchvision 0.28.0 makes of these objects in training, with all anchors and all proposals
+# sampled, so that nothing is left to chance: 400 anchors a level, 300 proposals, 306 RoIs.
+TRUTH = np.float32(  # x1, y1, x2, y2, in pixels of the picture; every second mask is an ellipse
+    [
+        [20, 30, 120, 150],
+        [60, 40, 110, 90],
+        [150, 100, 290, 230],
+        [200, 20, 260, 80],
+        [100, 150, 140, 210],
+        [5, 160, 95, 235],
+    ]
+)
+LABELS = np.int32([2, 55, 83, 2, 18, 44])
+LOSSES = {
+    "rpn_class_loss": 1.7331547737121582,
+    "rpn_bbox_loss": 0.000746831065043807,
+    "mrcnn_class_loss": 0.6486539840698242,
+    "mrcnn_bbox_loss": 0.2979106903076172,
+    "mrcnn_mask_loss": 2.7663917541503906,
+}
+
+
+def true_masks() -> np.ndarray:
+    """Returns the masks of the objects, bool `(6, 240, 300)`."""
+    y, x = np.mgrid[:240, :300] + 0.5
+    masks = np.zeros((6, 240, 300), bool)
+    for index, (x1, y1, x2, y2) in enumerate(TRUTH.astype(int)):
+        if index % 2:
+            v, u = (y - (y1 + y2) / 2) / ((y2 - y1) / 2), (x - (x1 + x2) / 2) / ((x2 - x1) / 2)
+            masks[index] = v * v + u * u <= 1
+        else:
+            masks[index, y1:y2, x1:x2] = True
+            masks[index, y1 : y1 + (y2 - y1) // 2, x1 : x1 + (x2 - x1) // 3] = False
+    return masks
+
+
+def test_losses_of_a_training_step(estimator, model, inputs, image, monkeypatch):
+    config = model.config.replace(
+        pre_nms_train=400,
+        proposals_train=300,
+        rpn_train_anchors=2_000_000,
+        train_rois=330,
+        roi_positive_fraction=0.1,
+        max_instances=6,
+    )
+    monkeypatch.setattr(model, "config", config)
+    sample = Sample(image=image, masks=true_masks(), class_ids=LABELS)
+    plan = estimator._resize().plan(image.shape[:2])
+    # Ours takes boxes from the resized masks, and so to whole pixels.
+    boxes = plan.boxes(swapped(TRUTH))
+    encoded = encode(sample, config)
+    np.testing.assert_allclose(encoded["gt_boxes"], boxes, atol=0.5)
+    truth = {"gt_class_ids": LABELS[None], "gt_boxes": boxes[None]}
+    truth["gt_masks"] = encoded["gt_masks"][None]
+    outputs = model({**inputs, **truth}, training=True)
+    assert ops.convert_to_numpy(outputs["valid"]).sum() == 306
+    ours = loss_terms(outputs, count_padding=False, box_loss=config.box_loss)
+    for name, expected in LOSSES.items():
+        # Ours samples the target of a mask from 56 x 56 cells, the original from the picture.
+        share = 5e-3 if name == "mrcnn_mask_loss" else 1e-5
+        assert float(ours[name]) == pytest.approx(expected, rel=share), name
