@@ -148,3 +148,9 @@ def test_defaults_of_training_are_valid_and_typed():
         "all",
         "all",
     ]
+
+
+def test_defaults_are_plain_and_leave_out_what_must_be_given():
+    assert Outer.defaults() == Outer().to_dict()
+    assert Outer.defaults()["inner"] == {"depth": 1} and Outer.defaults()["weights"] == {}
+    assert set(Stage.setting_names()) - set(Stage.defaults()) == {"epochs"}

@@ -189,6 +189,16 @@ def test_other_data_in_the_same_folder_are_refused(finished, folder):
         run_experiments(read_all([folder / "base.yaml"]), make, Squares(9), Squares(4), finished)
 
 
+def test_a_setting_that_an_older_version_did_not_have_is_at_its_default(finished, folder):
+    path = finished / "base" / "experiment.json"
+    content = json.loads(path.read_text())
+    del content["facts"]["config"]["min_score"], content["facts"]["config"]["train"]["jit"]
+    path.write_text(json.dumps(content))
+    assert [o.state for o in call(folder, finished)] == ["finished"] * 2
+    with pytest.raises(ConfigError, match="config.min_score 0.0, now 0.5"):
+        call(folder, finished, ["model.min_score=0.5"])
+
+
 def test_settings_that_only_change_the_speed_may_differ(finished, folder):
     outcomes = call(folder, finished, ["train.workers=0"])
     assert [o.state for o in outcomes] == ["finished"] * 2

@@ -1,5 +1,6 @@
 """A training that was killed goes on to the numbers of one that was not."""
 
+import json
 import os
 import shutil
 import signal
@@ -148,6 +149,20 @@ def test_a_resume_with_other_settings_names_them(begun, change, words):
 def test_settings_that_only_change_the_speed_may_differ(begun):
     again = model(workers=0).fit(Squares(8), run_dir=begun, epochs=1, resume=True)
     assert len(again.history) == 1
+
+
+def test_a_setting_that_an_older_version_did_not_have_is_at_its_default(begun):
+    path = begun / "checkpoints" / "last.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    header = json.loads(bytes(arrays["header"]).decode())
+    del header["state"]["facts"]["config"]["min_score"]
+    del header["state"]["facts"]["config"]["train"]["clip_mode"]
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(path, **arrays)
+    assert len(model().fit(Squares(8), run_dir=begun, epochs=1, resume=True).history) == 1
+    with pytest.raises(ConfigError, match="train.clip_mode 'per_variable', now 'global'"):
+        model(clip_mode="global").fit(Squares(8), run_dir=begun, epochs=1, resume=True)
 
 
 def test_a_run_is_never_overwritten_by_accident(begun):

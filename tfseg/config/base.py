@@ -123,6 +123,17 @@ class Config:
         """Returns the value of a setting that is not given, `dataclasses.MISSING` if it must be."""
         return type(self).__dataclass_fields__[name].default
 
+    @classmethod
+    def defaults(cls) -> dict:
+        """Returns the default of every setting that has one, as plain values like `to_dict`'s."""
+        found = {}
+        for field in dataclasses.fields(cls):
+            if field.default is not dataclasses.MISSING:
+                found[field.name] = _plain(field.default)
+            elif field.default_factory is not dataclasses.MISSING:
+                found[field.name] = _plain(field.default_factory())
+        return found
+
     def replace(self, **changes) -> Config:
         """Returns a copy with some settings changed and everything checked again."""
         values = {name: getattr(self, name) for name in self.setting_names()}

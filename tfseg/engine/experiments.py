@@ -15,10 +15,12 @@ from pathlib import Path
 
 import keras
 
+from tfseg.config import Config
 from tfseg.config.experiments import Experiment
 from tfseg.engine import experiment_table
 from tfseg.engine.checkpoint import WEIGHTS_FILE
 from tfseg.engine.experiment_table import Outcome
+from tfseg.engine.resume import flat_settings
 from tfseg.engine.weights import write_bytes
 from tfseg.errors import ConfigError, TrainingError, WeightsError
 
@@ -37,7 +39,22 @@ class _Job:
 
     experiment: Experiment
     folder: Path
-    facts: dict
+    config: Config
+    start: dict | None
+    data: dict
+
+    @property
+    def facts(self) -> dict:
+        return {"config": self.config.to_dict(), "weights": self.start, "data": self.data}
+
+    def flat(self, facts: Mapping) -> dict:
+        found = {
+            f"{part}.{name}": value
+            for part in ("weights", "data")
+            for name, value in (facts[part] or {}).items()
+        }
+        settings = flat_settings(facts["config"], type(self.config))
+        return found | {f"config.{name}": value for name, value in settings.items()}
 
     def outcome(self, **state) -> Outcome:
         return Outcome(self.experiment, self.folder, self.facts, **state)
@@ -80,14 +97,7 @@ def run_experiments(
     start = None if weights is None else {"path": str(weights), "digest": _digest(weights)}
     data = {"pictures": len(train), "held_out": 0 if val is None else len(val)}
     data |= {"classes": list(train.class_names)}
-    jobs = [
-        _Job(
-            one,
-            Path(out) / one.name,
-            {"config": make(one).config.to_dict(), "weights": start, "data": data},
-        )
-        for one in experiments
-    ]
+    jobs = [_Job(one, Path(out) / one.name, make(one).config, start, data) for one in experiments]
     outcomes = {job.experiment.name: _kept(job) for job in jobs}
     # At once, in case that nothing is left to train: the last call may have been for others.
     experiment_table.write(out, list(outcomes.values()), about)
@@ -163,14 +173,13 @@ def _kept(job: _Job) -> Outcome:
         return job.outcome()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        then, result, failure = content["facts"], content["result"], content["failure"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        old, result, failure = job.flat(content["facts"]), content["result"], content["failure"]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise ConfigError(
             f"{path}: this file is damaged ({error}). Remove {job.folder} to run the experiment "
             "anew."
         ) from None
-    now = json.loads(json.dumps(job.facts))
-    old, new = _flat(then), _flat(now)
+    new = job.flat(json.loads(json.dumps(job.facts)))
     differing = [
         f"{name} {old.get(name)!r}, now {new.get(name)!r}"
         for name in sorted({*old, *new})
@@ -207,14 +216,6 @@ def _digest(weights: str | os.PathLike) -> str:
 def _hardware() -> str:
     gpus = keras.distribution.list_devices("gpu")
     return f"{len(gpus)} GPU" if gpus else f"{os.cpu_count()} CPU cores"
-
-
-def _flat(values: Mapping, prefix: str = "") -> dict:
-    flat = {}
-    for name, value in values.items():
-        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else None
-        flat.update(inner if inner is not None else {f"{prefix}{name}": value})
-    return flat
 
 
 def _number(value):

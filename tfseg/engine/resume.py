@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import keras
 
+from tfseg.config import Config
 from tfseg.engine import checkpoint
 from tfseg.engine.checkpoint import RunState
 from tfseg.errors import ConfigError
 
-__all__ = ["take_up"]
+__all__ = ["flat_settings", "take_up"]
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +60,8 @@ def _differences(job, state: RunState) -> list[str]:
             f"augmentation {then['augmentation']}, now {now['augmentation']} (what was given to "
             "fit must be given again)"
         )
-    old, new = _flat(then["config"]), _flat(now["config"])
+    kind = type(job.estimator.config)
+    old, new = flat_settings(then["config"], kind), flat_settings(now["config"], kind)
     if job.config.schedule == "cosine" and then["epochs"] != now["epochs"]:
         found.append(
             f"epochs {then['epochs']}, now {now['epochs']} (a cosine schedule needs to "
@@ -82,9 +85,18 @@ def _plan(job, listed: list | None, done: int) -> list:
     return [train.stage_at(epoch).replace(epochs=1) for epoch in range(1, done + 1)]
 
 
-def _flat(values: dict, prefix: str = "") -> dict:
+def flat_settings(values: Mapping, config_class: type[Config]) -> dict:
+    """Returns settings by dotted name, such as `train.seed`.
+
+    Those that `values` does not state, because an older version did not have them, are at their
+    default: a new setting's default is what was done before.
+    """
+    return {**_flat(config_class.defaults()), **_flat(values)}
+
+
+def _flat(values: Mapping, prefix: str = "") -> dict:
     flat = {}
     for name, value in values.items():
-        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
+        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else None
         flat.update(inner if inner is not None else {f"{prefix}{name}": value})
     return flat
