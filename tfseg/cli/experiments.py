@@ -26,7 +26,7 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the words of this verb."""
-    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help="file, name or folder")
+    parser.add_argument("experiments", nargs="+", metavar="EXPERIMENT", help="file, name or folder")
     datasets.add_arguments(parser)
     datasets.add_split_arguments(parser)
     parser.add_argument(
@@ -44,21 +44,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="change a setting of every experiment, such as train.batch_size=2; may be repeated",
     )
     parser.add_argument(
-        "--list", action="store_true", help="print the experiments and what the paper reports"
+        "--list",
+        action=_List,
+        nargs=0,
+        help="print the clothing paper's experiments and what it reports, and stop",
     )
+
+
+class _List(argparse.Action):
+    """Answers at once, like --help: no data and no experiment need be named."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        from tfseg.config.experiments import read_all
+        from tfseg.engine.experiment_table import describe
+
+        files = (shipped() or Path("configs")) / "mask_rcnn"
+        found = [path for path in files.glob("*.yaml") if _is_of_the_paper(path.stem)]
+        # The first and the last setting of the paper around its experiments.
+        found.sort(key=lambda path: (path.stem == "final", path.stem))
+        print(describe(read_all(found)), end="")
+        parser.exit()
 
 
 def run(args: argparse.Namespace) -> int:
     """Trains what is not trained yet, and prints the table; 1 if an experiment failed."""
     from tfseg.config.experiments import read_all
 
-    paths = _paths(args.experiments, list_all=args.list)
-    found = read_all(paths, [*args.set, f"train.seed={args.seed}"])
-    if args.list:
-        from tfseg.engine.experiment_table import describe
-
-        print(describe(found), end="")
-        return 0
+    found = read_all(_paths(args.experiments), [*args.set, f"train.seed={args.seed}"])
     train, val = datasets.open_both(args, _data_section(found))
     quiet.import_backend()
     from tfseg.engine.experiments import run_experiments
@@ -83,17 +95,8 @@ def after_interrupt(args: argparse.Namespace) -> str:
     return f"Finished epochs are kept; the same command goes on:\n  {_command(args)}"
 
 
-def _paths(words: list[str], list_all: bool) -> list[Path]:
+def _paths(words: list[str]) -> list[Path]:
     """Returns the experiment files that the words mean; a folder means all files in it."""
-    if not words and list_all and shipped():
-        # The first and the last setting of the paper around its experiments.
-        files = [p for p in (shipped() / "mask_rcnn").glob("*.yaml") if _is_of_the_paper(p.stem)]
-        return sorted(files, key=lambda path: (path.stem == "final", path.stem))
-    if not words:
-        raise ConfigError(
-            "no experiment named: give files, names such as t3_dim_512, or a folder. `tfseg "
-            "experiments --list` shows those of the clothing paper."
-        )
     paths = []
     for word in words:
         if not Path(word).is_dir():
