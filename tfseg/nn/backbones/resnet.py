@@ -64,13 +64,7 @@ def resnet(
     """
     unit = _Unit(norm_kind, epsilon, momentum, dtype, stride_on_3x3, conv_bias, symmetric_padding)
     image = keras.Input(input_shape, name="image")
-    x = layers.ZeroPadding2D(3, name="conv1_pad", dtype=dtype)(image)
-    x = unit.conv(x, 64, 7, "conv1", "bn_conv1", strides=2)
-    padding = "same"
-    if symmetric_padding:  # zeros never win: what comes out of ReLU is not below them
-        x = layers.ZeroPadding2D(1, name="pool1_pad", dtype=dtype)(x)
-        padding = "valid"
-    x = layers.MaxPooling2D(3, 2, padding=padding, name="pool1", dtype=dtype)(x)
+    x = unit.stem(image)
     outputs = {}
     for stage, (blocks, filters) in enumerate(zip(BLOCKS[name], _FILTERS, strict=True), start=2):
         rate = dropout_rate if dropout and stage in dropout_stages else 0.0
@@ -93,6 +87,15 @@ class _Unit:
         self.norm = dict(kind=norm_kind, epsilon=epsilon, momentum=momentum, dtype=dtype)
         self.dtype = dtype
         self.stride_on_3x3, self.bias, self.symmetric = stride_on_3x3, bias, symmetric
+
+    def stem(self, image):
+        x = layers.ZeroPadding2D(3, name="conv1_pad", dtype=self.dtype)(image)
+        x = self.conv(x, 64, 7, "conv1", "bn_conv1", strides=2)
+        padding = "same"
+        if self.symmetric:  # zeros never win: what comes out of ReLU is not below them
+            x = layers.ZeroPadding2D(1, name="pool1_pad", dtype=self.dtype)(x)
+            padding = "valid"
+        return layers.MaxPooling2D(3, 2, padding=padding, name="pool1", dtype=self.dtype)(x)
 
     def conv(self, x, filters, size, name, norm_name, *, strides=1, padding="valid", relu=True):
         layer = layers.Conv2D(
