@@ -177,6 +177,13 @@ def test_the_list_is_the_one_in_the_readme(capsys):
     assert printed in (ROOT / "configs" / "mask_rcnn" / "README.md").read_text("utf-8")
 
 
+def test_a_list_where_the_files_are_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tfseg.cli.experiments.shipped", lambda: tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["experiments", "--list"])
+    assert stop.value.code == 2 and str(tmp_path) in capsys.readouterr().err
+
+
 def losses(out: Path) -> dict:
     content = json.loads((out / "experiments.json").read_text())
     return {

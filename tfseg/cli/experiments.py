@@ -60,6 +60,8 @@ class _List(argparse.Action):
 
         files = (shipped() or Path("configs")) / "mask_rcnn"
         found = [path for path in files.glob("*.yaml") if _is_of_the_paper(path.stem)]
+        if not found:
+            parser.error(f"the experiment files that come with tfseg are missing from {files}.")
         # The first and the last setting of the paper around its experiments.
         found.sort(key=lambda path: (path.stem == "final", path.stem))
         print(describe(read_all(found)), end="")
