@@ -128,6 +128,15 @@ class TestWords:
         printed = capsys.readouterr().out
         assert "| the table |" in printed and "runs/experiments/table.csv" in printed
 
+    def test_a_shipped_folder_is_found_from_anywhere(self, asked, tmp_path, monkeypatch):
+        folder = tmp_path / "site" / "mask_rcnn" / "cpu"
+        folder.mkdir(parents=True)
+        (folder / "c.yaml").write_text("system: mask_rcnn\n")
+        monkeypatch.setattr("tfseg.cli.experiments.shipped", lambda: tmp_path / "site")
+        for word in ("configs/mask_rcnn/cpu", "mask_rcnn/cpu"):
+            assert main(["experiments", word, "--data", "photos"]) == 0
+        assert [call.names for call in asked] == [["c"], ["c"]]
+
     def test_a_share_for_validation_is_told(self, asked, folder):
         words = ["mine/b.yaml", "--data", "photos", "--val-fraction", "0.5", "--out", "x"]
         assert main(["experiments", *words]) == 0

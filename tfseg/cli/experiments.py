@@ -101,14 +101,23 @@ def _paths(words: list[str]) -> list[Path]:
     """Returns the experiment files that the words mean; a folder means all files in it."""
     paths = []
     for word in words:
-        if not Path(word).is_dir():
+        folder = _folder(word)
+        if folder is None:
             paths.append(find_config(word))
             continue
-        inside = sorted(Path(word).glob("*.yaml"))
+        inside = sorted(folder.glob("*.yaml"))
         if not inside:
             raise ConfigError(f"{word}: no experiment file (*.yaml) in this folder.")
         paths += inside
     return paths
+
+
+def _folder(word: str) -> Path | None:
+    """Returns the folder that a word means, at its path or among the shipped files, or None."""
+    path = Path(word)
+    inside = path.relative_to("configs") if path.parts[:1] == ("configs",) else path
+    places = [path, shipped() / inside] if shipped() and inside.parts else [path]
+    return next((place for place in places if place.is_dir()), None)
 
 
 def _is_of_the_paper(name: str) -> bool:
