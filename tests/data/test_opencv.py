@@ -2,9 +2,11 @@ import sys
 
 import pytest
 
+from tfseg.errors import DataError
 
-def test_a_missing_system_library_is_named(monkeypatch):
+
+def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "tfseg.data.opencv", raising=False)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(ImportError, match="apt-get install libgl1"):
+    with pytest.raises(DataError, match="pip install opencv-python"):
         import tfseg.data.opencv  # noqa: F401

@@ -58,8 +58,7 @@ def draw(
     """Returns the picture with objects drawn on it, uint8 `(H, W, 3)`; the input is not changed.
 
     Args:
-        image: uint8 `(H, W, 3)` RGB, or grey `(H, W)`. None: the image of a `Sample`. Of other
-            channels the first three are shown, or the first of two.
+        image: uint8 `(H, W, D)`, RGB where D is 3, or `(H, W)`. None: the image of a `Sample`.
         objects: A `Prediction`, or a `Sample` for the truth. It may hold no objects.
         class_names: Name of class id k at position k - 1. None: those of the prediction.
         scores: Write scores behind the names.
@@ -83,7 +82,7 @@ def draw(
         if not low <= value <= high:
             raise ConfigError(f"{name}: expected a number from {low} to {high}, got {value!r}.")
     factor = _factor(image.shape[:2], min_side)
-    names = tuple(class_names if class_names is not None else getattr(objects, "class_names", ()))
+    names = getattr(objects, "class_names", ()) if class_names is None else tuple(class_names)
     canvas = np.ascontiguousarray(_enlarge(image, factor)).copy()
     scene = _scene(objects, factor, names, color_by, canvas.shape[:2])
     if masks:

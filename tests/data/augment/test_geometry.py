@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfseg.data.augment.geometry import InSquare, SquareResize, paste_mask
-from tfseg.data.augment.opencv import missing_library
+from tfseg.data.opencv import missing_library
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures import Sample
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from tfseg.data.augment.opencv import cv2
 from tfseg.data.augment.padded import PaddedResize, paste_expanded
+from tfseg.data.opencv import cv2
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures import Sample
 

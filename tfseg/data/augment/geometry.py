@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfseg.data.augment.opencv import cv2
+from tfseg.data.opencv import cv2
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures.sample import Sample
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.data.augment.imgaug_compat import iaa, imgaug
-from tfseg.data.augment.opencv import cv2
+from tfseg.data.opencv import cv2
 from tfseg.errors import ConfigError
 
 __all__ = ["Contrast128", "GridWarp"]

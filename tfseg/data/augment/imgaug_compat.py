@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfseg.data.augment.opencv import cv2, missing_library
+from tfseg.data.opencv import cv2, missing_library
 from tfseg.errors import DataError
 
 __all__ = ["iaa", "imgaug"]

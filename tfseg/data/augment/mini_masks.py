@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.data.augment.geometry import paste_mask
-from tfseg.data.augment.opencv import cv2
+from tfseg.data.opencv import cv2
 
 __all__ = ["mini_masks", "restore_mask"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfseg.data.augment.opencv import cv2
+from tfseg.data.opencv import cv2
 
 __all__ = ["PixelSource"]
 
