@@ -1,7 +1,9 @@
 """Inference of Mask R-CNN on one picture of 512 x 512: tfseg and torchvision in turn.
 
 ResNet-50 with a feature pyramid, batch 1, float32, 3 classes and background, random weights, the
-same drawn picture, 1000 proposals, 100 detections. `end-to-end` goes from the array in memory to
+same drawn picture, 1000 proposals, 100 detections. With `--origin torchvision` (the default) both
+run the same network, layer by layer; with `--origin matterport` ours is Matterport's, whose region
+proposal network is twice as wide. `end-to-end` goes from the array in memory to
 binary masks of the picture's size; `network` stops at boxes and 28 x 28 masks. With
 `--precision bfloat16` both compute in mixed precision: a policy of Keras, autocast of torch.
 """
@@ -22,14 +24,8 @@ def tfseg(settings: dict):
     import keras
     import numpy as np
 
-    import tfseg
-
-    model = tfseg.MaskRCNN(
-        classes=CLASSES,
-        backbone="resnet50",
-        image_size=SIZE,
-        proposals_test=PROPOSALS,
-        max_detections=DETECTIONS,
+    model = our_model(
+        settings,
         detection_min_confidence=0.05,
         detection_nms_threshold=0.9,  # random weights find 100 objects only so
         precision="mixed_bfloat16" if settings["precision"] == "bfloat16" else "float32",
@@ -54,6 +50,22 @@ def tfseg(settings: dict):
         found = len(step())
     versions = f"tensorflow {_version('tensorflow')}, keras {keras.__version__}"
     return step, {"detections": found, "versions": versions}
+
+
+def our_model(settings: dict, **changes):
+    """Returns tfseg's Mask R-CNN of the common size, in the arithmetic of `settings["origin"]`."""
+    import tfseg
+
+    fit = {"image_min_size": SIZE} if settings["origin"] == "torchvision" else {}
+    return tfseg.MaskRCNN(
+        classes=CLASSES,
+        origin=settings["origin"],
+        backbone="resnet50",
+        image_size=SIZE,
+        proposals_test=PROPOSALS,
+        max_detections=DETECTIONS,
+        **{**fit, **settings.get("model", {}), **changes},
+    )
 
 
 def torchvision(settings: dict):
@@ -154,6 +166,7 @@ def main() -> None:
     """Runs the contest for both parts."""
     parser = harness.arguments(__doc__)
     parser.add_argument("--part", choices=["end-to-end", "network", "both"], default="both")
+    parser.add_argument("--origin", choices=["torchvision", "matterport"], default="torchvision")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     args = parser.parse_args()
     if args.worker:
@@ -175,13 +188,16 @@ def main() -> None:
                     "picture": str(path),
                     "size": SIZE,
                     "precision": args.precision,
+                    "origin": args.origin,
                 },
                 rounds=args.rounds,
                 warmup=args.warmup,
                 threads=args.threads,
             )
-            results["benchmark"] = f"inference_{part.replace('-', '_')}_{args.precision}"
-            print(f"\n{part}, {args.precision}")
+            results["benchmark"] = (
+                f"inference_{part.replace('-', '_')}_{args.precision}_{args.origin}"
+            )
+            print(f"\n{part}, {args.precision}, {args.origin}")
             harness.finish(results, args.output)
 
 

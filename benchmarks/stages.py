@@ -15,7 +15,7 @@ from pathlib import Path
 
 import harness
 import inference
-from inference import CLASSES, DETECTIONS, PROPOSALS, SIZE
+from inference import SIZE
 
 
 def tfseg(settings: dict):
@@ -23,17 +23,10 @@ def tfseg(settings: dict):
     import keras
     import numpy as np
 
-    import tfseg
-
-    model = tfseg.MaskRCNN(
-        classes=CLASSES,
-        backbone="resnet50",
-        image_size=SIZE,
-        proposals_test=PROPOSALS,
-        max_detections=DETECTIONS,
+    model = inference.our_model(
+        settings,
         detection_min_confidence=0.05,
         detection_nms_threshold=0.9,  # random weights find 100 objects only so
-        **settings.get("model", {}),
     )
     inference.favour_objects(model.keras_model)
     model.fitted = True
@@ -68,8 +61,7 @@ def _stages(network) -> list:
     import tensorflow as tf
     from keras import ops
 
-    from tfseg.nn.ops.boxes import normalize
-    from tfseg.nn.rcnn.detections import detect
+    from tfseg.models.mask_rcnn.stages import detections
 
     config = network.config
 
@@ -83,16 +75,10 @@ def _stages(network) -> list:
         return levels, proposals, valid, *network.box_head(pooled, training=False)
 
     def suppress(levels, proposals, valid, logits, deltas):
-        window = normalize(ops.convert_to_tensor([[0.0, 0.0, SIZE, SIZE]]), network.image_shape)
-        boxes, class_ids, _ = detect(
-            proposals,
-            valid,
-            ops.softmax(logits),
-            deltas,
-            window,
-            limit=config.max_detections,
-            min_score=config.detection_min_confidence,
-            iou_threshold=config.detection_nms_threshold,
+        window = ops.convert_to_tensor([[0.0, 0.0, SIZE, SIZE]])
+        probabilities = ops.softmax(logits)
+        boxes, class_ids, _ = detections(
+            config, proposals, valid, probabilities, deltas, (SIZE, SIZE), window
         )
         return levels, boxes, class_ids
 
@@ -149,7 +135,9 @@ def table(run: dict) -> str:
 
 def main() -> None:
     """Measures, and prints the table."""
-    args = harness.arguments(__doc__).parse_args()
+    parser = harness.arguments(__doc__)
+    parser.add_argument("--origin", choices=["torchvision", "matterport"], default="torchvision")
+    args = parser.parse_args()
     if args.worker:
         harness.serve({"tfseg": tfseg}, args.worker)
         return
@@ -159,7 +147,7 @@ def main() -> None:
         results = harness.contest(
             [harness.Contestant("tfseg")],
             __file__,
-            settings={"picture": str(path), "size": SIZE},
+            settings={"picture": str(path), "size": SIZE, "origin": args.origin},
             rounds=args.rounds,
             warmup=args.warmup,
             threads=args.threads,

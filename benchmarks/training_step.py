@@ -24,14 +24,11 @@ def tfseg(settings: dict):
 
     import tfseg
 
-    model = tfseg.MaskRCNN(
-        classes=CLASSES,
-        backbone="resnet50",
-        image_size=SIZE,
+    model = inference.our_model(
+        settings,
         proposals_train=PROPOSALS,
         train_rois=REGIONS,
         roi_positive_fraction=SHARE,
-        **settings.get("model", {}),
     )
     encoded = model._encode(tfseg.Sample(**objects(np)), 0)
     batch = {name: np.asarray(value)[None] for name, value in encoded.items()}
@@ -108,7 +105,9 @@ WORKERS = {"tfseg": tfseg, "torchvision": torchvision}
 
 def main() -> None:
     """Runs the contest."""
-    args = harness.arguments(__doc__).parse_args()
+    parser = harness.arguments(__doc__)
+    parser.add_argument("--origin", choices=["torchvision", "matterport"], default="torchvision")
+    args = parser.parse_args()
     if args.worker:
         harness.serve(WORKERS, args.worker)
         return
@@ -119,7 +118,8 @@ def main() -> None:
     results = harness.contest(
         contestants,
         __file__,
-        settings={"size": SIZE, "objects": OBJECTS, "regions": REGIONS, "proposals": PROPOSALS},
+        settings={"size": SIZE, "objects": OBJECTS, "regions": REGIONS, "proposals": PROPOSALS}
+        | {"origin": args.origin},
         rounds=args.rounds,
         warmup=args.warmup,
         threads=args.threads,
