@@ -6,7 +6,8 @@ which is faster depends on the sizes:
 
 - `products`: two matrix products per level with sparse weights as dense matrices. Best for maps
   of a few thousand cells, and the only one whose gradient is fast on every backend.
-- `gather`: each sample reads its four neighbours. Best for many RoIs on large maps.
+- `gather`: each bin reads the neighbours of its samples, 4 or 16 cells, and sums them with one
+  small matrix product. Best for many RoIs on large maps.
 
 Three ways to place the samples:
 
@@ -28,6 +29,11 @@ from keras import ops
 from tfseg.nn.ops.boxes import areas
 
 __all__ = ["crop_and_resize", "pixel_levels", "pyramid_levels", "roi_align"]
+
+# What is read at once should stay near the processor's caches: on a CPU parts of this size ran
+# twice as fast as all RoIs together, and they bound the memory. Too many make long graphs.
+_PART_FLOATS = 2**22
+_MOST_PARTS = 50
 
 
 def pixel_levels(boxes, levels: tuple[int, int] = (2, 5)):
@@ -179,35 +185,42 @@ def _by_gather(features, boxes, levels, image_size, size, sampling):
     base = base + ops.take(starts[:-1].astype(np.int32), levels - 2)
     heights = ops.take(shapes[:, 0], levels - 2)
     widths = ops.take(shapes[:, 1], levels - 2)
-    rows = _corners(boxes[..., 0], boxes[..., 2], heights, image_size[0], size, sampling)
-    columns = _corners(boxes[..., 1], boxes[..., 3], widths, image_size[1], size, sampling)
-    stride = ops.cast(widths, "int32")[..., None, None]
-    samples = rows[0][0].shape[-1]
-    total = None
-    for row, row_weight in rows:
-        for column, column_weight in columns:
-            index = base[..., None, None] + row[..., :, None] * stride + column[..., None, :]
-            weight = row_weight[..., :, None] * column_weight[..., None, :]
-            part = ops.take(flat, ops.reshape(index, (-1,)), axis=0)
-            part = ops.reshape(part, (batch, count, samples, samples, depth))
-            part = part * ops.cast(weight, part.dtype)[..., None]
-            total = part if total is None else total + part
-    if sampling != "matterport":
-        total = ops.reshape(total, (batch, count, size, 2, size, 2, depth))
-        total = ops.mean(total, axis=(3, 5))
-    return total
+    rows, row_weights = _taps(boxes[..., 0], boxes[..., 2], heights, image_size[0], size, sampling)
+    columns, weights = _taps(boxes[..., 1], boxes[..., 3], widths, image_size[1], size, sampling)
+    taps = rows.shape[-1] ** 2
+    stride = ops.cast(widths, "int32")[..., None, None, None, None]
+    index = base[..., None, None, None, None] + rows[..., :, None, :, None] * stride
+    index = index + columns[..., None, :, None, :]  # (B, N, n, n, taps, taps)
+    weights = row_weights[..., :, None, :, None] * weights[..., None, :, None, :]
+    index = ops.reshape(index, (batch, count, size * size * taps))
+    weights = ops.cast(ops.reshape(weights, (batch, count, size * size, 1, taps)), flat.dtype)
+    step = max(-(-count // _MOST_PARTS), _PART_FLOATS // (size * size * taps * depth), 1)
+    parts = []
+    for start in range(0, max(count, 1), step):
+        chosen, share = index[:, start : start + step], weights[:, start : start + step]
+        values = ops.take(flat, ops.reshape(chosen, (-1,)), axis=0)
+        values = ops.reshape(values, (batch, chosen.shape[1], size * size, taps, depth))
+        parts.append(ops.matmul(share, values))
+    total = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
+    return ops.reshape(total, (batch, count, size, size, depth))
 
 
-def _corners(start, end, length, extent, count, sampling):
-    """Returns the lower and upper neighbour of each sample with their weights."""
+def _taps(start, end, length, extent, count, sampling):
+    """Returns the cells of one axis that each bin reads, and their weights, `(..., count, taps)`.
+
+    A bin reads the lower and the upper neighbour of each of its samples.
+    """
     length = length[..., None]
     positions, inside = sample_positions(start, end, length, extent, count, sampling)
     low = ops.floor(positions)
-    share = positions - low
-    inside = ops.cast(inside, "float32")
     high = ops.minimum(low + 1, length - 1)
-    low, high = ops.cast(low, "int32"), ops.cast(high, "int32")
-    return (low, (1 - share) * inside), (high, share * inside)
+    samples = positions.shape[-1] // count
+    inside = ops.cast(inside, "float32") / samples
+    share = positions - low
+    cells = ops.cast(ops.stack([low, high], axis=-1), "int32")
+    weights = ops.stack([(1 - share) * inside, share * inside], axis=-1)
+    shape = (-1, positions.shape[1], count, 2 * samples)
+    return ops.reshape(cells, shape), ops.reshape(weights, shape)
 
 
 def crop_and_resize(images, boxes, output_size: int, sampling: str = "matterport"):
