@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import pytest
 
+from tfseg.engine.estimator import Estimator
 from tfseg.errors import WeightsError
 from tfseg.models.mask_rcnn import initial_weights
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.models.mask_rcnn.estimator import MaskRCNN
 from tfseg.models.mask_rcnn.initial_weights import copy_body, load_imagenet
 from tfseg.nn.backbones.imagenet import imagenet_name
 from tfseg.nn.backbones.resnet import resnet
@@ -50,3 +52,21 @@ def test_without_network_the_message_says_what_to_do(monkeypatch):
     monkeypatch.setattr(initial_weights.keras.applications, "ResNet50", refuse)
     with pytest.raises(WeightsError, match="initial_weights=None"):
         load_imagenet(Network())
+
+
+@pytest.mark.parametrize(("norm", "warned"), [("frozen", True), ("batch", False)])
+def test_random_weights_under_frozen_statistics_are_warned_of(monkeypatch, caplog, norm, warned):
+    monkeypatch.setattr(Estimator, "fit", lambda self, train, val=None, **options: self)
+    monkeypatch.setattr(MaskRCNN, "keras_model", property(lambda self: Network()))
+
+    class Network:
+        config = MaskRCNNConfig(classes=("a",), backbone="mobilenet_v2")
+
+    model = MaskRCNN(classes=("a",), backbone="mobilenet_v2", norm=norm)
+    assert model.fit([]) is model
+    assert ("statistics that nothing has learnt" in caplog.text) is warned
+    caplog.clear()
+    model.fit([], resume=True)
+    model.fitted = True
+    model.fit([])
+    assert not caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tfseg.models.mask_rcnn.inspection import Inspection
 
 __all__ = ["MaskRCNN"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class MaskRCNN(Estimator):
@@ -61,6 +64,14 @@ class MaskRCNN(Estimator):
         """
         if not self.fitted:
             load_initial(self.keras_model)
+            config = self.config
+            resumed = options.get("resume", False)
+            if config.initial_weights is None and config.norm == "frozen" and not resumed:
+                _LOG.warning(
+                    "The body starts from random weights, and norm='frozen' keeps statistics that "
+                    "nothing has learnt: losses begin in the thousands. Load weights, set "
+                    "initial_weights, or train from scratch with norm='batch' or norm='group'."
+                )
         return super().fit(train, val, **options)
 
     def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
