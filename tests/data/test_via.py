@@ -331,7 +331,7 @@ def test_a_picture_inside_the_file(save, tmp_path, photo):
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
-        ("", "x.json", "annotation file is empty"),
+        ("", "x.json", "x.json: the annotation file is empty. Export it again.$"),
         ('{"a": {"filename"', "x.json", "line 1, column"),
         ("[]", "x.json", "expected the project or the annotations of VIA"),
         ('{"project": {}, "metadata": {}, "view": {}}', "x.json", "VIA 1 or 2"),
@@ -357,6 +357,28 @@ def test_broken_csv_rows_are_named_by_line(tmp_path, photo):
     assert [p.code for p in dataset.dropped] == ["malformed", "missing_image"]
     assert "line 3" in str(dataset.dropped[0]) and "gone.jpg" in str(dataset.dropped[1])
     assert len(dataset[0]) == 1
+
+
+@pytest.mark.parametrize("broken", ['a.jpg,"{""x"":1,{}', "a.jpg", 'a.jpg,{"x",{}'])
+def test_a_broken_csv_line_does_not_swallow_those_after_it(tmp_path, photo, broken):
+    photo(tmp_path / "a.jpg")
+    sound = 'a.jpg,"' + json.dumps(RECT).replace('"', '""') + '",{}'
+    header = "#filename,region_shape_attributes,region_attributes"
+    (tmp_path / "x.csv").write_text("\r\n".join([header, sound, broken, sound, "", sound]))
+    dataset = ViaDataset(tmp_path / "x.csv", drop_invalid=True)
+    assert [(p.code, p.annotation_id) for p in dataset.dropped] == [("malformed", 2)]
+    assert "line 3" in str(dataset.dropped[0]) and len(dataset[0]) == 3
+
+
+def test_a_csv_line_may_be_long(tmp_path, photo):
+    photo(tmp_path / "a.jpg")
+    corners = [[9, 50, 50, 9][i % 4] for i in range(40_000)]
+    outline = {"name": "polygon", "all_points_x": corners, "all_points_y": [5, *corners[:-1]]}
+    with open(tmp_path / "x.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["filename", "region_shape_attributes", "region_attributes"])
+        writer.writerow(["a.jpg", json.dumps(outline), "{}"])
+    assert len(ViaDataset(tmp_path / "x.csv")[0]) == 1
 
 
 def test_missing_files(tmp_path):

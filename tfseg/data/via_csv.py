@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
+import re
 
 from tfseg.errors import DataError
 
 __all__ = ["CSV_COLUMNS", "read_csv"]
 
 CSV_COLUMNS = ("filename", "region_shape_attributes", "region_attributes")
+_CELL = re.compile(r'(?:^|,)(?:"((?:[^"]|"")*)"(?=,|$)|([^,]*))')
 
 
 def read_csv(path: str) -> list[dict]:
     """Returns entries as in VIA's JSON; a line that cannot be read becomes a faulty region.
+
+    VIA writes one region a line and no line breaks within it, so each line is read by itself: a
+    quote that is missing in one does not swallow those after it.
 
     Raises:
         DataError: No such file, or none with VIA's columns.
     """
     if not os.path.isfile(path):
         raise DataError(f"{path}: there is no such annotation file. Check the path.")
-    with open(path, encoding="utf-8-sig", newline="", errors="replace") as file:
-        text = file.read()
-    rows = csv.reader(io.StringIO(text))
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        lines = file.read().split("\n")
+    header = [name.strip().lstrip("#") for name in _cells(lines[0])]
+    missing = [name for name in CSV_COLUMNS if name not in header]
+    if missing:
+        raise DataError(
+            f"{path}: expected VIA's columns {', '.join(CSV_COLUMNS)}; {', '.join(missing)} "
+            f"missing (found: {', '.join(header) or 'an empty file'})."
+        )
     found: dict[str, dict] = {}
-    try:
-        header = [name.strip().lstrip("#") for name in next(rows, [])]
-        missing = [name for name in CSV_COLUMNS if name not in header]
-        if missing:
-            raise DataError(
-                f"{path}: expected VIA's columns {', '.join(CSV_COLUMNS)}; {', '.join(missing)} "
-                f"missing (found: {', '.join(header) or 'an empty file'})."
-            )
-        for row in filter(None, rows):
-            cells = dict(zip(header, row))
-            name = cells.get("filename", "")
-            entry = found.setdefault(name, {"filename": name, "regions": []})
-            if cells.get("region_shape_attributes", "{}").strip() not in ("{}", ""):
-                entry["regions"].append(_region(cells, rows.line_num))
-            elif len(row) < len(header):
-                entry["regions"].append({"fault": f"line {rows.line_num} has {len(row)} cells"})
-    except csv.Error as error:
-        raise DataError(f"{path}: line {rows.line_num} is no CSV ({error}).") from error
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            continue
+        row = _cells(line)
+        cells = dict(zip(header, row))
+        name = cells.get("filename", "")
+        entry = found.setdefault(name, {"filename": name, "regions": []})
+        if cells.get("region_shape_attributes", "{}").strip() not in ("{}", ""):
+            entry["regions"].append(_region(cells, number))
+        elif len(row) < len(header):
+            entry["regions"].append({"fault": f"line {number} has {len(row)} cells"})
     return list(found.values())
+
+
+def _cells(line: str) -> list[str]:
+    """Returns the cells of a line; unlike `csv.reader`, of any length."""
+    return [quoted.replace('""', '"') or plain for quoted, plain in _CELL.findall(line)]
 
 
 def _region(cells: dict, line: int) -> dict:
