@@ -166,7 +166,7 @@ def test_image_data_serves_where_the_picture_is_missing(tmp_path, photo):
 
 FAULTS = {
     "missing_image": (content([shape("kite", KITE)], "gone.jpg"), "picture 'gone.jpg'; looked"),
-    "unreadable_annotation": ("", "annotation file is empty"),
+    "unreadable_annotation": ("", "b.json: the annotation file is empty. Export it again. Corr"),
     "malformed": ('{"version": "5.0", "flags": {}}', "shapes, imagePath missing"),
     "bad_polygon": (content([shape("kite", KITE[:2])]), "shape 1.*4 numbers"),
     "bad_mask": (content([shape("kite", [[1, 2, 3]])]), "shape 1"),

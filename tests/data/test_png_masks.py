@@ -48,6 +48,16 @@ def save(tmp_path, photo):
     return write
 
 
+def test_bytes_after_the_end_of_a_png_do_no_harm(save):
+    folder = save({"masks/hat/a.png": LEFT})
+    whole = (folder / "masks" / "hat" / "a.png").read_bytes()
+    save({"masks/hat/a.png": whole + b"\n"})
+    assert PngMaskDataset(folder)[0].masks.sum() == 500
+    save({"masks/hat/a.png": whole[:-30]})
+    with pytest.raises(DataError, match="hat/a.png.*cut off"):
+        PngMaskDataset(folder)[0]
+
+
 ONE_A_FILE = {
     "class folders": ("masks/hat/a.png", "masks/shoe/a_1.png", "masks/shoe/a_right.png"),
     "picture folders": ("masks/a/hat.png", "masks/a/shoe_1.png", "masks/a/shoe-2.png"),
@@ -189,7 +199,7 @@ AT_ONCE = {
 LATE = {
     "mask_size": ({"masks/hat/b.png": block(1, 1, 5, 5, size=(50, 80))}, "hat/b.png.*50 x 80"),
     "empty_mask": ({"masks/hat/b.png": LEFT * 0}, "hat/b.png.*no pixel"),
-    "unreadable_mask": ({"masks/hat/b.png": b""}, "hat/b.png.*empty"),
+    "unreadable_mask": ({"masks/hat/b.png": b""}, "hat/b.png.*empty.*none of the formats known"),
     "unknown_label": (
         {"masks/b.png": IDS.astype(np.uint8), "masks/b.json": {"1": "hat", "2": "hat"}},
         "b.png.*class of the numbers 7",

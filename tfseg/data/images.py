@@ -11,11 +11,19 @@ import os
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from tfseg.errors import DataError
 
-__all__ = ["as_uint8", "image_size", "read_image", "stored_orientation", "to_rgb", "turn"]
+__all__ = [
+    "as_uint8",
+    "image_size",
+    "pillow_reason",
+    "read_image",
+    "stored_orientation",
+    "to_rgb",
+    "turn",
+]
 
 ORIENTATION_TAG = 0x0112
 _JPEG_END = b"\xff\xd9"
@@ -163,6 +171,13 @@ def as_uint8(array: np.ndarray, name: str) -> np.ndarray:
     if kind == "f":
         array = np.rint(array * 255.0 if high <= 1 else array)
     return array.astype(np.uint8)
+
+
+def pillow_reason(error: Exception) -> str:
+    """Returns why Pillow cannot read a file, in words that are the same at every call."""
+    if isinstance(error, UnidentifiedImageError):  # it shows the address of a buffer
+        return "it is none of the formats known"
+    return str(error) or type(error).__name__
 
 
 def _check_file(source: str | os.PathLike) -> str:

@@ -30,11 +30,12 @@ def read_json(path: str | os.PathLike, kind: str = "annotation file"):
     try:
         with open(path, "rb") as file:
             text = file.read()
-        if not text.strip():
-            raise DataError(f"{path}: the {kind} is empty. Export it again.")
-        return json.loads(text.decode("utf-8-sig") if text.startswith(b"\xef\xbb\xbf") else text)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    if not text.strip():
+        raise DataError(f"{path}: the {kind} is empty. Export it again.")
+    try:
+        return json.loads(text.decode("utf-8-sig") if text.startswith(b"\xef\xbb\xbf") else text)
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}: expected JSON, but line {error.lineno}, column {error.colno} is wrong "

@@ -17,6 +17,7 @@ from PIL import Image
 
 from tfseg.data.coco_masks import MaskError
 from tfseg.data.frames import stored_size, turned, turned_problem
+from tfseg.data.images import pillow_reason
 from tfseg.data.json_file import from_base64, read_json
 from tfseg.data.labelled import DROP, Drawn, LabelledPictures, Picture, Scan, find_file
 from tfseg.data.problem import Problem
@@ -321,7 +322,8 @@ def _paste(mask: np.ndarray, corners: np.ndarray, text: str) -> None:
         with Image.open(io.BytesIO(from_base64(text))) as image:
             crop = np.asarray(image) != 0
     except (DataError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MaskError("unreadable_mask", f"has a mask that is no picture ({error})") from error
+        why = pillow_reason(error)
+        raise MaskError("unreadable_mask", f"has a mask that is no picture ({why})") from error
     crop = crop.any(axis=2) if crop.ndim == 3 else crop
     (left, top), (right, bottom) = np.rint(corners).astype(int)
     box = bottom - top + 1, right - left + 1

@@ -9,12 +9,13 @@ from PIL import Image
 from scipy import ndimage
 
 from tfseg.data.coco_masks import MaskError
-from tfseg.data.images import stored_orientation, turn
+from tfseg.data.images import pillow_reason, stored_orientation, turn
 from tfseg.structures import rle
 
 __all__ = ["check_size", "instances", "read_ids", "read_inside", "upright"]
 
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+_TAIL = 4096  # bytes; some programs write remarks after the end
 
 
 def read_ids(path: str | os.PathLike) -> tuple[np.ndarray, bool]:
@@ -65,7 +66,8 @@ def _read(path: str | os.PathLike) -> tuple[np.ndarray, str]:
 
 
 def _unreadable(path, error: Exception) -> MaskError:
-    message = f"{path}: cannot be read as a mask, it is empty, cut off or no picture ({error})"
+    why = pillow_reason(error)
+    message = f"{path}: cannot be read as a mask, it is empty, cut off or no picture ({why})"
     return MaskError("unreadable_mask", message)
 
 
@@ -88,8 +90,8 @@ def check_size(path: str | os.PathLike, seen: tuple[int, int], picture: str) -> 
             width, height = image.size
             file.seek(0)
             if file.read(8) == _PNG_START:
-                file.seek(-8, os.SEEK_END)
-                if file.read(8) != _PNG_END:
+                file.seek(-min(os.path.getsize(path), _TAIL), os.SEEK_END)
+                if _PNG_END not in file.read():
                     raise OSError("the end is missing")
     except FileNotFoundError:
         raise MaskError("missing_mask", f"{path}: there is no such mask file") from None

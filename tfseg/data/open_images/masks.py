@@ -8,7 +8,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from tfseg.data.images import turn
+from tfseg.data.images import pillow_reason, turn
 from tfseg.data.opencv import cv2
 from tfseg.errors import DataError
 from tfseg.structures import rle
@@ -58,8 +58,8 @@ def read_mask(data: bytes, name: str) -> np.ndarray:
             values = np.asarray(image if deep else image.convert("L"))
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise DataError(
-            f"{name}: expected a mask, a complete PNG, but it is cut off or damaged ({error}). "
-            "Unpack or download it again."
+            f"{name}: expected a mask, a complete PNG, but it is cut off or damaged "
+            f"({pillow_reason(error)}). Unpack or download it again."
         ) from error
     brightest = values.max(initial=0)
     if brightest <= 1:
