@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 
 from tfseg.cli.datasets import positive
@@ -158,7 +159,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(report.text(None) if args.all else report)
         print(f"\nThe whole report: {os.path.join(args.out, 'open_images_report.json')}")
-        print(f"Next: tfseg doctor {args.out}; tfseg train ... --data {args.out}")
+        out = shlex.quote(args.out)
+        print(f"Next: tfseg doctor {out}; tfseg train ... --data {out}")
     return 0
 
 

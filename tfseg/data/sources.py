@@ -19,6 +19,7 @@ import json
 import mmap
 import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def recognise(path: str, split: str = "train") -> str:
     if any(Path(path).glob("*-annotations-object-segmentation.csv")):
         raise DataError(
             f"{path}: this is Open Images as it is downloaded. Make a data set of the masks that "
-            f"you want first: tfseg open-images {path} --out data/mine"
+            f"you want first: tfseg open-images {shlex.quote(path)} --out data/mine"
         )
     named = [file_format(file) for file in _annotation_files(Path(path), split)]
     if named and named[0] not in TOOL_FORMATS:
