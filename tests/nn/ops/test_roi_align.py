@@ -142,6 +142,21 @@ def test_no_boxes():
         assert ops.convert_to_numpy(ours).shape == (2, 0, 4, 4, 3)
 
 
+@pytest.mark.parametrize("sampling", ["matterport", "aligned", "torchvision"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_box_that_is_nan_gives_nan_and_leaves_the_others(method, sampling):
+    # A training that diverges gets this far, and must reach the check of its loss.
+    features, boxes = case()
+    broken = np.array(boxes, np.float32)
+    broken[:, 1] = np.nan
+    found = [
+        ops.convert_to_numpy(roi_align(features, given, SIZE, 3, sampling=sampling, method=method))
+        for given in (boxes, broken)
+    ]
+    assert np.isnan(found[1][:, 1]).all()
+    np.testing.assert_array_equal(np.delete(found[1], 1, axis=1), np.delete(found[0], 1, axis=1))
+
+
 def value_and_gradients(function, inputs):
     """Returns a scalar and its gradients by each input, on whichever backend runs."""
     if keras.backend.backend() == "jax":

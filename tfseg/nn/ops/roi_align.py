@@ -47,8 +47,7 @@ def pixel_levels(boxes, levels: tuple[int, int] = (2, 5)):
         int32 `(...)`: `clip(floor(4 + log2(sqrt(h w) / 224) + 1e-6))`.
     """
     root = ops.sqrt(ops.maximum(areas(boxes), 1e-12))
-    level = ops.floor(4 + ops.log2(root / 224.0) + 1e-6)
-    return ops.cast(ops.clip(level, levels[0], levels[1]), "int32")
+    return _limited(ops.floor(4 + ops.log2(root / 224.0) + 1e-6), levels)
 
 
 def pyramid_levels(boxes, image_size: tuple[int, int], levels: tuple[int, int] = (2, 5)):
@@ -65,8 +64,13 @@ def pyramid_levels(boxes, image_size: tuple[int, int], levels: tuple[int, int] =
     """
     reference = 224.0 / float(np.sqrt(image_size[0] * image_size[1]))
     root = ops.sqrt(ops.maximum(areas(boxes), 1e-12))
-    level = 4 + ops.round(ops.log(root / reference) / float(np.log(2.0)))
-    return ops.cast(ops.clip(level, levels[0], levels[1]), "int32")
+    return _limited(4 + ops.round(ops.log(root / reference) / float(np.log(2.0))), levels)
+
+
+def _limited(level, levels: tuple[int, int]):
+    # NaN, cast to an integer, lies below all levels: the first one is taken.
+    level = ops.cast(ops.clip(level, levels[0], levels[1]), "int32")
+    return ops.maximum(level, levels[0])
 
 
 def roi_align(
@@ -90,7 +94,7 @@ def roi_align(
         method: "products", "gather", or "auto" by an estimate of the work.
 
     Returns:
-        `(B, N, n, n, D)` in the dtype of the features.
+        `(B, N, n, n, D)` in the dtype of the features; NaN under a box that is NaN.
     """
     boxes = ops.stop_gradient(ops.cast(boxes, "float32"))
     last = 1 + len(features)
@@ -217,7 +221,8 @@ def _taps(start, end, length, extent, count, sampling):
     samples = positions.shape[-1] // count
     inside = ops.cast(inside, "float32") / samples
     share = positions - low
-    cells = ops.cast(ops.stack([low, high], axis=-1), "int32")
+    # The cell of NaN would lie outside the map; its weight is NaN, and so is the result.
+    cells = ops.maximum(ops.cast(ops.stack([low, high], axis=-1), "int32"), 0)
     weights = ops.stack([(1 - share) * inside, share * inside], axis=-1)
     shape = (-1, positions.shape[1], count, 2 * samples)
     return ops.reshape(cells, shape), ops.reshape(weights, shape)
