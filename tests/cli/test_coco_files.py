@@ -17,7 +17,7 @@ from tfseg import models
 from tfseg.cli.main import main
 from tfseg.data.coco import CocoDataset
 from tfseg.data.coco_writer import write_coco
-from tfseg.data.dataset import ListDataset
+from tfseg.data.dataset import ListDataset, train_val_split
 from tfseg.data.synthetic import SyntheticPeople
 from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.metrics import InstanceEvaluator
@@ -32,6 +32,7 @@ class Guesser(PredictVerbs):
     """A model that knows the truth, and blurs it: shifted masks, noisy boxes, coarse scores."""
 
     system = "guesser"
+    config = None
     score_metric = "segm/AP"
 
     def __init__(self, class_names, truth):
@@ -214,6 +215,17 @@ class TestPredict:
         assert main(["predict", "m", str(tmp_path), "--split", "val", "--out", str(out)]) == 0
         assert sorted(os.listdir(out))[:2] == ["01.png", "02.png"]
         assert len(json.loads((out / "predictions.json").read_text())["images"]) == 10
+
+    def test_a_share_of_a_data_set(self, guess, tmp_path):
+        dataset = drawn()
+        write_coco(dataset, tmp_path / "train.json", tmp_path / "images")
+        guess(dataset)
+        out = tmp_path / "p.json"
+        words = [str(tmp_path), "--set", "data.val_fraction=0.2", "--format", "coco"]
+        assert main(["predict", "m", *words, "--out", str(out)]) == 0
+        _, held_out = train_val_split(dataset, 0.2)
+        images = json.loads(out.with_suffix(".images.json").read_text())["images"]
+        assert [image["id"] for image in images] == [sample.image_id for sample in held_out]
 
     @pytest.mark.parametrize("words", [["a.json", "b.png"], ["a.png", "b", "--split", "val"]])
     def test_a_data_set_is_predicted_alone(self, pretend, words, capsys):

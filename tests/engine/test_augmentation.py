@@ -114,12 +114,13 @@ def test_keypoints_of_unknown_sides_do_not_stop_a_system_without_keypoints():
             return sample.replace(keypoints=np.ones((1, 5, 3), np.float32))
 
     from tfseg.models.mask_rcnn import MaskRCNN
+    from tfseg.models.mask_rcnn.targets import resize_of
 
     model = MaskRCNN(classes=("square",), image_size=64, train=TRAIN.to_dict())
     loader = model._loader(Pointed(4), training=True, augment=Augmenter(iaa.Fliplr(1.0)))
     batch = next(loader.batches())
     sample = Pointed(4)[int(loader.indices(0)[0][1])]
-    plan = model._resize().plan(sample.size)
+    plan = resize_of(model.config, fixed=True).plan(sample.size)
     mirrored = plan.sample(sample).image[:, ::-1]
     np.testing.assert_array_equal(batch["image"][0], mirrored)
     assert isinstance(sample, Sample)

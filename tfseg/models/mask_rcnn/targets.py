@@ -24,7 +24,7 @@ def resize_of(config: MaskRCNNConfig, *, fixed: bool = False) -> SquareResize | 
     Args:
         config: Its sizes and `image_fit`.
         fixed: For training: give every picture the same canvas, also where each could have its
-            own, and resize by OpenCV, which is ten times as fast, also where prediction does not.
+            own, and resize by OpenCV, which is faster, also where prediction does not.
     """
     if config.image_fit != "padded":
         exact = config.image_fit == "matterport" and not fixed
