@@ -14,6 +14,10 @@ MAKEFLAGS += --no-print-directory
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Tests mostly trace graphs, which keeps one core busy. A process takes some gigabytes, so their
+# number does not follow the cores by itself: `make test WORKERS=4`.
+WORKERS ?= 2
+PARALLEL = -n $(WORKERS) --dist loadfile
 # Tests compile far more than they compute, so XLA is told to spend little on its code.
 ON_JAX := KERAS_BACKEND=jax XLA_FLAGS="--xla_backend_optimization_level=0 \
     --xla_llvm_disable_expensive_passes=true"
@@ -34,8 +38,9 @@ demo: $(CORE)  ## Train, measure, draw and export a model on drawn people, in mi
 	@$(BIN)/tfseg demo $(if $(OUT),--out $(OUT)) $(ARGS)
 
 test: lint  ## Lint, then every test that takes seconds, on TensorFlow and on JAX; prints coverage
-	@$(BIN)/python -m pytest -q -m "not slow" --cov --cov-report=term $(ARGS)
-	@$(ON_JAX) $(BIN)/python -m pytest -q -m "both_backends and not slow" tests/nn tests/models $(ARGS)
+	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" --cov --cov-report=term $(ARGS)
+	@$(ON_JAX) $(BIN)/python -m pytest -q $(PARALLEL) -m "both_backends and not slow" \
+	    tests/nn tests/models $(ARGS)
 
 test-slow: $(DEV)  ## The tests that take minutes to hours: they train
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)

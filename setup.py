@@ -40,6 +40,7 @@ EXTRAS = {
     "dev": [
         "pytest>=8",
         "pytest-cov>=5",
+        "pytest-xdist>=3.6",
         "hypothesis>=6.100",
         "scikit-learn>=1.5",
         "ruff>=0.12",
