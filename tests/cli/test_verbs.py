@@ -151,6 +151,17 @@ class TestEvaluate:
         options = {"classes": ("suit", "dress"), "drop_invalid": True}
         assert pretend.opened == [("there", "held_out", options)]
 
+    def test_set_says_how_to_read_the_data(self, pretend, config_file, capsys):
+        words = ["evaluate", "model", "--data", "photos", "--set", "data.drop_invalid=true"]
+        assert main(words) == 0
+        assert main([*words, "--set", "data.val_fraction=0.5", "--config", str(config_file)]) == 0
+        options = {"classes": ("suit", "dress"), "drop_invalid": True}
+        assert pretend.opened[0] == ("photos", "val", options)
+        assert pretend.opened[1] == ("photos", "train", {**options, "format": "coco"})
+        assert len(pretend.model[1][1]) == 1
+        assert main([*words, "--set", "train.seed=1"]) == 2
+        assert "--set train.seed=1: only settings of the data" in capsys.readouterr().err
+
     def test_json_is_json(self, pretend, capsys):
         assert main(["evaluate", "model", "--data", "photos", "--json"]) == 0
         measures = json.loads(capsys.readouterr().out)["metrics"]

@@ -11,6 +11,7 @@ from tfseg.errors import ConfigError, DataError
 
 __all__ = [
     "add_arguments",
+    "add_set_argument",
     "add_split_arguments",
     "data_section",
     "open_both",
@@ -49,6 +50,18 @@ def add_arguments(
         parser.add_argument(
             "--config", metavar="FILE", help="read the data as this experiment file says"
         )
+        add_set_argument(parser)
+
+
+def add_set_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds how the data is read, in the words that `tfseg train` takes."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="data.KEY=VALUE",
+        help="read the data so, as in training: data.drop_invalid=true; may be repeated",
+    )
 
 
 def add_split_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,12 +77,18 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def data_section(args: argparse.Namespace) -> dict:
-    """Returns the `data` settings of the experiment file that the words name; {} if none is."""
-    if not args.config:
-        return {}
+    """Returns the `data` settings of the experiment file that the words name, if they name one,
+    with those that `--set` changes."""
     from tfseg.config import files
 
-    return files.load_config(find_config(args.config))["data"]
+    for text in args.set:
+        if not text.strip().startswith("data."):
+            raise ConfigError(
+                f"--set {text}: only settings of the data count here, such as data.classes=[shoe]."
+            )
+    if getattr(args, "config", None):
+        return files.load_config(find_config(args.config), args.set)["data"]
+    return files.override(files.LoadedConfig({"data": {}}, {}), args.set)["data"]
 
 
 def open_split(

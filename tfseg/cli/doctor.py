@@ -68,6 +68,6 @@ def _say_what_next(args: argparse.Namespace, diagnosis) -> None:
         print("--all prints every finding.")
     if any("drop_invalid" in problem.message for problem in diagnosis.of("error")):
         print(
-            "To train on the sound rest: tfseg train ... --set data.drop_invalid=true, and the "
-            "same line, drop_invalid: true, under data: in the file for --config of other verbs."
+            "To go on with the sound rest: --set data.drop_invalid=true, with train and all other "
+            "verbs that read data."
         )

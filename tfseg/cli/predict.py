@@ -9,8 +9,9 @@ pycocotools: NAME.json with boxes and masks, NAME.segm.json with masks alone (ma
 it), and, unless an annotation file numbers the pictures, NAME.images.json, which lists them: they
 count from 1. All detections are written, as evaluation wants them.
 
-INPUT may also be one data set: an annotation file (.json), "synthetic", or with --split a folder
-that `tfseg evaluate --data` understands. Image and category ids are then those of the data set.
+INPUT may also be one data set: an annotation file (.json), "synthetic", or with --split,
+--data-format or --set a folder that `tfseg evaluate --data` understands. Image and category ids are
+then those of the data set.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfseg.cli import quiet
+from tfseg.cli import datasets, quiet
 from tfseg.errors import ConfigError, DataError
 
 EXAMPLES = """\
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", help="INPUT is a data set: which part of it; default: val")
     parser.add_argument("--data-format", metavar="NAME", help="its layout; default: recognise it")
+    datasets.add_set_argument(parser)
     parser.add_argument(
         "--format",
         choices=["drawn", "coco"],
@@ -88,18 +90,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _dataset(args: argparse.Namespace):
     """Returns the data set that the words name, or None."""
-    given = args.split is not None or args.data_format is not None
+    given = args.split is not None or args.data_format is not None or args.set
     drawn = [w for w in args.images if w.partition(":")[0] == "synthetic"]
     meant = drawn + [w for w in args.images if w.lower().endswith(".json")]
     if not given and not meant:
         return None
     if len(args.images) > 1:
-        which = meant[0] if meant else "--split"
+        which = meant[0] if meant else "--split, --data-format or --set"
         raise ConfigError(f"{which}: a data set is predicted alone; got {len(args.images)} inputs.")
-    from tfseg.data import sources
-
-    options = {} if args.data_format is None else {"format": args.data_format}
-    return sources.open_dataset(args.images[0], split=args.split or "val", **options)
+    words = argparse.Namespace(data=args.images[0], format=args.data_format)
+    return datasets.open_split(words, datasets.data_section(args), "val", args.split)
 
 
 def _samples(dataset) -> Iterator[tuple]:
@@ -159,7 +159,10 @@ def _write_coco(args, predictions, dataset) -> tuple[int, str]:
 
 
 def _share(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"expected a score between 0 and 1, got {text}")
     return number
