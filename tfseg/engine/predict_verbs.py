@@ -124,11 +124,7 @@ class PredictVerbs:
         """Yields `(item, prediction)` for anything with `.image`, `.image_id` and `.path`."""
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ConfigError(f"batch_size: expected an integer from 1, got {batch_size!r}.")
-        number = isinstance(score_threshold, (int, float, np.number))
-        if score_threshold is not None and not (number and 0 <= score_threshold <= 1):
-            raise ConfigError(
-                f"score_threshold: expected a number from 0 to 1, got {score_threshold!r}."
-            )
+        self._check_threshold(score_threshold)
         self._require_weights()
         batch = []
         for item in items:
@@ -185,6 +181,13 @@ class PredictVerbs:
                 self._infer = runtime.compile_inference(self.keras_model)
             infer = self._infer
         return infer(inputs)
+
+    def _check_threshold(self, score_threshold):
+        number = isinstance(score_threshold, (int, float, np.number))
+        if score_threshold is not None and not (number and 0 <= score_threshold <= 1):
+            raise ConfigError(
+                f"score_threshold: expected a number from 0 to 1, got {score_threshold!r}."
+            )
 
     def _require_weights(self):
         if not self.fitted:

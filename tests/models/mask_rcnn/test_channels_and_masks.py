@@ -127,6 +127,8 @@ def test_pictures_of_other_channels_are_turned_or_refused(model):
     if model.config.channels == 1:
         same = model.predict(tfseg.data.channels.grey(colours))[0]
         np.testing.assert_array_equal(model.predict(colours)[0].boxes, same.boxes)
+        seen = model.inspect(Shapes(3)[0])  # a sample in colours
+        np.testing.assert_array_equal(seen.prediction.boxes, same.boxes)
         return
     with pytest.raises(DataError, match="picture 1 of 1.*4 channels.* has 3"):
         model.predict(colours)
@@ -134,6 +136,8 @@ def test_pictures_of_other_channels_are_turned_or_refused(model):
         model.evaluate(Shapes(3))
     with pytest.raises(DataError, match="image .*4 channels.* has 3"):
         losses(model, Shapes(3))
+    with pytest.raises(DataError, match="image .*4 channels.* has 3"):
+        model.inspect(Shapes(3)[0])
 
 
 def test_a_file_of_three_channels_leaves_the_first_layer_out(model, tmp_path):

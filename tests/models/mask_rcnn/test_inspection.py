@@ -9,7 +9,7 @@ from PIL import Image
 
 from tfseg.data.dataset import ListDataset
 from tfseg.data.synthetic import SyntheticPeople
-from tfseg.errors import DataError, NotFittedError
+from tfseg.errors import ConfigError, DataError, NotFittedError
 from tfseg.models.mask_rcnn import MaskRCNN, network
 from tfseg.structures import Sample
 
@@ -254,6 +254,8 @@ class TestInputs:
             model.inspect(SAMPLE.replace(class_ids=np.array([7, 1])))
         with pytest.raises(DataError, match="nowhere.jpg"):
             model.inspect("nowhere.jpg")
+        with pytest.raises(ConfigError, match="from 0 to 1, got 60"):
+            model.inspect(SAMPLE, score_threshold=60)
         with pytest.raises(NotFittedError):
             MaskRCNN(**SETTINGS).inspect(SAMPLE)
 

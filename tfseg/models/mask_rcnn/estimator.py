@@ -85,11 +85,13 @@ class MaskRCNN(Estimator):
             score_threshold: Lowest score of the prediction; None: as `predict`.
 
         Raises:
+            ConfigError: For a threshold that is no share.
             NotFittedError: If no weights were trained or loaded.
             DataError: If it is not one picture, or cannot be read.
         """
         from tfseg.models.mask_rcnn.inspection import inspect
 
+        self._check_threshold(score_threshold)
         self._require_weights()
         if isinstance(image, Sample):
             return inspect(self, image, score_threshold=score_threshold)

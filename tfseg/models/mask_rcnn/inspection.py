@@ -150,7 +150,7 @@ def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspect
         score_threshold: Lowest score of the prediction; None: as `predict`.
     """
     network, config = estimator.keras_model, estimator.config
-    inputs, plan = estimator._predict_inputs(item.image)
+    inputs, plan = estimator._predict_inputs(estimator._channelled(item))
     batch = {name: value[None] for name, value in inputs.items()}
     levels = network.pyramid(ops.convert_to_tensor(batch["image"]), False)
     logits, deltas = network.rpn(levels)
