@@ -159,6 +159,14 @@ class TestEvaluate:
         assert pretend.opened[0] == ("photos", "val", options)
         assert pretend.opened[1] == ("photos", "train", {**options, "format": "coco"})
         assert len(pretend.model[1][1]) == 1
+        share = ["--set", "data.val_fraction=0.5"]
+        for split, index in (("train", 2), ("val", 3)):
+            assert main([*words, *share, "--split", split]) == 0
+            assert pretend.opened[-1][1] == "train" and len(pretend.model[index][1]) == 1
+        held_out = [pretend.model[index][1][0].image_id for index in (1, 3)]
+        assert held_out[0] == held_out[1] != pretend.model[2][1][0].image_id
+        assert main([*words, *share, "--split", "test"]) == 0
+        assert pretend.opened[-1][1] == "test"
         assert main([*words, "--set", "train.seed=1"]) == 2
         assert "--set train.seed=1: only settings of the data" in capsys.readouterr().err
 

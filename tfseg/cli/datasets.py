@@ -96,20 +96,20 @@ def open_split(
 ):
     """Returns one part of the data set; see `place` for the arguments.
 
-    With `val_fraction` among the settings, the parts are shares of the training pictures, the
-    same ones at every call.
+    With `val_fraction` among the settings, the parts "train" and "val" are shares of the training
+    pictures, the same ones at every call.
     """
     from tfseg.data import dataset, sources
 
     share = settings.get("val_fraction")
-    if share is None or split is not None:
+    if share is None or split not in (None, "train", "val"):
         where, given = place(args, settings, part, split, **options)
         return sources.open_dataset(where, **given)
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
         raise ConfigError(f"val_fraction: expected a number between 0 and 1, got {share!r}.")
     where, given = place(args, settings, "train", None, **options)
     parts = dataset.train_val_split(sources.open_dataset(where, **given), share)
-    return parts[0] if part == "train" else parts[1]
+    return parts[0] if (split or part) == "train" else parts[1]
 
 
 def place(
