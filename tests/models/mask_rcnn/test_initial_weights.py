@@ -61,11 +61,16 @@ def test_random_weights_under_frozen_statistics_are_warned_of(monkeypatch, caplo
 
     class Network:
         config = MaskRCNNConfig(classes=("a",), backbone="mobilenet_v2")
+        body = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
 
     model = MaskRCNN(classes=("a",), backbone="mobilenet_v2", norm=norm)
     assert model.fit([]) is model
     assert ("statistics that nothing has learnt" in caplog.text) is warned
     caplog.clear()
+    moving_mean = Network.body.layers[0].moving_mean
+    moving_mean.assign([0.5, 0])
+    model.fit([])  # a converted body
+    moving_mean.assign([0, 0])
     model.fit([], resume=True)
     model.fitted = True
     model.fit([])

@@ -18,7 +18,7 @@ from tfseg.errors import DataError
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.decode import decode
-from tfseg.models.mask_rcnn.initial_weights import load_initial
+from tfseg.models.mask_rcnn.initial_weights import has_statistics, load_initial
 from tfseg.models.mask_rcnn.targets import encode, resize_of
 from tfseg.structures import Prediction, Sample
 
@@ -65,8 +65,9 @@ class MaskRCNN(Estimator):
         if not self.fitted:
             load_initial(self.keras_model)
             config = self.config
-            resumed = options.get("resume", False)
-            if config.initial_weights is None and config.norm == "frozen" and not resumed:
+            # A converted body alone is saved as not fitted, and has its statistics.
+            random = config.initial_weights is None and not options.get("resume", False)
+            if random and config.norm == "frozen" and not has_statistics(self.keras_model):
                 _LOG.warning(
                     "The body starts from random weights, and norm='frozen' keeps statistics that "
                     "nothing has learnt: losses begin in the thousands. Load weights, set "

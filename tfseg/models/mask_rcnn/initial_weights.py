@@ -16,7 +16,7 @@ from tfseg.nn.backbones.imagenet import adapt, imagenet_name, own_layers
 from tfseg.nn.backbones.resnet import BLOCKS
 from tfseg.structures import LoadReport
 
-__all__ = ["copy_body", "load_imagenet", "load_initial", "load_preset"]
+__all__ = ["copy_body", "has_statistics", "load_imagenet", "load_initial", "load_preset"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,6 +26,12 @@ def load_initial(network: keras.Model) -> LoadReport | None:
     loaders = {"imagenet": load_imagenet, "preset": load_preset}
     load = loaders.get(network.config.initial_weights)
     return None if load is None else load(network)
+
+
+def has_statistics(network: keras.Model) -> bool:
+    """True if a normalisation of the body has means that somebody learnt: not all are zero."""
+    means = (weight for weight in network.body.weights if weight.name == "moving_mean")
+    return any(np.any(keras.ops.convert_to_numpy(mean)) for mean in means)
 
 
 def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) -> LoadReport:
