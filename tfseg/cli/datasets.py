@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 _NO_VAL = (
-    "To train without a validation part, set aside a share (--val-fraction 0.2) or go without "
+    "Set a share of the training pictures aside for it (--val-fraction 0.2), or go without "
     "(--val-split none)."
 )
 
