@@ -46,8 +46,7 @@ def export(
 
     A model that fits each picture into a canvas of its own (`image_fit="padded"`) is exported with
     one canvas of the largest size for all. What surrounds a picture then differs from `predict`,
-    which changes features near its edges; normalisation over the whole picture (`norm="group"`)
-    spreads that to all of it. Compare with `predict` before serving it.
+    which changes features near its edges, and with `norm="group"` everywhere: compare first.
 
     Beside it: `labels.txt` (line k names class id k), `model_card.md`, `SHA256SUMS`.
 
