@@ -26,8 +26,8 @@ import numpy as np
 
 from tfseg.data.augment import presets
 from tfseg.data.augment.mini_masks import mini_masks
-from tfseg.data.augment.opencv import cv2
 from tfseg.data.loader import Loader
+from tfseg.data.opencv import cv2
 from tfseg.structures import Sample
 
 SIDE, OBJECTS, BATCH = 512, 8, 2
