@@ -266,10 +266,16 @@ class TestPredict:
         assert main(["predict", "model", *words]) == 0
         assert sorted(p.name for p in Path("drawn").glob("*.png")) == ["a.png", "a_2.png"]
 
-    def test_an_output_folder_that_cannot_be_made_is_an_error(self, pretend, photos, capsys):
+    @pytest.mark.parametrize("more", [[], ["--format", "coco"]])
+    def test_a_place_that_cannot_be_written_is_told_before_the_work(
+        self, pretend, photos, capsys, more
+    ):
         Path("file").write_text("")
-        assert main(["predict", "model", str(photos / "a.png"), "--out", "file/drawn"]) == 1
-        assert "file" in capsys.readouterr().err
+        for out in ("file/drawn", "file/predictions.json", "file"):
+            words = ["predict", "model", str(photos / "a.png"), "--out", out, *more]
+            assert main(words) == 2
+            assert "file is a file; name a folder" in capsys.readouterr().err
+        assert not pretend.model
 
 
 class TestExport:

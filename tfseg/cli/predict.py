@@ -66,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None and not args.json:
         print("tfseg predict: give --out for files, or --json.", file=sys.stderr)
         return 2
+    _check_out(args.out)
     from tfseg import models
 
     dataset = _dataset(args)
@@ -86,6 +87,20 @@ def run(args: argparse.Namespace) -> int:
     if failed:
         print(f"tfseg: {len(failed)} of {len(failed) + count} pictures failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _check_out(out: str | None) -> None:
+    """Refuses a place that cannot be written before the work, not after it."""
+    if out is None:
+        return
+    place = Path(out)
+    place = place.parent if place.suffix.lower() == ".json" else place
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise ConfigError(f"--out {out}: {place} is a file; name a folder, or a .json file.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ConfigError(f"--out {out}: the folder {place} cannot be written to.")
 
 
 def _dataset(args: argparse.Namespace):
