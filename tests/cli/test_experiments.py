@@ -226,6 +226,7 @@ def small_body(monkeypatch):
     monkeypatch.setattr(network, "build_body", build)
 
 
+@pytest.mark.slow
 def test_two_experiments_on_drawn_people_broken_off_and_taken_up(
     tmp_path, small_body, monkeypatch, capsys
 ):

@@ -118,7 +118,12 @@ def published(name, folder, monkeypatch):
     ("name", "channels", "first"),
     [
         # Its first layer stacks four parts of the picture: 12 channels for three colours.
-        ("keras_cv:csp_darknet_tiny_imagenet", 4, "stem_conv_conv/kernel"),
+        pytest.param(
+            "keras_cv:csp_darknet_tiny_imagenet",
+            4,
+            "stem_conv_conv/kernel",
+            marks=pytest.mark.slow,
+        ),
         ("keras_hub:resnet_18_imagenet", 1, "conv1_conv/kernel"),
     ],
 )

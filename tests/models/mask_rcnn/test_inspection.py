@@ -228,6 +228,7 @@ class TestInputs:
         assert seen.prediction.path == str(path)
         assert "a&amp;b.png" in seen.save(tmp_path / "out").read_text()
 
+    @pytest.mark.slow
     def test_a_sample_without_objects_and_a_crowd(self, model):
         for sample in (
             Sample(SAMPLE.image),
@@ -270,6 +271,7 @@ def test_both_origins(origin):
     np.testing.assert_array_equal(seen.prediction.boxes, model.predict([SAMPLE])[0].boxes)
 
 
+@pytest.mark.slow
 class TestVerb:
     @pytest.fixture
     def door(self, model, monkeypatch, tmp_path):
