@@ -224,7 +224,7 @@ def _taps(start, end, length, extent, count, sampling):
     # The cell of NaN would lie outside the map; its weight is NaN, and so is the result.
     cells = ops.maximum(ops.cast(ops.stack([low, high], axis=-1), "int32"), 0)
     weights = ops.stack([(1 - share) * inside, share * inside], axis=-1)
-    shape = (-1, positions.shape[1], count, 2 * samples)
+    shape = (ops.shape(positions)[0], positions.shape[1], count, 2 * samples)
     return ops.reshape(cells, shape), ops.reshape(weights, shape)
 
 
