@@ -21,6 +21,7 @@ CORE = [
     "pycocotools>=2.0.8",
     "opencv-python>=4.10",
     "imgaug>=0.4.0,<0.5",
+    "scikit-image>=0.24",
     "pillow>=10",
     "matplotlib>=3.9",
     "pyyaml>=6",
@@ -50,6 +51,8 @@ EXTRAS = {
         "keras-hub>=0.29",
     ],
 }
+# Tests install what they test.
+EXTRAS["dev"] += EXTRAS["quantize"]
 EXTRAS["all"] = sorted({name for names in EXTRAS.values() for name in names})
 # For PyTorch's own files; outside "all", for it may bring gigabytes of CUDA.
 EXTRAS["torch"] = ["torch>=2.5"]

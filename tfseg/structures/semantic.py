@@ -1,0 +1,32 @@
+"""One class number for every pixel of a picture, given as such or made from instance masks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfseg.structures.sample import Sample
+
+__all__ = ["CLASS_MAP", "IGNORED", "class_map"]
+
+CLASS_MAP = "classes"
+"""The name under which `Sample.label_maps` and `Prediction.label_maps` hold the class map."""
+IGNORED = 255
+"""The number of a pixel that is neither learnt from nor measured."""
+
+
+def class_map(sample: Sample) -> np.ndarray:
+    """Returns the class of each pixel, int32 `(H, W)`: 0 background, class ids from 1, 255 ignored.
+
+    It is the sample's label map "classes" if it has one. Otherwise instance masks are laid over
+    each other, later objects on top, and what a crowd region alone covers is ignored: nobody
+    traced its outline. A picture without objects is all background.
+    """
+    if CLASS_MAP in sample.label_maps:
+        return np.asarray(sample.label_maps[CLASS_MAP], np.int32)
+    classes = np.zeros(sample.size, np.int32)
+    for mask in sample.masks[sample.is_crowd]:
+        classes[mask] = IGNORED
+    objects = ~sample.is_crowd
+    for mask, number in zip(sample.masks[objects], sample.class_ids[objects]):
+        classes[mask] = number
+    return classes
