@@ -1,22 +1,27 @@
 """Numbers out: how well predictions agree with the truth.
 
 Each evaluator takes `update(sample, prediction)` once per picture and `compute()` at the end,
-which returns a `Report`. `InstanceEvaluator` holds those that instance segmentation needs.
+which returns a `Report`. `InstanceEvaluator` holds those that instance segmentation needs,
+`SemanticEvaluator` those for class maps.
 """
 
 from tfseg.metrics.coco_ap import CocoAP
 from tfseg.metrics.confusion import Confusion
 from tfseg.metrics.image_map import ImageMAP
 from tfseg.metrics.instances import InstanceEvaluator
+from tfseg.metrics.mean_iou import MeanIoU
 from tfseg.metrics.per_image import best_and_worst, image_scores
 from tfseg.metrics.pooled_ap import PooledAP
+from tfseg.metrics.semantic import SemanticEvaluator
 
 __all__ = [
     "CocoAP",
     "Confusion",
     "ImageMAP",
     "InstanceEvaluator",
+    "MeanIoU",
     "PooledAP",
+    "SemanticEvaluator",
     "best_and_worst",
     "image_scores",
 ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfseg.structures import rle
+from tfseg.structures.prediction import Prediction
 from tfseg.structures.sample import Sample
 
-__all__ = ["CLASS_MAP", "IGNORED", "class_map"]
+__all__ = ["CLASS_MAP", "IGNORED", "class_map", "predicted_class_map"]
 
 CLASS_MAP = "classes"
 """The name under which `Sample.label_maps` and `Prediction.label_maps` hold the class map."""
@@ -29,4 +31,20 @@ def class_map(sample: Sample) -> np.ndarray:
     objects = ~sample.is_crowd
     for mask, number in zip(sample.masks[objects], sample.class_ids[objects]):
         classes[mask] = number
+    return classes
+
+
+def predicted_class_map(prediction: Prediction, score: float = 0.5) -> np.ndarray:
+    """Returns the predicted class of each pixel, int32 `(H, W)`: 0 background, class ids from 1.
+
+    It is the prediction's label map "classes" if it has one. Otherwise, as for an instance
+    model, the masks of all objects of at least that score are laid over each other, the best on
+    top. Without objects all is background.
+    """
+    if CLASS_MAP in prediction.label_maps:
+        return np.asarray(prediction.label_maps[CLASS_MAP], np.int32)
+    classes = np.zeros(prediction.size, np.int32)
+    for index in np.argsort(prediction.scores, kind="stable"):
+        if prediction.scores[index] >= score:
+            classes[rle.decode(prediction.rles[index])] = prediction.class_ids[index]
     return classes
