@@ -1,0 +1,1 @@
+"""The portrait network: people cut out for phones, and one by one by the affinity step."""
