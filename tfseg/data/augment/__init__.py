@@ -10,11 +10,13 @@ __all__ = [
     "InSquare",
     "PaddedResize",
     "ResizePlan",
+    "ScaleCrop",
     "SquareResize",
     "choose",
     "iaa",
     "paste_mask",
     "presets",
+    "random_scale_crop",
 ]
 
 # Loaded when asked for: imgaug takes most of a second.
@@ -28,6 +30,8 @@ _HOMES = {
     "SquareResize": "geometry",
     "PaddedResize": "padded",
     "paste_mask": "geometry",
+    "random_scale_crop": "scale_crop",
+    "ScaleCrop": "scale_crop",
 }
 
 

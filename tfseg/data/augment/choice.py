@@ -17,7 +17,8 @@ class Augmentation:
     """A random change of pictures: `augmentation(sample, seed) -> Sample`, equal for equal seeds.
 
     Attributes:
-        function: What changes a sample; it must keep the picture's size.
+        function: What changes a sample; it must keep the picture's size, unless it names the
+            size that it makes as its attribute `canvas`.
         text: Tells this augmentation from others, in messages, checkpoints and run folders: the
             name of a set, or what the object says of itself.
         name: The name, if it is one of the sets that a config can name.
@@ -26,6 +27,19 @@ class Augmentation:
     function: Callable[[Sample, int], Sample]
     text: str
     name: str | None = None
+
+    @property
+    def canvas(self) -> tuple[int, int] | None:
+        """`(rows, columns)` of every picture made, or None if pictures keep their size."""
+        return getattr(self.function, "canvas", None)
+
+    def on_canvas(self, size: int | tuple[int, int]) -> Augmentation:
+        """Returns the same augmentation with pictures of another size: one side, or `(rows,
+        columns)`. One that keeps the size of its pictures is returned as it is."""
+        if self.canvas is None:
+            return self
+        function = self.function.on_canvas(size)
+        return Augmentation(function, self.text if self.name else _text(function), self.name)
 
     def __call__(self, sample: Sample, seed: int) -> Sample:
         """Returns the changed sample.
@@ -39,7 +53,7 @@ class Augmentation:
                 f"{sample.where}: the augmentation should return a tfseg.Sample, got "
                 f"{type(moved).__name__}."
             )
-        if moved.size != sample.size:
+        if moved.size != (self.canvas or sample.size):
             raise DataError(
                 f"{sample.where}: the augmentation changed the picture's size from "
                 f"{sample.size[0]} x {sample.size[1]} to {moved.size[0]} x {moved.size[1]}, and a "

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import types
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,14 +25,20 @@ from tfseg.data.channels import grey
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures.labels import COCO_KEYPOINT_FLIP, LABEL_MAP_FLIPS
 from tfseg.structures.sample import Sample
+from tfseg.structures.semantic import CLASS_MAP, IGNORED, class_map
 
-__all__ = ["Augmenter"]
+__all__ = ["LABEL_MAP_FILL", "Augmenter"]
+
+LABEL_MAP_FILL: Mapping[str, int] = types.MappingProxyType({CLASS_MAP: IGNORED})
+"""What label maps say of pixels from outside the picture, where it is not 0: a class map ignores
+them, because black corners taught as background are found nowhere else."""
 
 
 class Augmenter:
     """Changes a sample at random: `augmenter(sample, seed) -> Sample`, the same for equal seeds.
 
-    - Masks, label maps and keypoints follow the image; what comes from outside it is 0.
+    - Masks, label maps and keypoints follow the image; what comes from outside it is 0, in the
+      class map (`tfseg.structures.semantic`) 255, ignored.
     - Boxes are taken from the moved masks. Objects without a pixel are dropped, with everything
       that belongs to them; crowd flags stay.
     - Keypoints that leave the picture become `(0, 0, 0)`.
@@ -46,6 +53,9 @@ class Augmenter:
             original's. None: COCO's 17 points; other numbers of points are refused in a mirrored
             picture, because left would turn into right unnoticed.
         label_map_flips: name of a label map to the pairs of numbers that change places.
+        label_map_fill: name of a label map to the number of pixels from outside the picture.
+        with_class_map: Give a sample that has no class map one, made from its masks, before it is
+            moved: only a map can say afterwards which pixels came from outside.
 
     Raises:
         ConfigError: If `augmenter` is none of imgaug's, or `keypoint_flip` is no permutation.
@@ -57,6 +67,8 @@ class Augmenter:
         *,
         keypoint_flip: Sequence[int] | None = None,
         label_map_flips: Mapping[str, Sequence[tuple[int, int]]] = LABEL_MAP_FLIPS,
+        label_map_fill: Mapping[str, int] = LABEL_MAP_FILL,
+        with_class_map: bool = False,
     ):
         if isinstance(augmenter, (list, tuple)):
             augmenter = iaa.Sequential(list(augmenter))
@@ -74,6 +86,8 @@ class Augmenter:
         self.augmenter = augmenter
         self.keypoint_flip = flip
         self.label_map_flips = {k: tuple(v) for k, v in label_map_flips.items()}
+        self.label_map_fill = {k: int(v) for k, v in label_map_fill.items()}
+        self.with_class_map = bool(with_class_map)
         self._own = threading.local()
         # imgaug finds keypoints under these by drawing a picture for each point: gigabytes for a
         # crowd. They are looked up in the pixel map instead.
@@ -99,6 +113,9 @@ class Augmenter:
             DataError: If imgaug fails on this picture, or a mirrored picture has keypoints whose
                 left and right are unknown.
         """
+        if self.with_class_map and CLASS_MAP not in sample.label_maps:
+            maps = {**sample.label_maps, CLASS_MAP: class_map(sample)}
+            sample = sample.replace(label_maps=maps)
         colours, others = _colours(sample.image)
         image, source, points = self._apply(sample, colours, int(seed))
         if sample.image.shape[2] != 3:
@@ -106,7 +123,8 @@ class Augmenter:
             front = image if sample.image.shape[2] > 3 else grey(image)
             image = np.concatenate([front, *[channel[..., None] for channel in moved]], axis=2)
         masks, boxes = source.masks(sample.masks)
-        label_maps = {name: source.label_map(value) for name, value in sample.label_maps.items()}
+        fills = self.label_map_fill
+        label_maps = {k: source.label_map(v, fills.get(k, 0)) for k, v in sample.label_maps.items()}
         keypoints, mirrored = self._locate(sample, source, points)
         if mirrored:
             keypoints = self._flip_keypoints(sample, keypoints)

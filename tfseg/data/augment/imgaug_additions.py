@@ -1,4 +1,4 @@
-"""Two augmenters for imgaug that its own do not do exactly, or not fast enough."""
+"""Augmenters for imgaug that its own do not do exactly, or not fast enough."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tfseg.data.augment.imgaug_compat import iaa, imgaug
 from tfseg.data.opencv import cv2
 from tfseg.errors import ConfigError
 
-__all__ = ["Contrast128", "GridWarp"]
+__all__ = ["Contrast128", "Gamma", "GridWarp"]
 
 
 class Contrast128(iaa.Augmenter):
@@ -38,6 +38,38 @@ class Contrast128(iaa.Augmenter):
     def get_parameters(self) -> list:
         """Returns the distribution of the factor."""
         return [self.factor]
+
+
+class Gamma(iaa.Augmenter):
+    """`255 * (value / 255) ** gamma`, one gamma a picture, rounded; uint8 images only.
+
+    imgaug's own `GammaContrast` cuts decimals off.
+
+    Args:
+        gamma: `(low, high)` of the uniform distribution, or a list of values, each as likely as
+            the others.
+    """
+
+    def __init__(self, gamma: tuple[float, float] | list[float], **kwargs):
+        super().__init__(**kwargs)
+        choice, uniform = imgaug.parameters.Choice, imgaug.parameters.Uniform
+        self.gamma = choice(gamma) if isinstance(gamma, list) else uniform(*gamma)
+
+    def _augment_batch_(self, batch, random_state, parents, hooks):
+        if batch.images is None:
+            return batch
+        gammas = self.gamma.draw_samples((len(batch.images),), random_state=random_state)
+        for index, gamma in enumerate(gammas):
+            values = 255 * (np.arange(256) / 255) ** float(gamma)
+            image = np.ascontiguousarray(batch.images[index])
+            batch.images[index] = cv2.LUT(image, np.rint(values).astype(np.uint8)).reshape(
+                image.shape
+            )
+        return batch
+
+    def get_parameters(self) -> list:
+        """Returns the distribution of gamma."""
+        return [self.gamma]
 
 
 class GridWarp(iaa.Augmenter):

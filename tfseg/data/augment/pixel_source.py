@@ -39,11 +39,11 @@ class PixelSource:
         field[..., 1] = np.arange(1, width + 1, dtype=np.int32)
         return field
 
-    def label_map(self, labels: np.ndarray) -> np.ndarray:
-        """Returns the moved label map, same dtype, `(h, w)`; 0 where nothing is known."""
+    def label_map(self, labels: np.ndarray, fill: int = 0) -> np.ndarray:
+        """Returns the moved label map, same dtype, `(h, w)`; `fill` where nothing is known."""
         moved = np.take(labels.reshape(-1), self._flat, mode="clip")
         if not self._complete:
-            moved[~self._known] = 0
+            moved[~self._known] = fill
         return moved
 
     def masks(self, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
