@@ -36,6 +36,7 @@ _HOMES = {
     "ClothingCoParsingDataset": "tfseg.data.clothing_co_parsing",
     "LabelmeDataset": "tfseg.data.labelme",
     "PngMaskDataset": "tfseg.data.png_masks",
+    "PortraitCropsDataset": "tfseg.data.portrait_crops",
     "ViaDataset": "tfseg.data.via",
     "VocDataset": "tfseg.data.voc",
     "SyntheticPeople": "tfseg.data.synthetic",

@@ -18,6 +18,7 @@ _HOMES = {
     "Loader": "loader",
     "OpenImagesDataset": "open_images",
     "PngMaskDataset": "png_masks",
+    "PortraitCropsDataset": "portrait_crops",
     "Problem": "problem",
     "Subset": "dataset",
     "SyntheticPeople": "synthetic",

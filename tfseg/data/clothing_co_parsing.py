@@ -20,7 +20,7 @@ from tfseg.data.pieces import PieceRule
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
-__all__ = ["ClothingCoParsingDataset"]
+__all__ = ["ClothingCoParsingDataset", "read_mat", "read_tags"]
 
 
 class ClothingCoParsingDataset:
@@ -84,7 +84,7 @@ class ClothingCoParsingDataset:
         self.root = os.fspath(root)
         if not os.path.isdir(self.root):
             raise DataError(f"{self.root}: there is no such folder. Check the path.")
-        self.tags = _read_tags(os.path.join(self.root, "label_list.mat"))
+        self.tags = read_tags(os.path.join(self.root, "label_list.mat"))
         self.class_names, self._class_of_tag = _map_tags(self.tags, classes, synonyms or {})
         self._rule = PieceRule(instances, min_piece, merge_distance, min_area)
         unknown = set(label_maps) - {"tags"}
@@ -115,6 +115,14 @@ class ClothingCoParsingDataset:
             )
         return tuple(ids)
 
+    def image_path(self, index: int) -> str:
+        """Returns the file of a photo."""
+        return self._photo(self.image_ids[index])
+
+    def map_path(self, index: int) -> str:
+        """Returns the file of a photo's tag map."""
+        return self._map(self.image_ids[index])
+
     def _photo(self, identity: str) -> str:
         return os.path.join(self.root, "photos", f"{identity}.jpg")
 
@@ -132,8 +140,8 @@ class ClothingCoParsingDataset:
 
     def tag_map(self, index: int) -> np.ndarray:
         """Returns the tag number of each pixel of a photo, uint8 `(H, W)`."""
-        path = self._map(self.image_ids[index])
-        tags = _read_mat(path, "groundtruth")
+        path = self.map_path(index)
+        tags = read_mat(path, "groundtruth")
         if tags.dtype.kind == "f" and np.isfinite(tags).all() and (tags == np.rint(tags)).all():
             tags = tags.astype(np.int64)  # MATLAB saves doubles unless told otherwise
         if tags.ndim != 2 or tags.dtype.kind not in "iub" or not tags.size:
@@ -158,16 +166,21 @@ class ClothingCoParsingDataset:
                 ids.append(number)
         return masks, ids
 
-    def __getitem__(self, index: int) -> Sample:
-        path = self._photo(self.image_ids[index])
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns a photo, uint8 `(H, W, 3)`, and the tag number of its pixels, uint8 `(H, W)`."""
+        path = self.image_path(index)
         image = read_image(path)
         tags = self.tag_map(index)
         if image.shape[:2] != tags.shape:
             raise DataError(
                 f"{path}: the photo has {image.shape[0]} x {image.shape[1]} pixels (height x "
-                f"width), its map {self._map(self.image_ids[index])} has {tags.shape[0]} x "
+                f"width), its map {self.map_path(index)} has {tags.shape[0]} x "
                 f"{tags.shape[1]}. Put the photo back that was annotated."
             )
+        return image, tags
+
+    def __getitem__(self, index: int) -> Sample:
+        image, tags = self.read(index)
         masks, ids = self._instances(tags)
         return Sample(
             image=image,
@@ -175,11 +188,16 @@ class ClothingCoParsingDataset:
             class_ids=np.array(ids, np.int32),
             masks=np.stack(masks) if masks else None,
             label_maps={"tags": tags.astype(np.int32)} if self._with_tags else {},
-            path=path,
+            path=self.image_path(index),
         )
 
 
-def _read_mat(path: str, variable: str) -> np.ndarray:
+def read_mat(path: str, variable: str) -> np.ndarray:
+    """Returns a variable of a MATLAB file (version 5 to 7.2).
+
+    Raises:
+        DataError: The file is missing or damaged, or has no such variable.
+    """
     from scipy.io import loadmat
 
     try:
@@ -195,8 +213,9 @@ def _read_mat(path: str, variable: str) -> np.ndarray:
     return np.asarray(content[variable])
 
 
-def _read_tags(path: str) -> tuple[str, ...]:
-    cells = _read_mat(path, "label_list").reshape(-1)
+def read_tags(path: str) -> tuple[str, ...]:
+    """Returns the tag names of a `label_list.mat`; the position is the number in the maps."""
+    cells = read_mat(path, "label_list").reshape(-1)
     names = tuple(str(np.asarray(cell).reshape(-1)[0]) if np.size(cell) else "" for cell in cells)
     if not all(names) or len(set(names)) != len(names):
         raise DataError(f"{path}: expected different tag names, got {names}.")
