@@ -2,7 +2,7 @@
 
 Each evaluator takes `update(sample, prediction)` once per picture and `compute()` at the end,
 which returns a `Report`. `InstanceEvaluator` holds those that instance segmentation needs,
-`SemanticEvaluator` those for class maps.
+`SemanticEvaluator` those for class maps, `PortraitEvaluator` those for portraits.
 """
 
 from tfseg.metrics.coco_ap import CocoAP
@@ -12,6 +12,7 @@ from tfseg.metrics.instances import InstanceEvaluator
 from tfseg.metrics.mean_iou import MeanIoU
 from tfseg.metrics.per_image import best_and_worst, image_scores
 from tfseg.metrics.pooled_ap import PooledAP
+from tfseg.metrics.portrait import PortraitEvaluator
 from tfseg.metrics.semantic import SemanticEvaluator
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "InstanceEvaluator",
     "MeanIoU",
     "PooledAP",
+    "PortraitEvaluator",
     "SemanticEvaluator",
     "best_and_worst",
     "image_scores",

@@ -10,7 +10,7 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tfseg.errors import DataError
+from tfseg.errors import ConfigError, DataError
 from tfseg.metrics.pairing import Pair, check_class_names, pair
 from tfseg.structures import Prediction, Report, Sample, rle
 
@@ -52,10 +52,13 @@ class CocoAP:
 
     Args:
         class_names: Name of class id k at position k - 1, without the background.
+        levels: The single overlaps to report beside the mean, each one of COCO's ten: 0.50, 0.55,
+            ..., 0.95. Portrait instances are measured at 0.5, 0.6, ..., 0.9.
     """
 
-    def __init__(self, class_names: Sequence[str]):
+    def __init__(self, class_names: Sequence[str], *, levels: Sequence[float] = (0.5, 0.75)):
         self.class_names = check_class_names(class_names)
+        self.levels = _checked_levels(levels)
         self._pairs: dict = {}
 
     def update(self, sample: Sample, prediction: Prediction, *, paired: Pair | None = None):
@@ -78,14 +81,14 @@ class CocoAP:
         self._pairs[sample.image_id] = (_truths(paired), _results(paired), paired.size)
 
     def compute(self) -> Report:
-        """Returns the report: metrics `bbox/AP`, `bbox/AP50`, `bbox/AP75`, `bbox/APs`, `APm`,
-        `APl`, `bbox/AR1`, `AR10`, `AR100`, `ARs`, `ARm`, `ARl` and the same for `segm/`; AP, AP50
-        and AP by area per class; curves `bbox/PR50` and `segm/PR50` with precision and score at
-        101 recalls for the classes that have truth."""
+        """Returns the report: metrics `bbox/AP`, `bbox/AP50`, `bbox/AP75` (or those of `levels`),
+        `bbox/APs`, `APm`, `APl`, `bbox/AR1`, `AR10`, `AR100`, `ARs`, `ARm`, `ARl` and the same
+        for `segm/`; AP, AP50 and AP by area per class; curves `bbox/PR50` and `segm/PR50` with
+        precision and score at 101 recalls for the classes that have truth."""
         metrics, per_class, curves = {}, {}, {}
         for kind in ("segm", "bbox"):
             result = self._run(kind)
-            metrics.update(_summary(kind, result))
+            metrics.update(_summary(kind, result, self.levels))
             per_class.update(self._by_class(kind, result))
             curves[f"{kind}/PR50"] = self._curves(result)
         return Report(metrics, per_class, curves)
@@ -191,13 +194,24 @@ def _mean(values: np.ndarray) -> float:
     return float(np.mean(known)) if known.size else math.nan
 
 
-def _summary(kind: str, result: dict) -> dict[str, float]:
-    """Returns the twelve numbers of `COCOeval.summarize` by name."""
+def _checked_levels(levels: Sequence[float]) -> tuple[float, ...]:
+    known = np.linspace(0.5, 0.95, 10)
+    for level in levels:
+        if not np.isclose(known, level).any():
+            raise ConfigError(
+                f"levels: expected overlaps among 0.50, 0.55, ..., 0.95, got {level!r}."
+            )
+    return tuple(levels)
+
+
+def _summary(kind: str, result: dict, levels: tuple[float, ...]) -> dict[str, float]:
+    """Returns the numbers of `COCOeval.summarize` by name, AP at other overlaps if asked for."""
     precision, recall = result["precision"], result["recall"]  # (iou, recall, class, area, max)
     thresholds = result["params"].iouThrs
     summary = {"AP": _mean(precision[..., 0, -1])}
-    for name, level in (("AP50", 0.5), ("AP75", 0.75)):
-        summary[name] = _mean(precision[np.flatnonzero(np.isclose(thresholds, level)), ..., 0, -1])
+    for level in levels:
+        at = np.flatnonzero(np.isclose(thresholds, level))
+        summary[f"AP{round(100 * level)}"] = _mean(precision[at, ..., 0, -1])
     for position, suffix in list(enumerate(_AREAS))[1:]:
         summary[f"AP{suffix}"] = _mean(precision[..., position, -1])
     for position, limit in enumerate(_MAX_DETECTIONS):

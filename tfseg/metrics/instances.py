@@ -24,17 +24,25 @@ class InstanceEvaluator:
         class_names: Name of class id k at position k - 1, without the background.
         iou: Overlap for the confusion table and the scores of single pictures.
         score: Lowest score for the same.
+        levels: Overlaps at which AP is reported, see `CocoAP`.
 
     Attributes:
         image_scores: For each picture in the order of `update`, the dict of
             `per_image.image_scores`; `per_image.best_and_worst` picks from it.
     """
 
-    def __init__(self, class_names: Sequence[str], *, iou: float = 0.5, score: float = 0.5):
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        *,
+        iou: float = 0.5,
+        score: float = 0.5,
+        levels: Sequence[float] = (0.5, 0.75),
+    ):
         self.class_names = check_class_names(class_names)
         self.image_scores: list[dict] = []
         self._parts = (
-            CocoAP(self.class_names),
+            CocoAP(self.class_names, levels=levels),
             ImageMAP(self.class_names),
             ImageMAP(self.class_names, compat=True),
             PooledAP(self.class_names),

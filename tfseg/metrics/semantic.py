@@ -60,14 +60,25 @@ class SemanticEvaluator:
         self._pixels = MeanIoU(self.class_names, score=score)
         self._boundaries: list[tuple[float, float, float]] = []
 
-    def update(self, sample: Sample, prediction: Prediction) -> None:
+    def update(
+        self,
+        sample: Sample,
+        prediction: Prediction,
+        *,
+        maps: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> None:
         """Adds one picture.
+
+        Args:
+            sample: The truth.
+            prediction: What was found, at the picture's size.
+            maps: The result of `mean_iou.class_maps` for the two, where a caller has it already.
 
         Raises:
             DataError: If the picture has another size than its prediction, or a class is out of
                 range. Nothing is counted then.
         """
-        maps = class_maps(sample, prediction, len(self.class_names), self.score)
+        maps = maps or class_maps(sample, prediction, len(self.class_names), self.score)
         counts = self._pixels.update(sample, prediction, maps=maps)
         boundary = boundary_scores(*maps, self.boundary_width)
         self._boundaries.append(boundary)
