@@ -216,6 +216,16 @@ class TestPredict:
         assert sorted(os.listdir(out))[:2] == ["01.png", "02.png"]
         assert len(json.loads((out / "predictions.json").read_text())["images"]) == 10
 
+    def test_a_model_of_other_classes_is_refused_before_the_work(self, tmp_path, guess, capsys):
+        dataset = drawn()
+        write_coco(dataset, tmp_path / "val.json", tmp_path / "images")
+        guess(dataset, ("shoe", "bag"))
+        words = [str(tmp_path / "val.json"), "--format", "coco", "--out", str(tmp_path / "p.json")]
+        assert main(["predict", "m", *words]) == 2
+        captured = capsys.readouterr()
+        assert "none of its categories" in captured.err and "shoe, bag" in captured.err
+        assert not captured.out and not (tmp_path / "p.json").exists()
+
     def test_a_share_of_a_data_set(self, guess, tmp_path):
         dataset = drawn()
         write_coco(dataset, tmp_path / "train.json", tmp_path / "images")

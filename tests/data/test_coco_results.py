@@ -93,6 +93,24 @@ def test_classes_in_another_order_go_by_name(coco_dataset):
     assert category_ids_of(coco_dataset, ("dog", "cat", "bird")) == (90, 91, 92)
 
 
+def test_classes_that_the_annotation_file_lacks_are_said(tmp_path, coco_dataset, caplog):
+    coco_results([prediction(7)], dataset=coco_dataset)
+    assert not caplog.text
+    found = prediction(7, class_names=("dog", "cat"), class_ids=[1, 2])
+    assert [r["category_id"] for r in coco_results([found], dataset=coco_dataset)] == [90, 91]
+    assert "lacks: cat 91" in caplog.text and "val.json" in caplog.text
+    found = prediction(7, class_names=("cat", "bird"))
+    with pytest.raises(DataError, match="none of its categories .*dog.*cat, bird.*count from 1"):
+        write_coco_results([found], tmp_path / "p.json", dataset=coco_dataset)
+    assert not (tmp_path / "p.json").exists()
+    # Without an annotation file the list of pictures names the categories too.
+    written = write_coco_results(
+        [found], tmp_path / "p.json", dataset=ListDataset([sample(7)], NAMES)
+    )
+    images = json.loads(Path(written[-1]).read_text())
+    assert images["categories"] == [{"id": 3, "name": "cat"}, {"id": 4, "name": "bird"}]
+
+
 def test_a_part_of_a_coco_dataset(coco_dataset):
     part = Subset(coco_dataset, [2, 0])
     records = coco_results([prediction(s.image_id) for s in part], dataset=part)

@@ -334,8 +334,35 @@ def test_weights_of_another_class_count(model, tmp_path):
     assert not three.fitted
     report = three.load_weights(path, skip_mismatch=True)
     assert set(report.loaded) == {"body", "norm", "box"} and list(report.skipped) == ["scores"]
-    assert not report.missing and not report.unused and three.fitted
+    assert not report.missing and not report.unused
     assert "3 layers loaded, 1 skipped" in str(report)
+
+
+def test_a_partly_loaded_model_has_to_be_trained_before_it_predicts(model, tmp_path):
+    path = model.save_weights(tmp_path / "two.weights.h5")
+    three = ToyEstimator(classes=["a", "b", "c"])
+    three.load_weights(path, skip_mismatch=True)
+    three.save(tmp_path / "three")
+    image = Squares()[0].image
+    for made in (three, ToyEstimator.load(tmp_path / "three"), pickle.loads(pickle.dumps(three))):
+        for verb in (made.predict, lambda _: made.export(tmp_path / "out")):
+            with pytest.raises(NotFittedError, match="1 layers .* random numbers.*: scores") as e:
+                verb(image)
+            assert "fit(...)" in str(e.value) and "model.fitted = True" in str(e.value)
+    declared = ToyEstimator.load(tmp_path / "three")
+    declared.fitted = True
+    assert len(declared.predict(image)) == 1
+    declared.save(tmp_path / "declared")
+    assert ToyEstimator.load(tmp_path / "declared").random_layers == ()
+    # The rest of a model that could predict is no random numbers.
+    whole = ToyEstimator(classes=["a", "b", "c"])
+    whole.fitted = True
+    whole.load_weights(path, skip_mismatch=True)
+    assert whole.fitted and whole.random_layers == ()
+    # All of another file makes good what the first one left open.
+    whole.save_weights(tmp_path / "three.weights.h5")
+    three.load_weights(tmp_path / "three.weights.h5")
+    assert three.fitted and len(three.predict(image)) == 1
 
 
 def test_loading_a_saved_folder_as_weights(model, tmp_path):

@@ -80,8 +80,6 @@ def run(args: argparse.Namespace) -> int:
     model = system(config)
     report = model.load_weights(args.source, skip_mismatch=args.skip_mismatch)
     print(report)
-    # Layers that the file had nothing for hold random numbers: no model to predict with.
-    model.fitted = not (report.skipped or report.missing)
     if out.suffix in _WEIGHTS:
         model.save_weights(out)
     else:

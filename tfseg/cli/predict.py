@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     _check_out(args.out)
     from tfseg import models
+    from tfseg.data import coco_results
 
     dataset = _dataset(args)
     named = _named(_pictures(args.images)) if dataset is None else _samples(dataset)
@@ -75,8 +76,9 @@ def run(args: argparse.Namespace) -> int:
     model = models.load(args.model_dir)
     failed: list[dict] = []
     threshold = args.score_threshold
-    if args.format == "coco" and threshold is None:
-        threshold = 0.0
+    if args.format == "coco":
+        threshold = 0.0 if threshold is None else threshold
+        coco_results.unlisted_categories(dataset, model.class_names)  # before the work
     predictions = _predictions(args, model, named, threshold, failed)
     if args.format == "coco":
         count, text = _write_coco(args, predictions, dataset)

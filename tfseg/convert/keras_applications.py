@@ -91,6 +91,7 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
         for (name, layer), place in zip(body.items(), places.values())
         if place in found
     }
+    weights.check_finite(source.path, stored)
     if skip_mismatch:
         stored = fit_first(source, config, stored)
     unused = sorted(set(layers) - set(places.values()))

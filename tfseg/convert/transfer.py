@@ -65,7 +65,7 @@ def transfer(
     """
     config = model.config
     _check_settings(source, config, skip_mismatch)
-    _check_finite(source, stored)
+    weights.check_finite(source.path, stored)
     if skip_mismatch:
         stored = fit_first(source, config, stored)
     found = weights.match(layers_of(model.keras_model), stored, source.path, unused)
@@ -125,16 +125,6 @@ def _check_settings(source: Source, config, skip_mismatch: bool):
             f"backbone={config.backbone!r}. Make it with backbone={source.backbone!r}."
             f"{hint if smaller else ''}"
         )
-
-
-def _check_finite(source: Source, stored: Mapping):
-    for layer, variables in stored.items():
-        for name, value in variables.items():
-            if not np.all(np.isfinite(value)):
-                raise WeightsError(
-                    f"{source.path}: {layer}/{name} has values that are not finite. The file is "
-                    "damaged, or its training had gone wrong; take another one."
-                )
 
 
 def _check_enough(source: Source, config, report: LoadReport):

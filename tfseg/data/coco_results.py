@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 from collections.abc import Iterable, Sequence
 
@@ -24,7 +25,15 @@ from tfseg.data.whole_files import write_whole
 from tfseg.errors import DataError
 from tfseg.structures import Prediction, Sample
 
-__all__ = ["CocoFiles", "category_ids_of", "coco_results", "write_coco_results"]
+__all__ = [
+    "CocoFiles",
+    "category_ids_of",
+    "coco_results",
+    "unlisted_categories",
+    "write_coco_results",
+]
+
+_LOG = logging.getLogger(__name__)
 
 
 def category_ids_of(dataset: Dataset, class_names: Sequence[str]) -> tuple[int, ...]:
@@ -34,6 +43,27 @@ def category_ids_of(dataset: Dataset, class_names: Sequence[str]) -> tuple[int, 
     known = dict(zip(dataset.class_names, map(int, own)))
     free = itertools.count(max(known.values(), default=0) + 1)
     return tuple(known[name] if name in known else next(free) for name in class_names)
+
+
+def unlisted_categories(dataset: Dataset | None, class_names: Sequence[str]) -> dict[str, int]:
+    """Returns the classes, and their category ids in result files, that the annotation file of a
+    data set does not list; nothing where there is no such file.
+
+    Raises:
+        DataError: It lists none of the classes, so that none of its ids would be used.
+    """
+    if not hasattr(dataset, "annotation_file"):
+        return {}
+    ids = dict(zip(class_names, category_ids_of(dataset, class_names)))
+    new = {name: number for name, number in ids.items() if name not in dataset.class_names}
+    if new and len(new) == len(ids):
+        raise DataError(
+            f"{dataset.annotation_file}: none of its categories ({', '.join(dataset.class_names)}) "
+            f"is a class of the predictions ({', '.join(class_names)}), so its ids cannot say what "
+            "was found. Predict the pictures without the annotation file: class ids then count "
+            "from 1."
+        )
+    return new
 
 
 def coco_results(
@@ -48,11 +78,18 @@ def coco_results(
             ids of its annotation file; those of a data set without such a file are numbered as
             `write_coco` numbers them. None: class ids count from 1, and so do the pictures, in
             the order given, unless all their ids are different whole numbers.
+
+    Raises:
+        DataError: The annotation file of `dataset` has none of the classes.
     """
     predictions = _checked(predictions)
     numbers = _image_ids(predictions, dataset)
     names = _class_names(predictions, dataset)
     categories = range(1, len(names) + 1) if dataset is None else category_ids_of(dataset, names)
+    unlisted = unlisted_categories(dataset, names)
+    if unlisted:
+        told = ", ".join(f"{name} {number}" for name, number in unlisted.items())
+        _LOG.warning("category ids of classes that %s lacks: %s", dataset.annotation_file, told)
     records = []
     for prediction, number in zip(predictions, numbers, strict=True):
         wrong = prediction.class_ids[

@@ -107,6 +107,7 @@ def save_model(
     class_names: Sequence[str],
     metrics: Mapping | None = None,
     fitted: bool = True,
+    random_layers: Sequence[str] = (),
 ) -> Path:
     """Writes a model folder: `model.json` and `model.weights.h5`. Returns its path.
 
@@ -117,7 +118,8 @@ def save_model(
         config: Its settings as plain values.
         class_names: Name of class id k at position k - 1.
         metrics: Measures worth keeping with the model.
-        fitted: Whether the weights were ever trained or loaded.
+        fitted: Whether all weights were trained or loaded.
+        random_layers: Layers that were not, where others were.
     """
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
@@ -134,6 +136,7 @@ def save_model(
         "config": dict(config),
         "metrics": dict(metrics or {}),
         "fitted": bool(fitted),
+        "random_layers": list(random_layers),
         "versions": runtime.versions(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

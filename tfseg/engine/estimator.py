@@ -35,6 +35,9 @@ class Estimator(PredictVerbs, FileVerbs):
         score_metric: The measure that `score` returns.
         weight_readers: Modules with `recognises(path) -> bool` and `load(model, path,
             skip_mismatch) -> LoadReport` for weight files of other programs.
+        fitted: Whether there are weights to predict with: trained, loaded, or set by hand.
+        random_layers: Layers that the weight files so far had nothing for; while there are some
+            and `fitted` is False, only training makes sense.
         history: One dict of losses and measures for each epoch of the last `fit`.
 
     Raises:
@@ -63,6 +66,7 @@ class Estimator(PredictVerbs, FileVerbs):
         self._infer: Callable | None = None
         self._lock = threading.RLock()
         self.fitted = False
+        self.random_layers: tuple[str, ...] = ()
         self.history: list[dict] = []
 
     def _build(self) -> keras.Model:

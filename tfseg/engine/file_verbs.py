@@ -48,6 +48,7 @@ class FileVerbs:
             config=self._config.to_dict(),
             class_names=self.class_names,
             fitted=self.fitted,
+            random_layers=() if self.fitted else self.random_layers,
         )
 
     @classmethod
@@ -70,6 +71,7 @@ class FileVerbs:
             raise WeightsError(f"{directory}: its settings are not valid: {error}") from None
         weights.load(model.keras_model, Path(directory) / checkpoint.WEIGHTS_FILE)
         model.fitted = bool(content.get("fitted", True))
+        model.random_layers = tuple(content.get("random_layers", ()))
         return model
 
     @classmethod
@@ -102,7 +104,8 @@ class FileVerbs:
             path: A `.weights.h5` file of `save_weights`, a folder of `save`, or a file of
                 another program that one of `weight_readers` knows by its content.
             skip_mismatch: Take the layers that fit, for instance all but the last ones for
-                other classes, and list the others in the report.
+                other classes, and list the others in the report. A model that had no weights
+                before must then be trained before it predicts.
 
         Raises:
             WeightsError: Naming the layers that do not fit, or what the file is.
@@ -117,7 +120,9 @@ class FileVerbs:
         else:
             others = [importlib.import_module(name).READS for name in self.weight_readers]
             report = weights.load(self.keras_model, path, skip_mismatch, others)
-        self.fitted = True
+        if not self.fitted:
+            self.random_layers = (*report.skipped, *report.missing)
+            self.fitted = not self.random_layers
         return report
 
     def _reader_of(self, path: Path):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from tfseg.engine import runtime
+from tfseg.engine import runtime, weights
 from tfseg.engine.inputs import align_classes, read_items
 from tfseg.errors import ConfigError, NotFittedError
 from tfseg.structures import Prediction, Report, Sample
@@ -190,9 +190,18 @@ class PredictVerbs:
             )
 
     def _require_weights(self):
-        if not self.fitted:
+        if self.fitted:
+            return
+        kind = type(self).__name__
+        if self.random_layers:
             raise NotFittedError(
-                f"this {type(self).__name__} has no weights yet. Call fit(...), load_weights(...) "
-                f"or {type(self).__name__}.load(...) first; after setting weights in keras_model "
-                "yourself, set model.fitted = True."
+                f"{len(self.random_layers)} layers of this {kind} still hold random numbers, "
+                "because the weight file had none that fit them: "
+                f"{weights.some(self.random_layers)}. Train it first: fit(...), or tfseg train "
+                "--weights. To predict all the same, set model.fitted = True."
             )
+        raise NotFittedError(
+            f"this {kind} has no weights yet. Call fit(...), load_weights(...) or "
+            f"{kind}.load(...) first; after setting weights in keras_model yourself, set "
+            "model.fitted = True."
+        )

@@ -23,6 +23,7 @@ from tfseg.structures import LoadReport
 __all__ = [
     "FORMAT",
     "Match",
+    "check_finite",
     "give",
     "is_weight_file",
     "load",
@@ -131,9 +132,11 @@ def load(
         others: Kinds of file that could have been read too, for the error.
 
     Raises:
-        WeightsError: If the file is missing, damaged, of another kind, or does not fit.
+        WeightsError: If the file is missing, damaged, of another kind, or does not fit, or has
+            values that are not finite.
     """
     stored, attributes = _read(Path(path), others)
+    check_finite(os.fspath(path), stored)
     found = match(named_weights(network), stored, os.fspath(path))
     classes = attributes.get("class_names")
     told = f" The file was written for the classes {classes}." if classes else ""
@@ -223,6 +226,18 @@ def refuse_mismatch(report: LoadReport, skip_mismatch: bool, told: str = "") -> 
     )
 
 
+def check_finite(source: str, stored: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Raises WeightsError naming the first array, `{layer: {variable: array}}`, that has values
+    which are not finite: such a layer is no mismatch that could be left out."""
+    for layer, variables in stored.items():
+        for name, value in variables.items():
+            if value.dtype.kind == "f" and not np.all(np.isfinite(value)):
+                raise WeightsError(
+                    f"{source}: {layer}/{name} has values that are not finite. The file is "
+                    "damaged, or its training had gone wrong; take another one."
+                )
+
+
 def _why_not(variables: Mapping, stored: Mapping) -> str:
     for name, variable in variables.items():
         if name not in stored:
@@ -232,8 +247,6 @@ def _why_not(variables: Mapping, stored: Mapping) -> str:
                 f"{name} is {tuple(stored[name].shape)} in the file and "
                 f"{tuple(variable.shape)} in the network"
             )
-        if not np.all(np.isfinite(stored[name])):
-            return f"{name} in the file has values that are not finite"
     more = sorted(set(stored) - set(variables))
     if more:
         return f"the file has {', '.join(more)} too, which the network's layer does without"

@@ -75,3 +75,17 @@ def test_random_weights_under_frozen_statistics_are_warned_of(monkeypatch, caplo
     model.fitted = True
     model.fit([])
     assert not caplog.text
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_weights_that_were_loaded_in_part_outrank_the_initial_ones(monkeypatch, loaded):
+    monkeypatch.setattr(Estimator, "fit", lambda self, train, val=None, **options: self)
+    monkeypatch.setattr(MaskRCNN, "keras_model", "the network")
+    monkeypatch.setattr("tfseg.models.mask_rcnn.estimator.has_statistics", lambda network: True)
+    given = []
+    monkeypatch.setattr("tfseg.models.mask_rcnn.estimator.load_initial", given.append)
+    model = MaskRCNN(classes=("a",), backbone="mobilenet_v2", initial_weights="imagenet")
+    if loaded:
+        model.random_layers = ("mrcnn_mask",)
+    model.fit([])
+    assert given == ([] if loaded else ["the network"])

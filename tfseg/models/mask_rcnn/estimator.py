@@ -63,10 +63,12 @@ class MaskRCNN(Estimator):
         A model that has no weights yet first gets those of `config.initial_weights`.
         """
         if not self.fitted:
-            load_initial(self.keras_model)
-            config = self.config
+            config, loaded = self.config, bool(self.random_layers)
+            if not loaded:
+                load_initial(self.keras_model)
             # A converted body alone is saved as not fitted, and has its statistics.
-            random = config.initial_weights is None and not options.get("resume", False)
+            random = loaded or config.initial_weights is None
+            random = random and not options.get("resume", False)
             if random and config.norm == "frozen" and not has_statistics(self.keras_model):
                 _LOG.warning(
                     "The body starts from random weights, and norm='frozen' keeps statistics that "
