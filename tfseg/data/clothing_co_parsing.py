@@ -15,12 +15,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from tfseg.data.images import read_image
+from tfseg.data.mat_files import read_mat
 from tfseg.data.opencv import cv2
 from tfseg.data.pieces import PieceRule
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
-__all__ = ["ClothingCoParsingDataset", "read_mat", "read_tags"]
+__all__ = ["ClothingCoParsingDataset", "read_tags"]
 
 
 class ClothingCoParsingDataset:
@@ -190,27 +191,6 @@ class ClothingCoParsingDataset:
             label_maps={"tags": tags.astype(np.int32)} if self._with_tags else {},
             path=self.image_path(index),
         )
-
-
-def read_mat(path: str, variable: str) -> np.ndarray:
-    """Returns a variable of a MATLAB file (version 5 to 7.2).
-
-    Raises:
-        DataError: The file is missing or damaged, or has no such variable.
-    """
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path, variable_names=[variable])
-    except FileNotFoundError:
-        raise DataError(f"{path}: there is no such file. Check the folder's layout.") from None
-    except Exception as error:  # scipy raises many kinds, some of its own, on damaged files
-        raise DataError(
-            f"{path}: cannot be read as a MATLAB file ({error}). Fetch it again."
-        ) from error
-    if variable not in content:
-        raise DataError(f"{path}: expected the variable {variable!r}, which is not there.")
-    return np.asarray(content[variable])
 
 
 def read_tags(path: str) -> tuple[str, ...]:
