@@ -345,10 +345,11 @@ def test_a_partly_loaded_model_has_to_be_trained_before_it_predicts(model, tmp_p
     three.save(tmp_path / "three")
     image = Squares()[0].image
     for made in (three, ToyEstimator.load(tmp_path / "three"), pickle.loads(pickle.dumps(three))):
-        for verb in (made.predict, lambda _: made.export(tmp_path / "out")):
-            with pytest.raises(NotFittedError, match="1 layers .* random numbers.*: scores") as e:
-                verb(image)
-            assert "fit(...)" in str(e.value) and "model.fitted = True" in str(e.value)
+        with pytest.raises(NotFittedError, match="1 layers .* random numbers.*: scores") as error:
+            made.predict(image)
+        assert "fit(...)" in str(error.value) and "model.fitted = True" in str(error.value)
+        with pytest.raises(NotFittedError, match="random numbers"):
+            made.export(tmp_path / "out")
     declared = ToyEstimator.load(tmp_path / "three")
     declared.fitted = True
     assert len(declared.predict(image)) == 1

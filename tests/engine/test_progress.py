@@ -31,7 +31,6 @@ def run(stream, monkeypatch, columns):
 def test_a_terminal_keeps_one_entry_for_each_epoch(monkeypatch, columns):
     text = run(Terminal(), monkeypatch, columns)
     for words in (
-        "preparing the first step",
         "2/4",
         "left",
         "rpn_class 0.250",
@@ -40,14 +39,16 @@ def test_a_terminal_keeps_one_entry_for_each_epoch(monkeypatch, columns):
     ):
         assert words in re.sub(r"\n {4}", " ", text)
     assert max(map(len, re.sub(r"\x1b\[\d*[AJ]|\r", "", text).split("\n"))) < columns
+    assert re.sub(r"\n {4}", " ", text).count("preparing (compiling the network) ...") == 1
     codes = re.findall(r"\x1b\[(\d+)A", text)
     assert len(codes) == 10 and text.count("epoch 1/2") == 6
     final = text[text.rindex("\x1b[J") :]
     assert "epoch 2/2 [heads]" in final and "val_loss 3.000" in final and "█" not in final
 
 
-def test_a_file_gets_one_line_for_each_epoch(monkeypatch):
-    lines = run(io.StringIO(), monkeypatch, 40).splitlines()
+def test_a_file_gets_one_line_for_each_epoch_and_stage(monkeypatch):
+    first, *lines = run(io.StringIO(), monkeypatch, 40).splitlines()
+    assert first == "epoch 1/2 [heads] preparing (compiling the network) ..."
     assert len(lines) == 2 and "\x1b" not in "".join(lines)
     assert re.fullmatch(
         r"epoch 2/2 \[heads\] 0 s  loss 2\.500  rpn_class 0\.250  mrcnn_mask 1\.2e-03  "

@@ -57,9 +57,13 @@ def test_a_run_folder_holds_all_that_is_promised(tmp_path, capsys):
     if keras.backend.backend() == "tensorflow":
         assert list((folder / "tensorboard").glob("events*"))
     said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2 and re.match(
-        r"epoch 1/2 \[heads\] .* loss \d.* box \d.* class \d", said[0]
+    assert len(said) == 4 and re.match(
+        r"epoch 1/2 \[heads\] .* loss \d.* box \d.* class \d", said[1]
     )
+    assert said[::2] == [
+        "epoch 1/2 [heads] preparing (compiling the network) ...",
+        "epoch 2/2 [all] preparing (compiling the network) ...",
+    ]
     left_over = [p for p in tmp_path.rglob("*") if "partial" in p.name or p.name == ".probe"]
     assert not left_over
 

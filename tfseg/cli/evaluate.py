@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     model = models.load(args.model_dir)
     dataset = datasets.open_split(args, settings, "val", args.split, classes=model.class_names)
     options = {"limit": args.limit, "progress": show_progress}
+    show_progress(0, min(len(dataset), args.limit or len(dataset)))  # the first one takes longest
     if args.save_predictions is not None:
         options["save_predictions"] = args.save_predictions
     if args.report is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from tfseg.cli import quiet
+from tfseg.cli import datasets, quiet
 from tfseg.errors import ConfigError
 
 EXAMPLES = """\
@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("picture", metavar="INPUT", help="a picture, or with --index a data set")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
     parser.add_argument("--index", type=int, help="position of the picture in the data set, from 0")
-    parser.add_argument("--split", default="val", help="part of the data set; default: val")
+    parser.add_argument("--split", help="part of the data set; default: val")
+    parser.add_argument("--data-format", metavar="NAME", help="its layout; default: recognise it")
+    datasets.add_set_argument(parser)
     parser.add_argument(
         "--score-threshold", type=float, help="lowest score of the prediction that is drawn"
     )
@@ -46,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace, class_names):
-    from tfseg.data import sources
-
-    dataset = sources.open_dataset(args.picture, split=args.split, classes=class_names)
+    words = argparse.Namespace(data=args.picture, format=args.data_format)
+    settings = datasets.data_section(args)
+    dataset = datasets.open_split(words, settings, "val", args.split, classes=class_names)
     if not 0 <= args.index < len(dataset):
         raise ConfigError(
             f"--index {args.index}: the data set has {len(dataset)} pictures, counted from 0."

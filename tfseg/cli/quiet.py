@@ -35,10 +35,13 @@ def silence(debug: bool = False) -> None:
 
 
 def import_backend() -> None:
-    """Imports Keras and its backend without their greetings; seconds the first time.
+    """Imports Keras and its backend without their greetings; seconds the first time, of which
+    a terminal is told.
 
     Call it after everything that can be checked without them, and before the first model.
     """
+    if sys.stderr.isatty() and "keras" not in sys.modules:
+        print("starting (loading Keras and its backend) ...", file=sys.stderr)
     if logging.getLogger("tfseg").level == logging.DEBUG:
         importlib.import_module("tfseg.engine.runtime")
         return

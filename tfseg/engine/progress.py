@@ -15,13 +15,15 @@ __all__ = ["Progress", "describe_epoch", "losses_text"]
 
 _REDRAW_SECONDS = 0.1
 _BAR = 24
+_COMPILING = "preparing (compiling the network) ..."
 
 
 class Progress(keras.callbacks.Callback):
     """Shows each loss by name while an epoch runs.
 
     On a terminal the block of lines is redrawn in place; elsewhere one line is written for
-    each epoch, and flushed, so that `tail -f` and notebooks stay readable.
+    each epoch, and one when a stage begins, and flushed, so that `tail -f` and notebooks stay
+    readable.
 
     Args:
         job: The `training.Run`.
@@ -32,20 +34,26 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.job, self.stream = job, stream
         self._epoch, self._begin, self._first, self._drawn, self._lines = 0, 0.0, 0.0, 0.0, 0
+        self._new = True  # whether the next step will be compiled
 
     @property
     def _terminal(self) -> bool:
         return bool(getattr(self.stream, "isatty", lambda: False)())
 
     def on_train_begin(self, logs=None):
-        """Finds the stream."""
-        self.stream = self.stream or sys.stdout
+        """Finds the stream; a training of Keras is a stage of ours, with its own compiled step."""
+        self.stream, self._new = self.stream or sys.stdout, True
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Shows an empty bar; the first step of a stage takes long because it is compiled."""
+        """Shows an empty bar; where the network has to be compiled first, says so."""
         self._epoch, self._begin, self._lines = epoch + 1, time.monotonic(), 0
         if self._terminal:
-            self._draw(0, "preparing the first step")
+            self._draw(0, _COMPILING if self._new else "")
+        elif self._new:
+            head = f"epoch {self._epoch}/{self.job.epochs} [{self.job.stage}]"
+            self.stream.write(f"{head} {_COMPILING}\n")
+            self.stream.flush()
+        self._new = False
 
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""

@@ -300,3 +300,8 @@ class TestVerb:
         assert door(["inspect", "model", ".", "--index", "2", "--out", "other"]) == 2
         assert "2 pictures, counted from 0" in capsys.readouterr().err
         assert not (tmp_path / "other").exists()
+        # Read as in the training: of two pictures, one is the share set aside.
+        words = ["--index", "1", "--set", "data.val_fraction=0.5", "--set", "data.val_split=val"]
+        words += ["--set", "data.train_split=val", "--out", "other"]
+        assert door(["inspect", "model", ".", *words]) == 2
+        assert "1 pictures, counted from 0" in capsys.readouterr().err
