@@ -17,7 +17,10 @@ from tfseg.visualize.files import write_whole
 __all__ = ["read_log", "save_curves", "training_charts"]
 
 _RATES = ("learning_rate", "lr")
-_MEASURES = ("segm/AP", "segm/AP50", "bbox/AP", "bbox/AP50", "map_matterport", "map50_class")
+_MEASURES = ("miou", "iou_person_image_mean", "boundary_f", "segm/AP", "segm/AP50")
+_MEASURES += ("bbox/AP", "bbox/AP50", "map_matterport", "map50_class")
+# In the tables, not in the curves.
+_TABLE_MEASURES = ("person_iou", "pixel_accuracy", "boundary_precision", "boundary_recall")
 
 
 def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
@@ -139,7 +142,7 @@ def _panels(lines: Mapping) -> list[tuple[str, list[tuple[int, str]], dict]]:
     bases = list(dict.fromkeys(name.removeprefix("val_") for name in lines))
     losses = [base for base in bases if base.endswith("loss")]
     losses.sort(key=lambda base: base != "loss")
-    measures = [name for name in lines if "/" in name or name in _MEASURES]
+    measures = [n for n in lines if "/" in n or n in (*_MEASURES, *_TABLE_MEASURES)]
     shown = [n for n in _MEASURES if n in lines] or measures[:6]
     panels = []
     for base in losses:

@@ -11,13 +11,15 @@ from PIL import Image
 
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures import Prediction, Sample, rle
+from tfseg.structures.semantic import IGNORED
 from tfseg.visualize.colors import palette
 from tfseg.visualize.files import as_colours, check_picture
 from tfseg.visualize.gallery import grid
 from tfseg.visualize.label_plates import write_labels
+from tfseg.visualize.regions import as_regions, is_map
 from tfseg.visualize.skeleton import draw_skeletons
 
-__all__ = ["draw", "side_by_side"]
+__all__ = ["draw", "enlargement", "side_by_side"]
 
 _CROWD = np.array((150, 150, 158), np.uint8)
 
@@ -57,6 +59,9 @@ def draw(
 ) -> np.ndarray:
     """Returns the picture with objects drawn on it, uint8 `(H, W, 3)`; the input is not changed.
 
+    Where a class map says all there is (`regions.is_map`), its regions are drawn: filled, outlined
+    and named, without boxes; ignored pixels are striped in grey.
+
     Args:
         image: uint8 `(H, W, D)`, RGB where D is 3, or `(H, W)`. None: the image of a `Sample`.
         objects: A `Prediction`, or a `Sample` for the truth. It may hold no objects.
@@ -77,12 +82,12 @@ def draw(
         DataError: If the image is no picture or has another size than the objects.
         ConfigError: If an option is out of range.
     """
-    image = _checked(image, objects, truth, color_by)
-    for name, value, low, high in (("alpha", alpha, 0, 1), ("text_scale", text_scale, 0.5, 4)):
-        if not low <= value <= high:
-            raise ConfigError(f"{name}: expected a number from {low} to {high}, got {value!r}.")
-    factor = _factor(image.shape[:2], min_side)
+    image = _checked(image, objects, truth)
+    _check_options(alpha, text_scale, color_by)
+    factor = enlargement(image.shape[:2], min_side)
     names = getattr(objects, "class_names", ()) if class_names is None else tuple(class_names)
+    if is_map(objects):
+        objects, color_by, boxes = as_regions(image, objects), "class", False
     canvas = np.ascontiguousarray(_enlarge(image, factor)).copy()
     scene = _scene(objects, factor, names, color_by, canvas.shape[:2])
     if masks:
@@ -119,7 +124,15 @@ def side_by_side(
     return grid([left, right], list(captions), columns=2)
 
 
-def _checked(image, objects, truth, color_by: str) -> np.ndarray:
+def _check_options(alpha: float, text_scale: float, color_by: str) -> None:
+    for name, value, low, high in (("alpha", alpha, 0, 1), ("text_scale", text_scale, 0.5, 4)):
+        if not low <= value <= high:
+            raise ConfigError(f"{name}: expected a number from {low} to {high}, got {value!r}.")
+    if color_by not in ("auto", "class", "instance"):
+        raise ConfigError(f"color_by: expected 'auto', 'class' or 'instance', got {color_by!r}.")
+
+
+def _checked(image, objects, truth) -> np.ndarray:
     if not isinstance(objects, (Prediction, Sample)):
         raise DataError(
             f"draw expects a Prediction or a Sample, got {type(objects).__name__}. "
@@ -134,12 +147,11 @@ def _checked(image, objects, truth, color_by: str) -> np.ndarray:
                 f"draw: the image is {image.shape[0]} x {image.shape[1]} pixels, the {name} "
                 f"{value.size[0]} x {value.size[1]}. Pass the picture that they belong to."
             )
-    if color_by not in ("auto", "class", "instance"):
-        raise ConfigError(f"color_by: expected 'auto', 'class' or 'instance', got {color_by!r}.")
     return image
 
 
-def _factor(size: tuple[int, int], min_side: int | None) -> int:
+def enlargement(size: tuple[int, int], min_side: int | None) -> int:
+    """Returns the whole factor by which `draw` enlarges a picture `(H, W)` for a `min_side`."""
     if not min_side:
         return 1
     wanted = -(-min_side // min(size))
@@ -245,7 +257,9 @@ def _words(objects, names: tuple, scores: bool, crowd: np.ndarray) -> list[str]:
     words = []
     for index, class_id in enumerate(objects.class_ids.tolist()):
         word = names[class_id - 1] if 0 < class_id <= len(names) else f"class {class_id}"
-        if crowd[index]:
+        if class_id == IGNORED and crowd[index]:
+            word = ""  # stripes say it; a plate at each ring of ignored pixels would hide the rest
+        elif crowd[index]:
             word += " (crowd)"
         if scores and known is not None:
             word += f" {known[index]:.2f}"

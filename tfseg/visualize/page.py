@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tfseg.visualize.colors import palette
 
-__all__ = ["escape", "frame", "inline_jpeg", "table"]
+__all__ = ["escape", "frame", "inline_jpeg", "legend", "table"]
 
 _STYLE = """
 :root { color-scheme: light dark; --ground: #f6f7f9; --card: #ffffff; --ink: #1b1e24;
@@ -35,7 +35,7 @@ section > p { color: var(--soft); margin: 0 0 14px; max-width: 75ch; }
 .tile dd { margin: 2px 0 0; }
 .tile b { display: block; font-size: 1.75rem; line-height: 1.2; font-weight: 650;
   font-variant-numeric: tabular-nums; }
-.tile code { color: var(--soft); font-size: .78rem; }
+.tile code { color: var(--soft); font-size: .78rem; overflow-wrap: anywhere; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(330px, 100%), 1fr));
   gap: 14px; }
 .chart { margin: 0; padding: 14px 14px 10px; min-width: 0; }
@@ -51,6 +51,7 @@ section > p { color: var(--soft); margin: 0 0 14px; max-width: 75ch; }
   padding: 0; font-size: .84rem; color: var(--soft); overflow-wrap: anywhere; }
 .swatch { display: inline-block; width: 20px; margin-right: 6px; vertical-align: middle;
   border-top: 3px solid var(--k); }
+.swatch.block { height: 12px; width: 12px; border: 1px solid var(--rule); border-radius: 3px; }
 .swatch.dashed { border-top-style: dashed; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
@@ -76,9 +77,13 @@ td.long { white-space: normal; overflow-wrap: anywhere; }
   margin-bottom: 8px; }
 .example figcaption span { color: var(--soft); overflow-wrap: anywhere; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; }
+.example.wide { grid-column: 1 / -1; }
+.pair.four { grid-template-columns: repeat(4, 1fr); }
 .pair div { min-width: 0; color: var(--soft); font-size: .8rem; text-align: center; }
 .pair img { width: 100%; height: auto; display: block; border-radius: 6px; }
 footer { color: var(--soft); font-size: .85rem; margin-top: 48px; }
+.heat small { display: block; color: var(--soft); font-weight: 400; }
+@media (max-width: 720px) { .pair.four { grid-template-columns: 1fr 1fr; } }
 @media (max-width: 480px) { main { padding: 18px 12px 40px; } th, td { padding: 6px 8px; }
   .tiles { grid-template-columns: 1fr 1fr; } .tile b { font-size: 1.45rem; } }
 @media print { body { background: none; } nav { display: none; } .chart, .example, .tile {
@@ -138,6 +143,21 @@ def inline_jpeg(content: bytes, alt: str, size: tuple[int, int]) -> str:
         f'<img alt="{escape(alt)}" width="{size[1]}" height="{size[0]}" loading="lazy" '
         f'src="data:image/jpeg;base64,{data}">'
     )
+
+
+def legend(colours: Mapping[str, tuple[int, int, int]], label: str) -> str:
+    """Returns a list of names, each behind a square of its colour (RGB).
+
+    Args:
+        colours: Name to colour.
+        label: What the list explains, read aloud.
+    """
+    items = "".join(
+        f'<li><span class="swatch block" style="background: rgb{tuple(map(int, colour))}"></span>'
+        f"{escape(name)}</li>"
+        for name, colour in colours.items()
+    )
+    return f'<ul class="keys" aria-label="{escape(label)}">{items}</ul>'
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, kind: str = "", label="") -> str:

@@ -13,11 +13,14 @@ import numpy as np
 
 from tfseg.errors import DataError
 from tfseg.structures import Prediction, Report, Sample
+from tfseg.structures.semantic import CLASS_MAP, IGNORED
 from tfseg.visualize import report_tables
+from tfseg.visualize.class_maps import MISTAKES, draw_errors
 from tfseg.visualize.curves import training_charts
 from tfseg.visualize.draw import draw
-from tfseg.visualize.files import as_colours, encoded, write_whole
-from tfseg.visualize.page import escape, frame, inline_jpeg
+from tfseg.visualize.files import as_colours, check_picture, encoded, write_whole
+from tfseg.visualize.page import escape, frame, inline_jpeg, legend
+from tfseg.visualize.regions import as_map, as_regions, is_map
 
 __all__ = ["Example", "write_html"]
 
@@ -26,7 +29,8 @@ _LONG_SIDE = 560  # more would be shrunk on the page until labels cannot be read
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Example:
-    """A picture for the report, its prediction beside its truth.
+    """A picture for the report, its prediction beside its truth. Where the prediction has a
+    class map, the plain photo stands before them and a map of the errors behind.
 
     Attributes:
         image: uint8 `(H, W, 3)`.
@@ -96,7 +100,7 @@ def _lead(report: Report) -> str:
         value = report.details.get(key)
         if isinstance(value, int):
             parts.append(f"{value:,} {one if value == 1 else many}")
-    return "Measured on " + ", ".join(parts) + "." if parts else "Instance segmentation report."
+    return "Measured on " + ", ".join(parts) + "." if parts else "Segmentation report."
 
 
 def _training(history: Mapping) -> str:
@@ -121,6 +125,8 @@ def _pictures(examples: Sequence) -> str:
     parts = []
     if any(math.isfinite(_score(example)) for example in examples):
         parts.append("<p>The number beside a picture is its score: 1 is the best.</p>")
+    if any(_has_map(example) for example in examples):
+        parts.append(legend(MISTAKES, "Colours of the errors"))
     for name, members in groups.items():
         figures = "".join(_figure(example) for example in members)
         parts.append(f'<h3>{escape(name)}</h3><div class="examples">{figures}</div>')
@@ -140,20 +146,33 @@ def _figure(example) -> str:
             f"tfseg.visualize.report.Example(image, truth, prediction, score)."
         )
     truth, prediction = example.truth, example.prediction
+    if truth is not None and is_map(prediction):
+        truth = as_map(truth)
     name = getattr(example, "caption", "") or (
         Path(prediction.path).name if prediction.path else _identity(example)
     )
     score = f"{_score(example):.2f}" if math.isfinite(_score(example)) else "n/a"
     names = prediction.class_names
-    pictures = []
+    pictures, four = [], _has_map(example)
+    if four:
+        image = check_picture(as_colours(example.image))
+        plain = _image(image, Sample(image), names, f"Photo {name}", counted=False)
+        pictures.append(("photo", plain))
     if truth is not None:
         pictures.append(("truth", _image(example.image, truth, names, f"Truth of {name}")))
     pictures.append(("prediction", _image(example.image, prediction, names, f"Found in {name}")))
+    if four:
+        pictures.append(("errors", _errors(example, f"Errors in {name}")))
     pair = "".join(f"<div>{picture}{label}</div>" for label, picture in pictures)
     return (
-        f'<figure class="example"><figcaption><span>{escape(name)}</span><b>{score}</b>'
-        f'</figcaption><div class="pair">{pair}</div></figure>'
+        f'<figure class="example{" wide" * four}"><figcaption><span>{escape(name)}</span>'
+        f'<b>{score}</b></figcaption><div class="pair{" four" * four}">{pair}</div></figure>'
     )
+
+
+def _has_map(example) -> bool:
+    maps = getattr(getattr(example, "prediction", None), "label_maps", {})
+    return CLASS_MAP in maps and getattr(example, "truth", None) is not None
 
 
 def _identity(example) -> str:
@@ -161,15 +180,37 @@ def _identity(example) -> str:
     return f"picture {owner.image_id}"
 
 
-def _image(image: np.ndarray, objects: Prediction | Sample, names: tuple, words: str) -> str:
-    picture = draw(
-        *_reduced(as_colours(image), objects), class_names=names, min_side=320, text_scale=1.35
-    )
+def _image(
+    image: np.ndarray, objects: Prediction | Sample, names: tuple, words: str, counted: bool = True
+) -> str:
+    image, objects = _reduced(as_colours(image), objects)
+    picture = draw(image, objects, class_names=names, min_side=320, text_scale=1.35)
+    return _inline(picture, f"{words}: {_counts(image, objects, names)}" if counted else words)
+
+
+def _inline(picture: np.ndarray, words: str) -> str:
+    content = encoded(picture, "JPEG", quality=86, subsampling=0)
+    return inline_jpeg(content, words, picture.shape[:2])
+
+
+def _counts(image: np.ndarray, objects: Prediction | Sample, names: tuple) -> str:
+    if is_map(objects):
+        ids = [i for i in as_regions(image, objects).class_ids if i != IGNORED]
+        found = [names[i - 1] if 0 < i <= len(names) else f"class {i}" for i in ids]
+        return ", ".join(found) or "background alone"
     known = [names[i - 1] if 0 < i <= len(names) else f"class {i}" for i in objects.class_ids]
     counts = {name: known.count(name) for name in dict.fromkeys(known)}
-    found = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no objects"
-    content = encoded(picture, "JPEG", quality=86, subsampling=0)
-    return inline_jpeg(content, f"{words}: {found}", picture.shape[:2])
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no objects"
+
+
+def _errors(example, words: str) -> str:
+    image, truth = _reduced(as_colours(example.image), as_map(example.truth))
+    _, prediction = _reduced(as_colours(example.image), example.prediction)
+    picture = draw_errors(image, truth, prediction, min_side=320)
+    classes, found = truth.label_maps[CLASS_MAP], prediction.label_maps[CLASS_MAP]
+    counted = classes != IGNORED
+    share = float((counted & (classes != found)).sum() / max(1, counted.sum()))
+    return _inline(picture, f"{words}: {share:.1%} of the pixels")
 
 
 def _reduced(image: np.ndarray, objects: Prediction | Sample):
@@ -178,6 +219,8 @@ def _reduced(image: np.ndarray, objects: Prediction | Sample):
     scale = _LONG_SIDE / max(np.shape(image)[:2])
     if scale >= 1:
         return image, objects
+    if isinstance(objects, Prediction) and is_map(objects):
+        objects = objects[:0]  # the map says it all, and stays one when both are shrunk
     size = tuple(max(1, round(scale * n)) for n in image.shape[:2])
     small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
     masks = np.zeros((len(objects), *size), bool)
@@ -194,6 +237,10 @@ def _reduced(image: np.ndarray, objects: Prediction | Sample):
     if keypoints is not None:
         keypoints = keypoints * np.array([ratio[1], ratio[0], 1], np.float32)
     shared = dict(class_ids=objects.class_ids, boxes=objects.boxes * ratio, keypoints=keypoints)
+    if CLASS_MAP in objects.label_maps:
+        classes = np.asarray(objects.label_maps[CLASS_MAP]).astype(np.uint8)
+        classes = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST)
+        shared["label_maps"] = {CLASS_MAP: classes}
     if isinstance(objects, Sample):
         return small, Sample(
             small, objects.image_id, masks=masks, is_crowd=objects.is_crowd, **shared

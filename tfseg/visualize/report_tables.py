@@ -14,6 +14,9 @@ from tfseg.visualize.page import escape, table
 __all__ = ["confusion", "curves", "details", "headline", "measures", "per_class"]
 
 _MEANING = {
+    "miou": "IoU over all pixels, mean over classes with the background",
+    "iou_person_image_mean": "Person IoU of each picture, mean",
+    "boundary_f": "Boundary F-score",
     "segm/AP": "Mask AP, mean over IoU .50 to .95",
     "segm/AP50": "Mask AP at IoU .50",
     "bbox/AP": "Box AP, mean over IoU .50 to .95",
@@ -21,6 +24,14 @@ _MEANING = {
     "map_matterport": "Mask AP of each picture, mean",
     "map50_class": "Mask AP at IoU .50 of pooled lists, mean over classes",
 }
+_ALSO = {
+    "person_iou": "Person IoU over all pixels",
+    "pixel_accuracy": "Share of the pixels that are right",
+    "boundary_precision": "Share of the predicted boundary that lies at a true one",
+    "boundary_recall": "Share of the true boundary that was drawn",
+}
+_GROUPS = {"segm": "Masks", "bbox": "Boxes", "iou": "Class maps"}
+_COLUMNS = {"iou": "IoU"}
 _MOST_COLUMNS = 24
 _MOST_LINES = 10
 
@@ -33,15 +44,17 @@ def headline(report: Report) -> str:
         f"<dd><b>{number(report.metrics[name])}</b><code>{escape(name)}</code></dd></div>"
         for name in names
     )
-    return f'<dl class="tiles">{tiles}</dl>' if tiles else ""
+    known = any(name in _MEANING for name in names)
+    note = "<p>Of these, higher is better; 1 is perfect.</p>" if known else ""
+    return f'{note}<dl class="tiles">{tiles}</dl>' if tiles else ""
 
 
 def per_class(report: Report) -> str:
     """Returns a table for each group of measures, one row a class, with a bar for the first."""
     groups: dict[str, list[str]] = {}
     for metric in report.per_class:
-        head, _, tail = metric.rpartition("/")
-        groups.setdefault({"segm": "Masks", "bbox": "Boxes"}.get(head, head), []).append(metric)
+        head = metric.rpartition("/")[0] or (metric if metric in _GROUPS else "")
+        groups.setdefault(_GROUPS.get(head, head), []).append(metric)
     parts = []
     for group, metrics in groups.items():
         classes = list(dict.fromkeys(c for m in metrics for c in report.per_class[m]))
@@ -50,13 +63,21 @@ def per_class(report: Report) -> str:
             values = [report.per_class[metric].get(name, math.nan) for metric in metrics]
             cells = [_barred(values[0]), *(number(value) for value in values[1:])]
             rows.append([escape(name), *cells])
-        heads = ["class", *(metric.rpartition("/")[2] for metric in metrics)]
+        tails = [metric.rpartition("/")[2] for metric in metrics]
+        heads = ["class", *(_COLUMNS.get(tail, tail) for tail in tails)]
         title = f"<h3>{escape(group)}</h3>" if group else "<h3>Other</h3>"
         parts.append(title + table(heads, rows, label=f"{group or 'Measures'} per class"))
-    note = (
-        "<p>AP is the mean over IoU .50 to .95, AP50 that at .50; s, m and l are objects "
-        "below 32², up to 96², and above 96² pixels. “n/a”: the data holds no such object.</p>"
-    )
+    note = ""
+    if "iou" in report.per_class:
+        note += (
+            "<p>IoU: pixels that truth and prediction share, over those that either has, counted "
+            "over all pictures. “n/a”: no pixel of the class, true or predicted.</p>"
+        )
+    if set(report.per_class) - {"iou"}:
+        note += (
+            "<p>AP is the mean over IoU .50 to .95, AP50 that at .50; s, m and l are objects "
+            "below 32², up to 96², and above 96² pixels. “n/a”: the data holds no such object.</p>"
+        )
     return note + "".join(parts) if parts else ""
 
 
@@ -105,8 +126,11 @@ def confusion(report: Report) -> str:
         for name in ("iou", "score")
         if name in report.confusion
     )
+    pixels = report.confusion.get("unit") == "pixels"
     note = (
-        "<p>Rows are the truth, columns what was predicted. Column “background”: missed; row "
+        "<p>Rows are the truth, columns what was predicted"
+        f"{', in shares of the true pixels and in pixels' if pixels else ''}. "
+        "Column “background”: missed; row "
         f"“background”: false alarms{escape(f' ({settings})') if settings else ''}.</p>"
     )
     if len(labels) > _MOST_COLUMNS:
@@ -116,12 +140,18 @@ def confusion(report: Report) -> str:
     for row, name in enumerate(labels):
         cells = [
             f'<td class="{"hit" if row == column else "miss"}" '
-            f'style="--share: {0.75 * shares[row, column]:.3f}">{counts[row, column]:,}</td>'
+            f'style="--share: {0.75 * shares[row, column]:.3f}">'
+            f"{_share(shares[row, column]) if pixels else ''}{counts[row, column]:,}"
+            f"{'</small>' if pixels else ''}</td>"
             for column in range(len(labels))
         ]
         rows.append([escape(name), *cells])
     heads = ["truth \\ predicted", *labels]
     return note + table(heads, rows, kind="heat", label="Confusion table")
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}<small>"
 
 
 def _top_confusions(labels, counts: np.ndarray) -> str:
@@ -147,10 +177,14 @@ def measures(report: Report) -> str:
     ]
     parts = [table(["", "masks", "boxes"], rows, label="COCO measures")] if rows else []
     others = [m for m in report.metrics if m.rpartition("/")[2] not in pairs]
-    rows = [[escape(name), number(report.metrics[name], 4)] for name in others]
+    meaning = {**_MEANING, **_ALSO}
+    rows = [
+        [escape(name), number(report.metrics[name], 4), escape(meaning.get(name, ""))]
+        for name in others
+    ]
     if rows:
         parts.append("<h3>Other measures</h3>" if parts else "")
-        parts.append(table(["measure", "value"], rows, label="Other measures"))
+        parts.append(table(["measure", "value", ""], rows, label="Other measures"))
     return "".join(parts)
 
 
