@@ -99,10 +99,9 @@ def draw(
     if keypoints and objects.keypoints is not None:
         draw_skeletons(canvas, objects.keypoints * (factor, factor, 1), scene.colours, scene.line)
     if labels and len(objects):
-        words = _words(objects, names, scores, scene.crowd)
-        sheet = Image.fromarray(canvas)
-        write_labels(sheet, objects.boxes * factor, words, scene.colours, text_scale)
-        canvas = np.asarray(sheet)
+        canvas = _write_words(
+            canvas, scene, _words(objects, names, scores, scene.crowd), text_scale
+        )
     return canvas
 
 
@@ -250,6 +249,12 @@ def _outline_truth(canvas: np.ndarray, truth: Sample, factor: int, line: int) ->
             cv2.polylines(canvas, [points], True, (0, 0, 0), line)
             for start in range(0, len(points), 2 * dash):
                 cv2.polylines(canvas, [points[start : start + dash]], False, (255,) * 3, line)
+
+
+def _write_words(canvas: np.ndarray, scene: _Scene, words: list[str], scale: float) -> np.ndarray:
+    sheet = Image.fromarray(canvas)
+    write_labels(sheet, scene.found.boxes * scene.factor, words, scene.colours, scale)
+    return np.asarray(sheet)
 
 
 def _words(objects, names: tuple, scores: bool, crowd: np.ndarray) -> list[str]:
