@@ -10,6 +10,7 @@ _HOMES = {
     "Cached": "dataset",
     "ClothingCoParsingDataset": "clothing_co_parsing",
     "CocoDataset": "coco",
+    "CompositeDataset": "compositor",
     "Concat": "dataset",
     "Dataset": "dataset",
     "Diagnosis": "doctor",

@@ -119,29 +119,28 @@ def without_people(image: np.ndarray, people: np.ndarray) -> np.ndarray:
 
 
 def _continue_rows(image: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """Returns the image with the gaps of each row filled from its own two sides."""
-    height, width = gap.shape
+    """Returns the image, float32, with the gaps of each row filled from its own two sides."""
+    width = gap.shape[1]
     columns = np.broadcast_to(np.arange(width), gap.shape)
     left = np.maximum.accumulate(np.where(gap, -1, columns), axis=1)
     right = np.minimum.accumulate(np.where(gap, width, columns)[:, ::-1], axis=1)[:, ::-1]
+    y, x = np.nonzero(gap)
+    left, right = left[y, x], right[y, x]
     sides = []
-    for edge, none in ((left, left < 0), (right, right >= width)):
-        mirrored = 2 * edge - columns
-        # Where the mirror image leaves the picture or meets another gap: fold it back once.
-        beyond = (mirrored < 0) | (mirrored >= width)
-        mirrored = np.where(
-            beyond, np.where(mirrored < 0, -mirrored, 2 * width - 2 - mirrored), mirrored
-        )
+    for edge in (left, right):
+        mirrored = 2 * edge - x
+        # Where the mirror image leaves the picture: fold it back. In another gap: stay at the edge.
+        mirrored = np.where(mirrored >= width, 2 * width - 2 - mirrored, np.abs(mirrored))
         mirrored = np.clip(mirrored, 0, width - 1)
-        hidden = np.take_along_axis(gap, mirrored, axis=1)
-        place = np.where(hidden, np.clip(edge, 0, width - 1), mirrored)
-        sides.append((np.take_along_axis(image, place[..., None], axis=1), none))
-    share = (columns - left) / np.maximum(right - left, 1)
+        place = np.where(gap[y, mirrored], np.clip(edge, 0, width - 1), mirrored)
+        sides.append(image[y, place].astype(np.float32))
+    share = (x - left) / np.maximum(right - left, 1)
     share = np.where(left < 0, 1.0, np.where(right >= width, 0.0, share))
-    share = np.clip(1.6 * (share - 0.5) + 0.5, 0, 1)[..., None]
+    share = np.clip(1.6 * (share - 0.5) + 0.5, 0, 1).astype(np.float32)[:, None]
     share = share * share * (3 - 2 * share)
-    mixed = sides[0][0] * (1 - share) + sides[1][0] * share
-    return np.where(gap[..., None], mixed, image).astype(np.float32)
+    filled = image.astype(np.float32)
+    filled[y, x] = sides[0] * (1 - share) + sides[1] * share
+    return filled
 
 
 def _piece(picture: np.ndarray, dice: Dice, size: tuple[int, int], standing: bool) -> np.ndarray:

@@ -24,7 +24,8 @@ _MANY = (0.6, 0.3, 0.1)
 _STATURES = ((0.62, 0.93), (1.0, 1.4), (1.55, 2.3))
 # Enlarged more than this, a cut-out looks blurred among sharp ones.
 _ENLARGED = 1.6
-_GRID = 64  # rows of the small picture in which hidden shares are counted
+_TRIES = 25  # places sideways
+_GRID = 48  # rows of the small picture in which hidden shares are counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,10 +71,13 @@ class Placement:
     distance: float
 
 
-def choose_camera(dice: Dice, size: tuple[int, int], count: int) -> Camera:
-    """Returns how a picture of `(H, W)` with a number of people is taken."""
+def choose_camera(dice: Dice, size: tuple[int, int], count: int, standing: bool = True) -> Camera:
+    """Returns how a picture of `(H, W)` with a number of people is taken; with `standing=False`
+    so that no feet are in sight."""
     height, width = size
     weights = dict(enumerate(_FRAMINGS.get(count, _MANY)))
+    if not standing:
+        weights[0] = 0.0
     framing = dice.weighted(weights)
     stature = dice.between(*_STATURES[framing]) * min(height, 1.5 * width)
     if framing == 2 and count > 2:
@@ -94,7 +98,7 @@ def arrange(
     """Returns where people stand, the nearest first.
 
     Each person after the nearest is hidden by those before them by a share drawn from `overlap`,
-    as nearly as 41 places sideways allow. Who finds no place in the picture is left out.
+    as nearly as 25 places sideways allow. Who finds no place in the picture is left out.
 
     Args:
         dice: Where chance comes from.
@@ -117,7 +121,7 @@ def arrange(
         wanted = dice.between(*overlap)
         small = _small_mask(cutout, window[1], mirrored, scale)
         low, high = _reach(cutout, size, window[1], mirrored)
-        tries = [dice.between(low, high) for _ in range(41)]
+        tries = [dice.between(low, high) for _ in range(_TRIES)]
         left = _best(tries, small, covered, window[0] * scale, scale, wanted, bool(placed))
         if left is None:
             continue

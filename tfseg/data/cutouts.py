@@ -25,6 +25,9 @@ _HEADS, _WAIST = 7.5, 3.1
 _WIDTH = 0.33
 # Of a person's height: so much of an outline along the picture's frame counts as cut off by it.
 _CUT = 0.06
+# Someone less tall than this, in own widths, sits or is hidden from the waist down: no feet are
+# shown, so the picture has to end there as if the frame had cut.
+_SLENDER = 1.7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +47,11 @@ class Cutout:
         image: uint8 `(h, w, 3)`. Beyond the outline the person's own colours go on, so that a
             soft edge carries nothing of the old surroundings.
         mask: uint8 `(h, w)`, 255 on the person.
-        cut: Whether the photograph's frame cuts the person off: (top, left, bottom, right).
+        cut: Whether the photograph's frame cuts the person off: (top, left, bottom, right). Below,
+            people less than 1.7 times as tall as wide count as cut off too: they sit, or something
+            hides their legs.
         scene: The photograph without the person: the light it was taken in.
+        own: The person.
         source: Position of the photograph in its data set and of the person in the photograph.
     """
 
@@ -53,6 +59,7 @@ class Cutout:
     mask: np.ndarray
     cut: tuple[bool, bool, bool, bool]
     scene: Tones
+    own: Tones
     source: tuple[int, int]
 
     @property
@@ -200,7 +207,9 @@ def cut_out(
     cut = tuple(
         bool(edge and np.count_nonzero(rim) > limit) for rim, edge in zip(rims, frame, strict=True)
     )
-    return Cutout(_spread(image[y : y + h, x : x + w], inside), inside, cut, scene, source)
+    cut = (*cut[:2], cut[2] or h < _SLENDER * w, cut[3])
+    colours = _spread(image[y : y + h, x : x + w], inside)
+    return Cutout(colours, inside, cut, scene, tones(colours, inside > 0), source)
 
 
 def _spread(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

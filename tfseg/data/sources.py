@@ -9,6 +9,7 @@
 | labelme | a folder of labelme's JSON files, parts in `train/`, `val/`; or one such file |
 | via | a file of VIA (project, JSON or CSV); or a folder with one, parts in `train/`, `val/` or named so |
 | portrait_crops | `format: portrait_crops` alone: portraits cut from clothing_co_parsing |
+| composites | `format: composites` alone: people of any other format pasted together, see `tfseg.data.compositor` |
 | synthetic | the word "synthetic", or "synthetic:length=500,size=256,seed=3,people=0-4" |
 """  # noqa: E501, a table row cannot be broken
 
@@ -36,7 +37,14 @@ from tfseg.errors import ConfigError, DataError
 
 __all__ = ["FORMATS", "find_coco", "open_dataset", "recognise"]
 
-FORMATS = ("coco", *TOOL_FORMATS, "clothing_co_parsing", "portrait_crops", "synthetic")
+FORMATS = (
+    "coco",
+    *TOOL_FORMATS,
+    "clothing_co_parsing",
+    "portrait_crops",
+    "composites",
+    "synthetic",
+)
 
 # Where the pictures of each split of drawn people start counting, so that no two splits meet.
 _SYNTHETIC_START = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -95,6 +103,10 @@ def open_dataset(
         from tfseg.data.portrait_crops import PortraitCropsDataset
 
         return _call(PortraitCropsDataset, (text, split), options)
+    if kind == "composites":
+        from tfseg.data.composite_source import open_composites
+
+        return open_composites(text, split, options, open_one=open_dataset, recognise=recognise)
     if kind in TOOL_FORMATS:
         return open_tool_format(kind, text, split, options, _call)
     from tfseg.data.coco import CocoDataset
