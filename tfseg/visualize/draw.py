@@ -99,9 +99,7 @@ def draw(
     if keypoints and objects.keypoints is not None:
         draw_skeletons(canvas, objects.keypoints * (factor, factor, 1), scene.colours, scene.line)
     if labels and len(objects):
-        canvas = _write_words(
-            canvas, scene, _words(objects, names, scores, scene.crowd), text_scale
-        )
+        canvas = _write_words(canvas, scene, names, scores, text_scale)
     return canvas
 
 
@@ -251,7 +249,8 @@ def _outline_truth(canvas: np.ndarray, truth: Sample, factor: int, line: int) ->
                 cv2.polylines(canvas, [points[start : start + dash]], False, (255,) * 3, line)
 
 
-def _write_words(canvas: np.ndarray, scene: _Scene, words: list[str], scale: float) -> np.ndarray:
+def _write_words(canvas: np.ndarray, scene: _Scene, names, scores, scale: float) -> np.ndarray:
+    words = _words(scene.found, names, scores, scene.crowd)
     sheet = Image.fromarray(canvas)
     write_labels(sheet, scene.found.boxes * scene.factor, words, scene.colours, scale)
     return np.asarray(sheet)
