@@ -450,6 +450,16 @@ def test_an_unreadable_picture(folder):
     assert folder.open(drop_invalid=True).dropped[0].code == "unreadable_image"
 
 
+def test_a_picture_that_is_cut_off_is_left_out_before_it_is_asked_for(folder):
+    file = folder.path / "a.png"
+    file.write_bytes(file.read_bytes()[:70])
+    with pytest.raises(DataError, match=r"a\.png: expected a complete picture"):
+        folder.open()[0]
+    rest = folder.open(drop_invalid=True)
+    assert [problem.code for problem in rest.dropped] == ["unreadable_image"]
+    assert len(rest) == len(folder.open()) - 1 and rest[0].path.endswith("b.png")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -293,8 +293,7 @@ def write_broken_coco(folder):
         "duplicate_image": 1,
         "size_mismatch": 2,
         "rotated_image": 1,
-        "unreadable": 1,
-        "unreadable_image": 1,
+        "unreadable_image": 2,
         "missing_image": 1,
         "class_without_objects": 1,
         "images_without_objects": 1,
@@ -306,12 +305,20 @@ def test_a_broken_coco_file_is_gone_through_to_the_end(tmp_path):
     diagnosis = diagnose(tmp_path)
     found = {code: codes(diagnosis).count(code) for code in codes(diagnosis)}
     assert found == expected
-    text = str(diagnosis)
+    text, errors = str(diagnosis), {problem.code for problem in diagnosis.of("error")}
     for name in ("copy", "small", "turned", "flipped", "cut", "text", "gone"):
         assert f"{name}.jpg" in text
     for identity in (1, 2, 3, 4, 5, 6, 7, 8):
         assert f"annotation {identity} " in text or f"annotation {identity}:" in text
     assert "orientation 6" in text and not diagnosis.ok
+    assert "drop_invalid=True" in text
+    # Told to leave faults out, it says so, and advises nothing that is done already.
+    lenient = diagnose(tmp_path, drop_invalid=True)
+    assert {code: codes(lenient).count(code) for code in codes(lenient)} == expected
+    assert lenient.ok and "drop_invalid" not in str(lenient)
+    for problem in lenient.problems:
+        left_out = "It is left out." in problem.message
+        assert left_out == (problem.code in errors), problem
     only_dogs = diagnose(tmp_path / "train.json", classes=("dog",), limit=2)
     assert only_dogs.checked == 2
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg.data.images import image_size, read_image, stored_orientation, to_rgb, turn
+from tfseg.data.images import (
+    image_size,
+    read_image,
+    sound_size,
+    stored_orientation,
+    to_rgb,
+    turn,
+)
 from tfseg.errors import DataError
 
 
@@ -206,8 +213,11 @@ def test_cut_off_files_are_noticed(tmp_path, kind, share):
     data = encoded(Image.fromarray(picture(120, 160)), kind)
     path = tmp_path / "cut.img"
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(DataError, match=r"cut\.img: .*[Ff]etch"):
-        read_image(path)
+    for read in (read_image, sound_size):
+        with pytest.raises(DataError, match=r"cut\.img: .*[Ff]etch"):
+            read(path)
+    for source in (data, data + b"more"):
+        assert sound_size(source) == (120, 160)
 
 
 def test_a_jpeg_cut_within_its_header(tmp_path):

@@ -239,6 +239,9 @@ def test_a_fault_is_named_and_the_rest_goes_on(save, code):
     diagnosis = diagnose(file)
     assert code in [problem.code for problem in diagnosis.of("error")]
     assert faulty["filename"] in str(diagnosis)
+    lenient = diagnose(file, drop_invalid=True)
+    assert code in [problem.code for problem in lenient.of("warning")]
+    assert "drop_invalid" not in str(lenient)
 
 
 def test_several_faults_are_all_listed_by_the_doctor(save):

@@ -12,7 +12,7 @@ import numpy as np
 from tfseg.data.coco_file import read_records
 from tfseg.data.coco_masks import segmentation_rle
 from tfseg.data.coco_records import AnnotationRecord, CocoRecords, ImageRecord
-from tfseg.data.images import image_size, read_image, stored_orientation
+from tfseg.data.images import read_image, sound_size, stored_orientation
 from tfseg.data.problem import Problem, settle
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
@@ -272,7 +272,7 @@ def _choose(records: CocoRecords, classes: Sequence[str] | None):
 def _header_problem(file: str, image: ImageRecord, path: str) -> Problem | None:
     where = f"{file}, image {image.file_name!r}"
     try:
-        size = image_size(path)
+        size = sound_size(path)
     except DataError as error:
         return Problem("error", "unreadable_image", where, str(error), image.file_name)
     if image.size is None or image.size == size:

@@ -55,13 +55,14 @@ def diagnose(
         against: Another part (a data set, a path, or the name of another split where `data` is
             a path): pictures that are in both are errors.
         progress: Called with `(pictures done, pictures in all)`.
-        **options: Passed on to the reader, where `data` is a path.
+        **options: Passed on to the reader, where `data` is a path. With `drop_invalid=True` the
+            faults that the reader leaves out are warnings.
     """
     name = str(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
     problems: list[Problem] = []
     try:
         dataset = _open(data, split, format, options)
-        problems += getattr(dataset, "problems", ())
+        problems += _as_read(getattr(dataset, "problems", ()), options)
         check_dataset(dataset, read_first=False)
     except DataError as error:
         # With faults to list, that nothing is left to look at is only the last of them.
@@ -71,7 +72,7 @@ def diagnose(
     total = len(dataset)
     count = total if limit is None else min(max(int(limit), 0), total)
     statistics = Statistics(dataset.class_names)
-    hashes = _look(dataset, count, statistics, problems, progress)
+    hashes = _look(dataset, count, statistics, problems, options, progress)
     if against is not None:
         problems += _shared(hashes, data, against, format, options)
     problems += statistics.problems(complete=count == total)
@@ -102,7 +103,14 @@ def _open(data, split: str, format: str, options: dict) -> Dataset:
     return open_dataset(text, split=split, format=kind, **options)
 
 
-def _look(dataset, count: int, statistics: Statistics, problems: list, progress) -> dict:
+def _as_read(problems, options: dict) -> list[Problem]:
+    """Returns a reader's problems as they matter with these options: what it leaves out, because
+    it was told to, does not stop a training."""
+    leaves_out = bool(options.get("drop_invalid", False))
+    return [problem.left_out() if leaves_out else problem for problem in problems]
+
+
+def _look(dataset, count: int, statistics: Statistics, problems: list, options, progress) -> dict:
     """Reads `count` pictures; returns the hash of each with the name it was first met under."""
     hashes: dict[bytes, str] = {}
     ids: dict[object, str] = {}
@@ -113,7 +121,7 @@ def _look(dataset, count: int, statistics: Statistics, problems: list, progress)
             problems.append(_unreadable(dataset, index, error))
         else:
             problems += check_sample(sample, dataset.class_names)
-            problems += found
+            problems += _as_read(found, options)
             problems += _met_before(sample, hashes, ids)
             statistics.add(sample)
         if progress is not None:

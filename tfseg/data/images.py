@@ -20,6 +20,7 @@ __all__ = [
     "image_size",
     "pillow_reason",
     "read_image",
+    "sound_size",
     "stored_orientation",
     "to_rgb",
     "turn",
@@ -27,6 +28,7 @@ __all__ = [
 
 ORIENTATION_TAG = 0x0112
 _JPEG_END = b"\xff\xd9"
+_ENDS = (_JPEG_END, b"IEND\xaeB`\x82")  # of a JPEG and of a PNG file
 
 
 def read_image(source: str | os.PathLike | bytes) -> np.ndarray:
@@ -70,6 +72,26 @@ def image_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
     with _open(name, data if data is not None else _check_file(source)) as image:
         width, height = image.size
         return (width, height) if _orientation(image) >= 5 else (height, width)
+
+
+def sound_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
+    """Returns `(height, width)` of a picture that is all there, as `image_size` does.
+
+    A JPEG or PNG file with the right end is taken for whole; any other file is read to be sure.
+
+    Raises:
+        DataError: What `read_image` raises of a file that is missing, cut off or no picture.
+    """
+    size = image_size(source)
+    if isinstance(source, (bytes, bytearray)):
+        end = bytes(source[-8:])
+    else:
+        with open(source, "rb") as file:
+            file.seek(-min(8, os.path.getsize(source)), os.SEEK_END)
+            end = file.read()
+    if not end.endswith(_ENDS):
+        read_image(source)
+    return size
 
 
 def stored_orientation(source: str | os.PathLike | bytes) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 
 from tfseg.data.coco_masks import MaskError
 from tfseg.data.frames import SizeError, stored_size
-from tfseg.data.images import image_size, read_image
+from tfseg.data.images import image_size, read_image, sound_size
 from tfseg.data.json_file import from_base64
 from tfseg.data.labels import choose_classes
 from tfseg.data.problem import Problem, settle
@@ -176,7 +176,7 @@ class LabelledPictures:
         for picture in pictures:
             where = picture.where
             try:
-                self._fits(picture, _seen_size(picture))
+                self._fits(picture, sound_size(_file_of(picture)))
                 usable.append(picture)
                 continue
             except SizeError as error:
@@ -196,7 +196,7 @@ class LabelledPictures:
         if picture.labels is not None:
             return any(label in self._class_of for label in picture.labels)
         try:
-            drawn, _ = self._draw(picture, _seen_size(picture))
+            drawn, _ = self._draw(picture, image_size(_file_of(picture)))
         except DataError:
             return True  # its fault is to be met, not to be hidden by leaving it out
         return any(one.label in self._class_of for one in drawn)
@@ -237,7 +237,7 @@ class LabelledPictures:
         if faults and not self._drop_invalid:
             raise DataError(str(faults[0]))
         for fault in faults:
-            _LOG.info("left out: %s", fault)
+            _LOG.info("%s", fault.left_out())
         return sample
 
     def examine(self, index: int) -> tuple[Sample, list[Problem]]:
@@ -285,9 +285,9 @@ def _covers_nothing(picture: Picture, one: Drawn) -> Problem:
     )
 
 
-def _seen_size(picture: Picture) -> tuple[int, int]:
-    """Returns `(H, W)` of a picture as it is seen, from its header."""
-    return image_size(picture.path or from_base64(picture.embedded))
+def _file_of(picture: Picture) -> str | bytes:
+    """Returns the path of a picture, or its bytes where the annotation file holds them."""
+    return picture.path or from_base64(picture.embedded)
 
 
 def find_file(candidates: Sequence[str]) -> str | None:

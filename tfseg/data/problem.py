@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ __all__ = ["SEVERITIES", "Problem", "settle"]
 _LOG = logging.getLogger(__name__)
 
 SEVERITIES = ("error", "warning", "info")
+# The end of a remedy, from "or pass" to the full stop, which stays.
+_DROP_ADVICE = re.compile(r",? or pass drop_invalid=True[^.]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +42,14 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
+
+    def left_out(self) -> Problem:
+        """Returns what is to be said of a fault that a reader goes on without: a warning, which
+        does not advise `drop_invalid` to somebody who has set it. Others stay as they are."""
+        if self.severity != "error":
+            return self
+        message = _DROP_ADVICE.sub("", self.message)
+        return dataclasses.replace(self, severity="warning", message=f"{message} It is left out.")
 
 
 def settle(source: str, problems: Sequence[Problem], drop_invalid: bool) -> tuple[Problem, ...]:
