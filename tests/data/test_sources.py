@@ -146,7 +146,9 @@ def test_unknown_formats_and_options_name_the_nearest(tmp_path):
     with pytest.raises(ConfigError, match="no option 'image_dri'"):
         open_dataset(tmp_path, image_dri="x")
     tools = {"via", "labelme", "png_masks", "voc"}
-    assert {"coco", "clothing_co_parsing", "synthetic"} | tools == set(FORMATS)
+    portraits = {"voc_semantic", "portrait", "image_masks", "instance_folder", "portrait_crops"}
+    own = {"coco", "clothing_co_parsing", "synthetic", "composites"}
+    assert own | tools | portraits == set(FORMATS)
 
 
 def test_drawn_people():

@@ -107,6 +107,8 @@ def open_split(
         return sources.open_dataset(where, **given)
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
         raise ConfigError(f"val_fraction: expected a number between 0 and 1, got {share!r}.")
+    if "parts" in settings:
+        raise ConfigError("val_fraction is for one data set; with data.parts name data.val_parts.")
     where, given = place(args, settings, "train", None, **options)
     parts = dataset.train_val_split(sources.open_dataset(where, **given), share)
     return parts[0] if (split or part) == "train" else parts[1]
@@ -120,7 +122,8 @@ def place(
     Args:
         args: The words; `data` and `format` outrank the settings.
         settings: The section `data` of an experiment file: `path`, `train_split`, `val_split`,
-            `val_fraction`, and options of `tfseg.data.sources.open_dataset`.
+            `val_fraction`, and options of `tfseg.data.sources.open_dataset`, among which are
+            `parts` and `val_parts`: a set made of several.
         part: "train" or "val"; the settings may give it another name.
         split: The name that the words give, or None.
         options: Further options; they outrank the settings.
@@ -135,6 +138,8 @@ def place(
     splits = {name: given.pop(f"{name}_split", name) for name in ("train", "val")}
     if args.format is not None:
         given["format"] = args.format
+    if where is None and given.keys() & {"parts", "val_parts"}:
+        where = ""  # each part says where it lies
     if where is None:
         raise ConfigError("no pictures named: give --data PATH, or data.path in the config.")
     return where, {"split": split or splits[part], **given}

@@ -188,11 +188,15 @@ class Concat(_Wrapper):
     def __len__(self) -> int:
         return int(self._ends[-1])
 
-    def __getitem__(self, index: int) -> Sample:
+    def locate(self, index: int) -> tuple[int, int]:
+        """Returns which data set a picture is in, and its position there."""
         index = _position(index, len(self))
         which = int(np.searchsorted(self._ends, index, side="right"))
-        start = int(self._ends[which - 1]) if which else 0
-        return self.datasets[which][index - start]
+        return which, index - (int(self._ends[which - 1]) if which else 0)
+
+    def __getitem__(self, index: int) -> Sample:
+        which, place = self.locate(index)
+        return self.datasets[which][place]
 
 
 class ListDataset:

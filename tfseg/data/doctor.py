@@ -15,6 +15,7 @@ from tfseg.data.diagnosis import Diagnosis
 from tfseg.data.doctor_checks import check_sample, content_hash
 from tfseg.data.labelled import LabelledPictures
 from tfseg.data.layouts import TOOL_FORMATS
+from tfseg.data.parts import PART_OPTIONS, Parts, open_parts
 from tfseg.data.problem import Problem
 from tfseg.data.sources import find_coco, open_dataset, recognise
 from tfseg.data.statistics import Statistics
@@ -86,6 +87,14 @@ def _open(data, split: str, format: str, options: dict) -> Dataset:
     if not isinstance(data, (str, os.PathLike)):
         return data
     text = os.fspath(data)
+    if PART_OPTIONS & options.keys():
+
+        def open_one(path, *, split, format="auto", **given):
+            return _open(path, split, format, given)
+
+        given = {**dict.fromkeys(PART_OPTIONS), **options}
+        given["format"] = None if format == "auto" else format
+        return open_parts(text, split, open_one=open_one, repeat=False, **given)
     kind = recognise(text, split) if format == "auto" else format
     if kind == "coco":
         options = dict(options)
@@ -113,16 +122,20 @@ def _as_read(problems, options: dict) -> list[Problem]:
 def _look(dataset, count: int, statistics: Statistics, problems: list, options, progress) -> dict:
     """Reads `count` pictures; returns the hash of each with the name it was first met under."""
     hashes: dict[bytes, str] = {}
-    ids: dict[object, str] = {}
+    ids: dict[int, dict] = {}  # of each reader: parts may number their pictures alike
     for index in range(count):
+        reader, place = dataset, index
+        if isinstance(dataset, Parts):
+            which, place = dataset.locate(index)
+            reader = dataset.datasets[which]
         try:
-            sample, found = _read(dataset, index)
+            sample, found = _read(reader, place)
         except Exception as error:  # a reader of the user's own may raise anything
-            problems.append(_unreadable(dataset, index, error))
+            problems.append(_unreadable(reader, place, error))
         else:
             problems += check_sample(sample, dataset.class_names)
             problems += _as_read(found, options)
-            problems += _met_before(sample, hashes, ids)
+            problems += _met_before(sample, hashes, ids.setdefault(id(reader), {}))
             statistics.add(sample)
         if progress is not None:
             progress(index + 1, count)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from tfseg.data.problem import Problem
 from tfseg.errors import DataError
 
-__all__ = ["choose_classes", "only_class"]
+__all__ = ["choose_classes", "one_class", "only_class"]
 
 
 def choose_classes(
@@ -74,6 +74,18 @@ def only_class(classes: Sequence[str] | None) -> str:
     """Returns the class of objects that nothing labels: the only one of `classes`, or "object"."""
     single = classes is not None and not isinstance(classes, str) and len(tuple(classes)) == 1
     return str(tuple(classes)[0]) if single else "object"
+
+
+def one_class(classes: Sequence[str] | None) -> tuple[str]:
+    """Returns the class of a data set that has one, ("person",) by default.
+
+    Raises:
+        DataError: Not one name.
+    """
+    classes = ("person",) if classes is None else classes
+    if isinstance(classes, str) or len(tuple(classes)) != 1:
+        raise DataError(f"expected the name of one class, such as ('person',), got {classes!r}.")
+    return (str(tuple(classes)[0]),)
 
 
 def _members(name: str, members) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What lies in a folder or file, told by its content, and where the parts of it are.
 
-Here are the formats of annotation tools: VIA, labelme, PNG masks and PASCAL VOC.
+Here are the formats whose readers go on after faults: those of annotation tools (VIA, labelme, PNG
+masks, PASCAL VOC) and those of portraits.
 `tfseg.data.sources` is the door.
 """
 
@@ -19,7 +20,10 @@ from tfseg.errors import DataError
 
 __all__ = ["TOOL_FORMATS", "file_format", "folder_format", "looked_for", "open_tool_format"]
 
-TOOL_FORMATS = ("via", "labelme", "png_masks", "voc")
+TOOL_FORMATS = (
+    *("via", "labelme", "png_masks", "voc", "voc_semantic"),
+    *("portrait", "image_masks", "instance_folder"),
+)
 _COCO_KEYS = (b"info", b"licenses", b"images", b"annotations", b"categories", b"type")
 _PARTS = ("train", "val", "test")
 
@@ -27,9 +31,11 @@ _PARTS = ("train", "val", "test")
 def looked_for(split: str) -> str:
     """Returns what the formats of this file are recognised by, for a message."""
     return (
-        "SegmentationObject/ (voc), images/ and masks/ (png_masks), JSON files with shapes and "
-        "imagePath (labelme), JSON with regions or CSV with region_shape_attributes (via), each "
-        f"there or in {split}/"
+        "SegmentationObject/ (voc), SegmentationClass/ (voc_semantic), images_data_crop/ and "
+        "images_mask/ or Images/ and Labels/ (portrait), images/ and instances/ (instance_folder), "
+        "images/ and masks/ (png_masks), or with format='image_masks' (image_masks), JSON files "
+        "with shapes and imagePath (labelme), JSON with regions or CSV with "
+        f"region_shape_attributes (via), each there or in {split}/"
     )
 
 
@@ -63,9 +69,17 @@ def file_format(path: str | os.PathLike) -> str | None:
 
 def folder_format(path: str, split: str) -> str | None:
     """Returns the format of what lies in a folder, or None if it is none of `TOOL_FORMATS`."""
+    from tfseg.data import portrait, voc_files, voc_semantic
+
     folder = Path(path)
-    if any(f.is_dir() for p in ("", "*/", "VOCdevkit/*/") for f in folder.glob(f"{p}{_OBJECTS}")):
+    if split != "trainaug" and _voc_has(folder, voc_files.OBJECTS):
         return "voc"
+    if any(_voc_has(folder, n) for n in (voc_files.CLASSES, voc_semantic.AUGMENTED)):
+        return "voc_semantic"
+    if any(all(_is_exact(folder, name) for name in names) for names in portrait.LAYOUTS):
+        return "portrait"
+    if _instance_place(folder, split) is not None:
+        return "instance_folder"
     if _png_places(folder, split) or any(_png_places(folder, part) for part in _PARTS):
         return "png_masks"
     places = (folder, folder / split, folder / "annotations", *(folder / part for part in _PARTS))
@@ -78,7 +92,21 @@ def folder_format(path: str, split: str) -> str | None:
     return None
 
 
-_OBJECTS = "SegmentationObject"
+def _voc_has(folder: Path, maps: str) -> bool:
+    return any(f.is_dir() for p in ("", "*/", "VOCdevkit/*/") for f in folder.glob(f"{p}{maps}"))
+
+
+def _is_exact(folder: Path, name: str) -> bool:
+    """Returns whether a folder is there in this spelling; other tools have `labels/`."""
+    return (folder / name).is_dir() and name in os.listdir(folder)
+
+
+def _instance_place(folder: Path, split: str) -> Path | None:
+    """Returns where maps of instances lie: in the part's folder, else here for all parts."""
+    for place in (folder / split, folder):
+        if all((place / name).is_dir() for name in ("images", "instances")):
+            return place
+    return None
 
 
 def open_tool_format(kind: str, path: str, split: str, options: dict, call: Callable):
@@ -99,11 +127,16 @@ def open_tool_format(kind: str, path: str, split: str, options: dict, call: Call
     """
     from tfseg.data.labelme import LabelmeDataset
     from tfseg.data.png_masks import PngMaskDataset
+    from tfseg.data.portrait import PortraitDataset
     from tfseg.data.via import ViaDataset
     from tfseg.data.voc import VocDataset
+    from tfseg.data.voc_semantic import VocSegmentationDataset
 
-    if kind == "voc":
-        return call(VocDataset, (path, split), options)
+    if kind in ("voc", "voc_semantic", "portrait"):
+        readers = {"voc": VocDataset, "portrait": PortraitDataset}
+        return call(readers.get(kind, VocSegmentationDataset), (path, split), options)
+    if kind in ("image_masks", "instance_folder"):
+        return _open_pairs(kind, path, split, options, call)
     find, reader = {
         "via": (_find_via, ViaDataset),
         "labelme": (_find_labelme, LabelmeDataset),
@@ -125,6 +158,27 @@ def open_tool_format(kind: str, path: str, split: str, options: dict, call: Call
             every = {name for names in told for name in names}
             given["classes"] = told.pop() if len(told) == 1 else tuple(sorted(every))
     return call(reader, (place,), given)
+
+
+def _open_pairs(kind: str, path: str, split: str, options: dict, call: Callable):
+    """Returns a data set of image_masks or instance_folder."""
+    from tfseg.data.instance_folder import InstanceFolderDataset
+    from tfseg.data.mask_pairs import ImageMaskDataset
+
+    if kind == "instance_folder":
+        place = _instance_place(Path(path), split)
+        if place is None:
+            raise _no_part(path, split, f"images/ and instances/, or {split}/ with both")
+        return call(InstanceFolderDataset, (str(place),), options)
+    if options.get("masks") is not None:
+        masks = options["masks"]
+        inside = os.path.join(path, masks)
+        masks = inside if os.path.isdir(inside) else masks
+        others = {name: value for name, value in options.items() if name != "masks"}
+        return call(ImageMaskDataset, (path, masks), others)
+    place, found = _find_png(path, split)
+    pair = tuple(os.path.join(place, found.get(f"{n}_dir", f"{n}s")) for n in ("image", "mask"))
+    return call(ImageMaskDataset, pair, options)
 
 
 @contextlib.contextmanager

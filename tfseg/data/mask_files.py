@@ -12,7 +12,15 @@ from tfseg.data.coco_masks import MaskError
 from tfseg.data.images import pillow_reason, stored_orientation, turn
 from tfseg.structures import rle
 
-__all__ = ["check_size", "instances", "read_ids", "read_inside", "upright"]
+__all__ = [
+    "check_size",
+    "fitting_turn",
+    "instances",
+    "read_ids",
+    "read_inside",
+    "read_stored",
+    "upright",
+]
 
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 _TAIL = 4096  # bytes; some programs write remarks after the end
@@ -27,7 +35,7 @@ def read_ids(path: str | os.PathLike) -> tuple[np.ndarray, bool]:
     Raises:
         MaskError: The file is missing, empty, cut off, no picture, or of another kind.
     """
-    array, mode = _read(path)
+    array, mode = read_stored(path)
     if array.ndim == 3 and mode in ("LA", "PA"):
         array = array[:, :, 0]
     if array.ndim == 2 and array.dtype.kind in "iub":
@@ -47,7 +55,7 @@ def read_inside(path: str | os.PathLike) -> np.ndarray:
     Raises:
         MaskError: The file is missing, empty, cut off, or no picture.
     """
-    array, mode = _read(path)
+    array, mode = read_stored(path)
     if array.ndim == 2:
         return array != 0
     if mode in ("LA", "PA", "RGBA") and (array[:, :, -1] != array[0, 0, -1]).any():
@@ -55,7 +63,12 @@ def read_inside(path: str | os.PathLike) -> np.ndarray:
     return (array[:, :, : 1 if mode in ("LA", "PA") else 3] != 0).any(axis=2)
 
 
-def _read(path: str | os.PathLike) -> tuple[np.ndarray, str]:
+def read_stored(path: str | os.PathLike) -> tuple[np.ndarray, str]:
+    """Returns the pixels of a mask file as Pillow reads them, and their mode.
+
+    Raises:
+        MaskError: The file is missing, empty, cut off, or no picture.
+    """
     if not os.path.isfile(path):
         raise MaskError("missing_mask", f"{path}: there is no such mask file")
     try:
@@ -97,6 +110,14 @@ def check_size(path: str | os.PathLike, seen: tuple[int, int], picture: str) -> 
         raise MaskError("missing_mask", f"{path}: there is no such mask file") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
+    return fitting_turn((height, width), path, seen, picture)
+
+
+def fitting_turn(
+    size: tuple[int, int], path: str | os.PathLike, seen: tuple[int, int], picture: str
+) -> int:
+    """Returns the turn that leads from a mask of size `(H, W)` to its picture; see `check_size`."""
+    height, width = size
     if (height, width) == tuple(seen):
         return 1
     orientation = stored_orientation(picture)

@@ -10,7 +10,7 @@ from tfseg.data.json_file import read_json
 from tfseg.data.labelled import DROP, Picture, Scan, find_file
 from tfseg.errors import DataError
 
-__all__ = ["MaskFiles", "scan_masks"]
+__all__ = ["MaskFiles", "list_files", "list_pictures", "scan_masks"]
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 
@@ -53,7 +53,7 @@ def scan_masks(root: str, image_dir: str, mask_dir: str, only: str) -> Scan:
         _scan_bowl(scan, root, only)
     else:
         images, masks = (_folder(root, place) for place in (image_dir, mask_dir))
-        _Masks(scan, root, masks, only).read(_pictures(scan, images))
+        _Masks(scan, root, masks, only).read(list_pictures(scan, images))
     return scan
 
 
@@ -67,16 +67,16 @@ def _folder(root: str, place: str | os.PathLike) -> str:
     )
 
 
-def _names(folder: str, ending: str | tuple[str, ...]) -> list[str]:
+def list_files(folder: str, ending: str | tuple[str, ...]) -> list[str]:
     """Returns the files of a folder with an ending, sorted, without those hidden."""
     names = sorted(n for n in os.listdir(folder) if n.lower().endswith(ending))
     return [n for n in names if not n.startswith(".") and os.path.isfile(os.path.join(folder, n))]
 
 
-def _pictures(scan: Scan, folder: str) -> dict[str, str]:
+def list_pictures(scan: Scan, folder: str) -> dict[str, str]:
     """Returns the file of each picture by its name without ending."""
     found: dict[str, str] = {}
-    for name in _names(folder, _ENDINGS):
+    for name in list_files(folder, _ENDINGS):
         stem, path = os.path.splitext(name)[0], os.path.join(folder, name)
         if stem in found:
             message = f"another picture has its name, {found[stem]}. Rename one of them, {DROP}"
@@ -102,8 +102,8 @@ def _scan_bowl(scan: Scan, root: str, only: str) -> None:
         places = [os.path.join(home, part) for part in ("images", "masks")]
         if not all(map(os.path.isdir, places)):
             continue
-        pictures = [os.path.join(places[0], n) for n in _names(places[0], _ENDINGS)]
-        files = [(os.path.join(places[1], n), only) for n in _names(places[1], ".png")]
+        pictures = [os.path.join(places[0], n) for n in list_files(places[0], _ENDINGS)]
+        files = [(os.path.join(places[1], n), only) for n in list_files(places[1], ".png")]
         scan.counts[only] += len(files)
         if len(pictures) != 1:
             message = f"expected one picture in images/, got {len(pictures)}. Correct it, {DROP}"
@@ -125,11 +125,11 @@ class _Masks:
     def read(self, pictures: dict[str, str]) -> None:
         """Adds each picture with its masks to the scan."""
         contents = {stem: MaskFiles() for stem in pictures}
-        for name in _names(self.folder, ".png"):
+        for name in list_files(self.folder, ".png"):
             self._sort_flat(contents, pictures, name)
         for folder in sorted(os.listdir(self.folder)):
             path = os.path.join(self.folder, folder)
-            for name in _names(path, ".png") if os.path.isdir(path) else ():
+            for name in list_files(path, ".png") if os.path.isdir(path) else ():
                 self._sort_nested(contents, pictures, folder, name)
         for stem, path in pictures.items():
             content = contents[stem]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfseg.data.clothing_co_parsing import ClothingCoParsingDataset, read_tags
+from tfseg.data.labels import one_class
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
@@ -57,16 +58,15 @@ class PortraitCropsDataset:
         split: "train", "val", "all", a text file of ids, or the ids themselves.
         crop: "portrait", "bust" or "full".
         aspect: Width / height of the crops.
+        classes: The name of the class.
 
     Attributes:
-        class_names: ("person",).
+        class_names: `classes`.
         image_ids: Ids of the photos, in the order of the samples.
 
     Raises:
         DataError: As `ClothingCoParsingDataset`, or an unknown crop or aspect.
     """
-
-    class_names = ("person",)
 
     def __init__(
         self,
@@ -75,7 +75,9 @@ class PortraitCropsDataset:
         *,
         crop: str = "portrait",
         aspect: float = 3 / 4,
+        classes: Sequence[str] | None = ("person",),
     ):
+        self.class_names = one_class(classes)
         if crop not in CROPS:
             raise DataError(f"expected crop as one of {', '.join(CROPS)}, got {crop!r}.")
         if isinstance(aspect, bool) or not isinstance(aspect, (int, float)) or not aspect > 0:

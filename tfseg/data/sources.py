@@ -5,6 +5,10 @@
 | clothing_co_parsing | a folder with `label_list.mat`; the split is a text file in it |
 | coco | a JSON file of COCO; or a folder with `train.json`, `annotations/instances_train*.json`, or `train/_annotations.coco.json` (for the split "train") |
 | voc | a folder with `SegmentationObject/`, or one above it such as `VOCdevkit` |
+| voc_semantic | a folder with `SegmentationClass/` but not `SegmentationObject/`; or the split "trainaug" |
+| portrait | a folder with `images_data_crop/` and `images_mask/`, or with `Images/` and `Labels/` |
+| instance_folder | a folder with `images/` and `instances/` |
+| image_masks | `format: image_masks` alone: a folder as for png_masks, masks hold class numbers |
 | png_masks | a folder with `images/` and `masks/`; parts in `train/`, or in `images/train/` and `masks/train/`; or the 2018 Data Science Bowl's |
 | labelme | a folder of labelme's JSON files, parts in `train/`, `val/`; or one such file |
 | via | a file of VIA (project, JSON or CSV); or a folder with one, parts in `train/`, `val/` or named so |
@@ -33,6 +37,7 @@ from tfseg.data.layouts import (
     looked_for,
     open_tool_format,
 )
+from tfseg.data.parts import PART_OPTIONS, open_parts
 from tfseg.errors import ConfigError, DataError
 
 __all__ = ["FORMATS", "find_coco", "open_dataset", "recognise"]
@@ -59,9 +64,11 @@ def open_dataset(
     classes: Sequence[str] | None = None,
     **options,
 ) -> Dataset:
-    """Returns the data set that a path stands for.
+    """Returns the data set that a path stands for, or several as one.
 
-    The formats and what they are recognised by are at the top of this file.
+    The formats and what they are recognised by are at the top of this file. With `parts` or
+    `val_parts` among the options, several data sets in a folder become one, as it says at the
+    top of `tfseg.data.parts`.
 
     Annotation files are told apart by their content. Where pictures of a tool's format lie in
     the folder itself and there are no parts, they are the split "train".
@@ -86,6 +93,10 @@ def open_dataset(
         ConfigError: An unknown format or option.
     """
     text = os.fspath(path)
+    if PART_OPTIONS & options.keys():
+        given = {**dict.fromkeys(PART_OPTIONS), **options, "classes": classes}
+        given["format"] = None if format == "auto" else format
+        return open_parts(text, split, open_one=open_dataset, **given)
     kind = recognise(text, split) if format == "auto" else format
     if kind not in FORMATS:
         near = difflib.get_close_matches(str(kind), FORMATS, 1)
@@ -93,6 +104,11 @@ def open_dataset(
         raise ConfigError(f"there is no data format {kind!r}; known: {', '.join(FORMATS)}.{hint}")
     if classes is not None:
         options["classes"] = classes
+    return _open(kind, text, split, options)
+
+
+def _open(kind: str, text: str, split: str, options: dict) -> Dataset:
+    """Returns a data set of a known format."""
     if kind == "synthetic":
         return _open_synthetic(text, split, options)
     if kind == "clothing_co_parsing":
@@ -151,7 +167,8 @@ def recognise(path: str, split: str = "train") -> str:
     if any(Path(path).glob("*.json")) or any(Path(path, "annotations").glob("*.json")):
         return "coco"
     raise DataError(
-        f"{path}: no known data set. Looked for label_list.mat (clothing_co_parsing), "
+        f"{path}: no known data set. Looked for label_list.mat (clothing_co_parsing), or with "
+        "their names as the format (portrait_crops) and, of any people, (composites), "
         f"{looked_for(split)}, and, for the split {split!r}, "
         f"{', '.join(_annotation_patterns(split))} (coco). The folder has: {_listing(path)}."
     )
@@ -255,70 +272,18 @@ def _listing(folder: str) -> str:
 
 def _open_synthetic(text: str, split: str, options: dict) -> Dataset:
     from tfseg.data.synthetic import SyntheticPeople
+    from tfseg.data.synthetic.spec import parse_spec
 
     if split not in _SYNTHETIC_START:
         raise DataError(
             f"drawn people have the splits {', '.join(_SYNTHETIC_START)}, got {split!r}."
         )
-    given = {**_parse_spec(text), **options}
+    given = {**parse_spec(text), **options}
     length = given.pop("length", _SYNTHETIC_LENGTH[split])
     other = given.pop("val_length", length)
     length = length if split == "train" else other
     given["start"] = _SYNTHETIC_START[split] + int(given.get("start", 0))
     return _call(SyntheticPeople, (length,), given)
-
-
-def _parse_spec(text: str) -> dict:
-    """Returns the options in "synthetic:size=256x320,people=0-4,classes=clothing"."""
-    options: dict = {}
-    body = text.partition(":")[2]
-    for part in filter(None, (part.strip() for part in body.split(","))):
-        name, equals, value = part.partition("=")
-        name = name.strip()
-        if not equals or name not in _SPEC:
-            near = difflib.get_close_matches(name, _SPEC, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(
-                f"expected name=value with a name of {', '.join(_SPEC)} in {text!r}, got "
-                f"{part!r}.{hint}"
-            )
-        try:
-            options[name] = _SPEC[name](value.strip())
-        except ValueError:
-            raise ConfigError(
-                f"cannot read the value of {name!r} in {text!r}: {value!r}."
-            ) from None
-    return options
-
-
-def _pair(separator: str) -> Callable[[str], int | tuple[int, ...]]:
-    def read(text: str):
-        numbers = tuple(int(part) for part in text.split(separator))
-        if len(numbers) > 2:
-            raise ValueError(text)
-        return numbers[0] if len(numbers) == 1 else numbers
-
-    return read
-
-
-def _people(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    return int(low), int(high or low)
-
-
-def _names(text: str) -> str | tuple[str, ...]:
-    return text if text in ("person", "clothing") else tuple(text.split("+"))
-
-
-_SPEC = {
-    "length": int,
-    "val_length": int,
-    "size": _pair("x"),
-    "seed": int,
-    "start": int,
-    "people": _people,
-    "classes": _names,
-}
 
 
 def _call(reader: Callable, positional: tuple, options: dict) -> Dataset:
