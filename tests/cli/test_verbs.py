@@ -48,6 +48,20 @@ class TestTrain:
         config = pretend.model[0][-1]
         assert (config.image_size, config.train.batch_size) == (64, 1)
 
+    @pytest.mark.parametrize("data", ["photos", "synthetic:size=64"])
+    def test_options_of_the_files_own_data_do_not_reach_other_data(self, pretend, tmp_path, data):
+        file = tmp_path / "drawn.yaml"
+        file.write_text(
+            "system: mask_rcnn\n"
+            "data: {path: synthetic, size: 128, classes: person, val_length: 9}\n"
+        )
+        words = ["train", str(file), "--data", data, "--set", "data.keep_empty=false"]
+        assert main(words) == 0
+        given = {"keep_empty": False}
+        if data != "photos":
+            given |= {"size": 128, "classes": "person", "val_length": 9}
+        assert pretend.opened == [(data, "train", given), (data, "val", given)]
+
     @pytest.mark.parametrize("word", ["train.batch_sise=1", "model.image_sise=1", "nonsense"])
     def test_a_wrong_setting_is_wrong_use(self, pretend, config_file, word, capsys):
         assert main(["train", str(config_file), "--data", "photos", "--set", word]) == 2

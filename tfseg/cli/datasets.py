@@ -131,7 +131,7 @@ def place(
     Raises:
         ConfigError: If nobody says where the pictures are.
     """
-    given = {**settings, **options}
+    given = {**_meant_for(args, settings), **options}
     where = args.data or given.pop("path", None)
     given.pop("path", None)
     given.pop("val_fraction", None)
@@ -143,6 +143,17 @@ def place(
     if where is None:
         raise ConfigError("no pictures named: give --data PATH, or data.path in the config.")
     return where, {"split": split or splits[part], **given}
+
+
+def _meant_for(args: argparse.Namespace, settings: Mapping) -> Mapping:
+    """Returns the `data` settings that hold for `--data`: where an experiment file names other
+    data, the options that it gives for those are left, and those of `--set` stay."""
+    named = str(settings.get("path") or "").partition(":")[0]
+    if args.data is None or not named or named == str(args.data).partition(":")[0]:
+        return settings
+    said = {text.partition("=")[0].strip().removeprefix("data.") for text in getattr(args, "set", ())}
+    parts = {"train_split", "val_split", "val_fraction"}
+    return {name: value for name, value in settings.items() if name in said | parts}
 
 
 def open_both(args: argparse.Namespace, settings: Mapping):

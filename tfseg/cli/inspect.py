@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace, class_names):
-    words = argparse.Namespace(data=args.picture, format=args.data_format)
+    words = argparse.Namespace(data=args.picture, format=args.data_format, set=args.set)
     settings = datasets.data_section(args)
     dataset = datasets.open_split(words, settings, "val", args.split, classes=class_names)
     if not 0 <= args.index < len(dataset):

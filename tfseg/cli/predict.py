@@ -115,7 +115,7 @@ def _dataset(args: argparse.Namespace):
     if len(args.images) > 1:
         which = meant[0] if meant else "--split, --data-format or --set"
         raise ConfigError(f"{which}: a data set is predicted alone; got {len(args.images)} inputs.")
-    words = argparse.Namespace(data=args.images[0], format=args.data_format)
+    words = argparse.Namespace(data=args.images[0], format=args.data_format, set=args.set)
     return datasets.open_split(words, datasets.data_section(args), "val", args.split)
 
 
