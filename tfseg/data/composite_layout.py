@@ -122,7 +122,9 @@ def arrange(
         small = _small_mask(cutout, window[1], mirrored, scale)
         low, high = _reach(cutout, size, window[1], mirrored)
         tries = [dice.between(low, high) for _ in range(_TRIES)]
-        left = _best(tries, small, covered, window[0] * scale, scale, wanted, bool(placed))
+        # The nearest person stands anywhere but at the edge, alone more in the middle.
+        middle = None if placed else 0.5 + dice.around(0, 0.3 if len(cutouts) > 1 else 0.2)
+        left = _best(tries, small, covered, window[0] * scale, scale, wanted, middle)
         if left is None:
             continue
         placed.append(Placement(cutout, window[0], left, window[1], mirrored, distance))
@@ -175,11 +177,11 @@ def _small_mask(cutout: Cutout, window, mirrored: bool, scale: float) -> np.ndar
     return small[:, ::-1] if mirrored else small
 
 
-def _best(tries, small, covered, top, scale, wanted, others: bool) -> int | None:
-    """Returns the first column at which the hidden share is nearest to the one wanted."""
+def _best(tries, small, covered, top, scale, wanted, middle: float | None) -> int | None:
+    """Returns the first column at which the hidden share is nearest to the one wanted, or the
+    person's middle nearest to a share of the picture's width; None if too little would be seen."""
     best, nearest = None, np.inf
     whole = float(small.sum())
-    middle = covered.shape[1] / 2
     for left in tries:
         part, place = _inside(covered.shape, small.shape, round(top), round(left * scale))
         if part is None:
@@ -188,12 +190,12 @@ def _best(tries, small, covered, top, scale, wanted, others: bool) -> int | None
         amount = float(seen.sum())
         if amount < 1.0 or amount < 0.25 * whole:
             continue
-        share = float((seen * covered[place]).sum()) / amount
-        # The first one stands near the middle; who leaves the picture sideways stands worse.
-        off = abs(left * scale + small.shape[1] / 2 - middle) / covered.shape[1]
-        badness = abs(share - wanted) if others else off * (0.4 + 0.6 * abs(wanted))
-        sideways = 1 - amount / max(float(small[part[0]].sum()), 1e-6)
-        badness += 0.4 * sideways
+        if middle is None:
+            badness = abs(float((seen * covered[place]).sum()) / amount - wanted)
+        else:
+            badness = abs((left * scale + small.shape[1] / 2) / covered.shape[1] - middle)
+        # Who leaves the picture sideways stands worse.
+        badness += 0.4 * (1 - amount / max(float(small[part[0]].sum()), 1e-6))
         if badness < nearest:
             best, nearest = round(left), badness
     return best
