@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from tfseg import models
 
     settings = datasets.data_section(args)
-    if args.data is None and "path" not in settings:
+    if args.data is None and not settings.keys() & {"path", "parts", "val_parts"}:
         print("tfseg evaluate: give --data PATH.", file=sys.stderr)
         return 2
     quiet.import_backend()

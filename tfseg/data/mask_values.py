@@ -73,7 +73,8 @@ class ValueRule:
             return (stored >= (top + 1) // 2).astype(np.uint8)
         if self._table is not None:
             return self._by_table(stored, found, file)
-        if self.kind == "binary" or (self._count == 1 and set(found) <= {0, top}):
+        plain = self.kind == "auto" and self._count == 1 and set(found) <= {0, top}
+        if self.kind == "binary" or plain:
             strange = set(found) - {0, 1, top}
             expected, ids = f"0 and 1 or {top}", (stored != 0).astype(np.uint8)
         else:
