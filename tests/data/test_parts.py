@@ -13,6 +13,7 @@ from tfseg.data.parts import Parts
 from tfseg.data.sources import open_dataset
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures import Sample
+from tfseg.structures.semantic import class_map
 
 MASK = np.zeros((60, 80), np.uint8)
 MASK[10:40, 10:40] = 1
@@ -132,3 +133,21 @@ def test_names_do_not_change_the_samples():
     parts = Parts([ListDataset([picture], ("person",))], ["mine"])
     assert parts[0].image_id == "mine/7" and parts[0].path == "x.png"
     assert parts.problems == ()
+
+
+@pytest.mark.real_data
+def test_real_sources_make_one_set_of_people(real_data):
+    crops = {"path": "clothing_co_parsing", "format": "portrait_crops"}
+    missing = [n for n in ("clothing_co_parsing", "coco_person") if not (real_data / n).is_dir()]
+    if missing:
+        pytest.skip(f"no {' and '.join(missing)} in {real_data}")
+    parts = [crops, {**crops, "crop": "full"}, {"path": "coco_person", "classes": ["person"]}]
+    train = open_dataset(real_data, parts=parts, val_parts=crops)
+    val = open_dataset(real_data, split="val", parts=parts, val_parts=crops)
+    assert (len(train), len(val)) == (713 + 713 + 288, 120)
+    portrait, whole, people = train[0], train[713], train[713 + 713]
+    assert portrait.path == whole.path and portrait.size[0] < 0.6 * whole.size[0]
+    for sample in (portrait, whole, people):
+        classes = class_map(sample)
+        assert classes.shape == sample.size and 0.01 < (classes == 1).mean() < 0.99
+        assert set(np.unique(classes)) <= {0, 1, 255}
