@@ -151,7 +151,9 @@ def _meant_for(args: argparse.Namespace, settings: Mapping) -> Mapping:
     named = str(settings.get("path") or "").partition(":")[0]
     if args.data is None or not named or named == str(args.data).partition(":")[0]:
         return settings
-    said = {text.partition("=")[0].strip().removeprefix("data.") for text in getattr(args, "set", ())}
+    said = {
+        text.partition("=")[0].strip().removeprefix("data.") for text in getattr(args, "set", ())
+    }
     parts = {"train_split", "val_split", "val_fraction"}
     return {name: value for name, value in settings.items() if name in said | parts}
 
