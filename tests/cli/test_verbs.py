@@ -49,18 +49,20 @@ class TestTrain:
         assert (config.image_size, config.train.batch_size) == (64, 1)
 
     @pytest.mark.parametrize("data", ["photos", "synthetic:size=64"])
-    def test_options_of_the_files_own_data_do_not_reach_other_data(self, pretend, tmp_path, data):
+    def test_how_to_draw_pictures_does_not_reach_real_ones(self, pretend, tmp_path, data):
         file = tmp_path / "drawn.yaml"
-        file.write_text(
-            "system: mask_rcnn\n"
-            "data: {path: synthetic, size: 128, classes: person, val_length: 9}\n"
-        )
+        file.write_text("data: {path: synthetic, size: 128, classes: person, val_length: 9}\n")
         words = ["train", str(file), "--data", data, "--set", "data.keep_empty=false"]
         assert main(words) == 0
         given = {"keep_empty": False}
         if data != "photos":
             given |= {"size": 128, "classes": "person", "val_length": 9}
         assert pretend.opened == [(data, "train", given), (data, "val", given)]
+
+    def test_data_that_lie_elsewhere_are_read_as_the_file_says(self, pretend, tmp_path):
+        (tmp_path / "tags.yaml").write_text("data: {path: here, tags: {suit: suit}}\n")
+        assert main(["train", str(tmp_path / "tags.yaml"), "--data", "there"]) == 0
+        assert pretend.opened[0] == ("there", "train", {"tags": {"suit": "suit"}})
 
     @pytest.mark.parametrize("word", ["train.batch_sise=1", "model.image_sise=1", "nonsense"])
     def test_a_wrong_setting_is_wrong_use(self, pretend, config_file, word, capsys):

@@ -146,10 +146,12 @@ def place(
 
 
 def _meant_for(args: argparse.Namespace, settings: Mapping) -> Mapping:
-    """Returns the `data` settings that hold for `--data`: where an experiment file names other
-    data, the options that it gives for those are left, and those of `--set` stay."""
-    named = str(settings.get("path") or "").partition(":")[0]
-    if args.data is None or not named or named == str(args.data).partition(":")[0]:
+    """Returns the `data` settings that hold for `--data`: where an experiment file draws its
+    pictures and these are real ones, how they are drawn is left, and what `--set` says stays."""
+    drawn = [
+        str(place).partition(":")[0] == "synthetic" for place in (settings.get("path"), args.data)
+    ]
+    if args.data is None or drawn != [True, False]:
         return settings
     said = {
         text.partition("=")[0].strip().removeprefix("data.") for text in getattr(args, "set", ())
