@@ -26,12 +26,13 @@ class Stage(Config):
     Attributes:
         epochs: How many epochs the stage lasts.
         layers: Which layers learn: "heads" (all that is not backbone), "5+", "4+", "3+" (that
-            backbone stage and everything after it), or "all".
+            backbone stage and everything after it), or "all"; for the portrait network "heads",
+            "all", or "frozen_norm" (all but normalisations, which keep their statistics).
         learning_rate: The base rate in this stage; None takes `TrainConfig.learning_rate`.
     """
 
     epochs: int = setting(at_least=1)
-    layers: Literal["heads", "3+", "4+", "5+", "all"] = "all"
+    layers: Literal["heads", "3+", "4+", "5+", "all", "frozen_norm"] = "all"
     learning_rate: float | None = setting(None, above=0)
 
 
@@ -46,8 +47,9 @@ class TrainConfig(Config):
         stages: What learns when; the epochs add up. With freshly initialised heads on a trained
             backbone, begin with "heads".
         learning_rate: Base rate. Half it when the loss leaps or is not finite.
-        schedule: How the rate falls: "lr_const", "lr_a", "lr_b", "lr_c" by epoch, or "cosine"
-            by step, from the base rate to zero at the last step.
+        schedule: How the rate falls: "lr_const", "lr_a", "lr_b", "lr_c" by epoch; or by step, from
+            the base rate to zero at the last one, "cosine" or "poly" (the share of steps left to
+            the power of 0.9, as DeepLab).
         warmup_steps: Steps at the very beginning in which the rate grows linearly from zero.
         optimizer: "sgd" with momentum, or "adamw".
         momentum: Of "sgd".
@@ -74,7 +76,7 @@ class TrainConfig(Config):
         (Stage(epochs=40, layers="heads"), Stage(epochs=20)), min_length=1
     )
     learning_rate: float = setting(0.001, above=0)
-    schedule: Literal["lr_const", "lr_a", "lr_b", "lr_c", "cosine"] = "lr_const"
+    schedule: Literal["lr_const", "lr_a", "lr_b", "lr_c", "cosine", "poly"] = "lr_const"
     warmup_steps: int = setting(0, at_least=0)
     optimizer: Literal["sgd", "adamw"] = "sgd"
     momentum: float = setting(0.9, at_least=0, below=1)
@@ -124,11 +126,14 @@ def learning_rate(
     """
     base = config.stage_at(epoch).learning_rate or config.learning_rate
     done = (epoch - 1) * steps_per_epoch + step
-    if config.schedule == "cosine":
+    if config.schedule in ("cosine", "poly"):
         total = (config.epochs if epochs is None else epochs) * steps_per_epoch
         begin = min(config.warmup_steps, total)
-        share = (done - begin) / max(total - begin, 1)
-        rate = base * 0.5 * (1 + math.cos(math.pi * min(max(share, 0.0), 1.0)))
+        share = min(max((done - begin) / max(total - begin, 1), 0.0), 1.0)
+        if config.schedule == "cosine":
+            rate = base * 0.5 * (1 + math.cos(math.pi * share))
+        else:
+            rate = base * (1 - share) ** 0.9
     else:
         divisor = next(by for last, by in SCHEDULES[config.schedule] if epoch <= last)
         rate = base / divisor

@@ -11,7 +11,10 @@ from tfseg.errors import ConfigError
 
 __all__ = ["SYSTEMS", "load", "system"]
 
-SYSTEMS = {"mask_rcnn": "tfseg.models.mask_rcnn:MaskRCNN"}
+SYSTEMS = {
+    "mask_rcnn": "tfseg.models.mask_rcnn:MaskRCNN",
+    "portrait": "tfseg.models.portrait:PortraitSegmenter",
+}
 """System name, as in configs and saved models, to where its class lives."""
 
 

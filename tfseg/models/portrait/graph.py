@@ -209,11 +209,12 @@ class Blocks:
 
     def norm(self, x, name):
         """Batch normalisation."""
-        kind = self.layers.BatchNormalization
-        if self.options.frozen_norm:
-            from tfseg.nn.layers.norm import FrozenBatchNormalization as kind
         options = dict(epsilon=self.options.epsilon, momentum=self.options.momentum)
-        return kind(name=name, **options, **self._dtype)(x)
+        if self.options.frozen_norm:
+            from tfseg.nn.layers.norm import FrozenBatchNormalization
+
+            return FrozenBatchNormalization(name=name, **options, **self._dtype)(x)
+        return self.layers.BatchNormalization(name=name, **options, **self._dtype)(x)
 
     def relu(self, x, name, largest=None):
         """Rectification, cut off at `largest` if given."""

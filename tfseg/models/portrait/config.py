@@ -1,0 +1,113 @@
+"""All settings of the portrait network."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from tfseg.config.base import Config, check_class_names, setting
+from tfseg.config.train import TrainConfig
+from tfseg.models.portrait.graph import GraphOptions
+
+__all__ = ["PortraitConfig"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PortraitConfig(Config):
+    """Settings of `PortraitSegmenter`. Lengths are pixels of the network's input.
+
+    Attributes:
+        classes: Names of the classes, without the background: ("person",), or VOC's twenty.
+        preset: Where the decoder taps MobileNetV2: "paper" (strides 2 to 16, the published
+            results), "light" (4 to 32: a third of the work, for phones and CPUs) or "dilated"
+            (as "light", its last stage at stride 16).
+        decoder: "layers" as published, or "aspp": the plain network it is compared with.
+        cgca: Cross-granularity categorical attention.
+        cgca_source: Attention from the deeper layer's map after its own CGCA ("enhanced") or
+            before it ("raw").
+        cgbe: Cross-granularity boundary enhancement.
+        cgbe_resize: How a boundary map becomes smaller: "bilinear", or "max" for thin lines.
+        merge: "sum" of the four layers' outputs, or "concat".
+        initial_weights: "imagenet" starts the encoder from Keras Applications' MobileNetV2, which
+            is downloaded once. None starts from random numbers.
+        norm: "batch" learns statistics, "frozen" keeps those of loaded weights: for batches below
+            a dozen on trained weights.
+        norm_momentum: Share of the old statistics kept at each step. From random weights 0.9 to
+            0.97: with more, short trainings are tested with half initial statistics.
+        precision: "float32", or "mixed_bfloat16" / "mixed_float16" where hardware is faster at it.
+        image_size: `(height, width)` of the pictures that training sees.
+        image_fit: "proportional" trains on pictures fitted into `image_size` with their
+            proportions and padding, and predicts at a size of the same area and the picture's
+            proportions; "letterbox" pads in predicting too; "stretch" ignores proportions;
+            "native" trains on crops and predicts at the picture's own size.
+        native_limit: Longest side that "native" predicts at.
+        semantic_weight: Weight of the four auxiliary categorical losses.
+        boundary_weight: Of the four boundary losses. Large values cost regions what they bring
+            edges: watch both.
+        weight_decay: Half the factor of the sum of squared kernels, norms and biases excepted.
+        foreground: The class that is cut out and split into instances.
+        train: Settings of `fit`.
+    """
+
+    classes: tuple[str, ...] = ("person",)
+    preset: Literal["paper", "light", "dilated"] = "light"
+    decoder: Literal["layers", "aspp"] = "layers"
+    cgca: bool = True
+    cgca_source: Literal["enhanced", "raw"] = "enhanced"
+    cgbe: bool = True
+    cgbe_resize: Literal["bilinear", "max"] = "bilinear"
+    merge: Literal["sum", "concat"] = "sum"
+    initial_weights: Literal["imagenet"] | None = None
+    norm: Literal["batch", "frozen"] = "batch"
+    norm_momentum: float = setting(0.99, above=0, below=1)
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    image_size: tuple[int, int] = setting((256, 256), length=2, at_least=32)
+    image_fit: Literal["proportional", "letterbox", "stretch", "native"] = "proportional"
+    native_limit: int = setting(1024, at_least=32)
+    semantic_weight: float = setting(0.4, at_least=0)
+    boundary_weight: float = setting(0.4, at_least=0)
+    weight_decay: float = setting(0.0, at_least=0)
+    foreground: str = "person"
+    train: TrainConfig = dataclasses.field(
+        default_factory=lambda: TrainConfig(monitor="miou", batch_size=8)
+    )
+
+    # What readers of published weights ask of every system.
+    backbone = "mobilenet_v2"
+    backbone_width = 1.0
+    channels = 3
+
+    def _check(self):
+        check_class_names(self.classes, type(self).__name__)
+        if self.foreground not in self.classes:
+            known = ", ".join(self.classes)
+            self._fail("foreground", f"{self.foreground!r} is none of the classes ({known}).")
+        if len(self.classes) > 254:
+            self._fail("classes", "at most 254: a pixel's class is one byte, and 255 is ignored.")
+
+    @property
+    def class_count(self) -> int:
+        """N, the background included."""
+        return len(self.classes) + 1
+
+    @property
+    def foreground_id(self) -> int:
+        """The class id of `foreground`."""
+        return self.classes.index(self.foreground) + 1
+
+    @property
+    def graph(self) -> GraphOptions:
+        """What the graph depends on."""
+        return GraphOptions(
+            classes=self.class_count,
+            preset=self.preset,
+            cgca=self.cgca,
+            cgca_source=self.cgca_source,
+            cgbe=self.cgbe,
+            cgbe_resize=self.cgbe_resize,
+            merge=self.merge,
+            decoder=self.decoder,
+            momentum=self.norm_momentum,
+            frozen_norm=self.norm == "frozen",
+            dtype=self.precision,
+        )

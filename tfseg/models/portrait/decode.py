@@ -1,0 +1,113 @@
+"""From the network's logits to a prediction in the picture's own pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfseg.data.augment.geometry import ResizePlan
+from tfseg.data.opencv import cv2
+from tfseg.structures import Prediction, rle
+
+__all__ = ["class_objects", "decode"]
+
+
+def decode(
+    logits: np.ndarray,
+    plan: ResizePlan,
+    *,
+    class_names: tuple[str, ...],
+    score_threshold: float | None = None,
+    image_id: int | str = 0,
+    path: str | None = None,
+) -> Prediction:
+    """Returns the prediction of one picture.
+
+    The logits are brought to the picture's size (bilinear), and each pixel takes the class of the
+    largest one.
+
+    Args:
+        logits: float32 `(H, W, N)` of the network's input.
+        plan: How the picture was fitted into it.
+        class_names: Name of class id k at k - 1.
+        score_threshold: Drops classes whose mean probability over their pixels is lower.
+        image_id: For the prediction.
+        path: For the prediction.
+
+    Returns:
+        Label maps `classes` uint8 `(H, W)` and `alpha` uint8 `(H, W)`, 255 times the probability
+        of not being background; one object per class that occurs.
+    """
+    classes, alpha, certainty = _pixels(logits, plan)
+    return class_objects(
+        classes,
+        alpha,
+        certainty,
+        class_names=class_names,
+        score_threshold=score_threshold,
+        image_id=image_id,
+        path=path,
+    )
+
+
+def class_objects(classes, alpha, certainty, *, score_threshold=None, **fields) -> Prediction:
+    """Returns the prediction that has one object per class of a class map.
+
+    Args:
+        classes: uint8 `(H, W)`.
+        alpha: uint8 `(H, W)`.
+        certainty: float32 `(H, W)`, the probability of each pixel's class.
+        score_threshold: See `decode`.
+        fields: Of the prediction.
+    """
+    found = []
+    for number in np.flatnonzero(np.bincount(classes.reshape(-1), minlength=2)[1:]) + 1:
+        mask = classes == number
+        left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+        score = float(cv2.mean(certainty, mask.view(np.uint8))[0])
+        if score_threshold is None or score >= score_threshold:
+            box = (top, left, top + height, left + width)
+            found.append((min(score, 1.0), number, box, rle.encode(mask)))
+    found.sort(key=lambda entry: -entry[0])
+    return Prediction(
+        size=classes.shape,
+        boxes=np.array([box for _, _, box, _ in found], np.float32),
+        class_ids=np.array([number for _, number, _, _ in found], np.int32),
+        scores=np.array([score for score, _, _, _ in found], np.float32),
+        rles=tuple(mask for *_, mask in found),
+        label_maps={"classes": classes, "alpha": alpha},
+        **fields,
+    )
+
+
+def _pixels(logits: np.ndarray, plan: ResizePlan) -> tuple:
+    """Returns `classes` uint8, `alpha` uint8 and the certainty float32, each `(H, W)`.
+
+    Class by class, so that a large photograph needs a few maps of its size, not N.
+    """
+    y1, x1, y2, x2 = plan.window
+    inside = np.asarray(logits, np.float32)[y1:y2, x1:x2]
+    # Only differences count; against the background the sum below starts with 1.
+    inside = inside - inside[..., :1]
+    best = np.zeros(plan.original, np.float32)
+    classes = np.zeros(plan.original, np.uint8)
+    total = np.ones(plan.original, np.float32)
+    for number in range(1, inside.shape[-1]):
+        value = _enlarged(inside[..., number], plan.original)
+        larger = value > best
+        classes[larger] = number
+        np.maximum(best, value, out=best)
+        # e^80 is far from certainty's limit and within float32.
+        np.minimum(value, 80.0, out=value)
+        total += np.exp(value, out=value)
+    certainty = np.exp(np.minimum(best, 80.0), out=best)
+    certainty /= total
+    alpha = np.rint(255.0 - 255.0 / total).astype(np.uint8)
+    return classes, alpha, certainty
+
+
+def _enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if values.shape == tuple(size):
+        return values.copy()
+    return cv2.resize(
+        np.ascontiguousarray(values), (size[1], size[0]), interpolation=cv2.INTER_LINEAR
+    )

@@ -1,0 +1,92 @@
+"""At which size a picture meets the network, in training and in predicting."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from tfseg.data.augment.geometry import ResizePlan
+from tfseg.errors import DataError
+
+__all__ = ["PictureFit"]
+
+_STRIDE = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureFit:
+    """Plans how pictures of any size meet the network; every plan leads back exactly.
+
+    Attributes:
+        canvas: `(H, W)` of training, pixels.
+        kind: See `PortraitConfig.image_fit`.
+        limit: Longest side of a prediction at the picture's own size.
+    """
+
+    canvas: tuple[int, int]
+    kind: str = "proportional"
+    limit: int = 1024
+
+    def plan(self, size: tuple[int, int]) -> ResizePlan:
+        """Returns how a picture `(H, W)` is fitted into the canvas."""
+        height, width = _checked(size)
+        if self.kind == "stretch":
+            return self._whole((height, width), self.canvas)
+        scale = min(self.canvas[0] / height, self.canvas[1] / width)
+        if self.kind == "native":
+            scale = min(scale, 1.0)
+        inside = [
+            min(most, max(1, round(side * scale)))
+            for side, most in zip((height, width), self.canvas)
+        ]
+        return ResizePlan(
+            original=(height, width),
+            scale=scale,
+            resized=tuple(inside),
+            top=(self.canvas[0] - inside[0]) // 2,
+            left=(self.canvas[1] - inside[1]) // 2,
+            side=max(self.canvas),
+            rectangle=self.canvas,
+        )
+
+    def predict_plan(self, size: tuple[int, int]) -> ResizePlan:
+        """Returns how a picture `(H, W)` is predicted."""
+        height, width = _checked(size)
+        if self.kind in ("stretch", "letterbox"):
+            return self.plan(size)
+        if self.kind == "native":
+            scale = min(1.0, self.limit / max(height, width))
+            return self._whole(
+                (height, width), (max(1, round(height * scale)), max(1, round(width * scale)))
+            )
+        return self._whole((height, width), self._proportional(height, width))
+
+    def _proportional(self, height: int, width: int) -> tuple[int, int]:
+        """Returns multiples of the stride about the canvas's area: few different sizes, so that
+        few graphs are compiled."""
+        area = self.canvas[0] * self.canvas[1]
+        longest = max(_STRIDE, area // _STRIDE // _STRIDE * _STRIDE)
+        sides = (math.sqrt(area * height / width), math.sqrt(area * width / height))
+        return tuple(min(longest, max(_STRIDE, round(side / _STRIDE) * _STRIDE)) for side in sides)
+
+    @staticmethod
+    def _whole(original: tuple[int, int], resized: tuple[int, int]) -> ResizePlan:
+        return ResizePlan(
+            original=original,
+            scale=math.sqrt(resized[0] * resized[1] / (original[0] * original[1])),
+            resized=tuple(resized),
+            top=0,
+            left=0,
+            side=max(resized),
+            rectangle=tuple(resized),
+        )
+
+
+def _checked(size: tuple[int, int]) -> tuple[int, int]:
+    height, width = int(size[0]), int(size[1])
+    if height < 1 or width < 1:
+        raise DataError(
+            f"expected a picture with at least one pixel, got {height} x {width} (height x width). "
+            "Remove it from the data set."
+        )
+    return height, width
