@@ -126,6 +126,15 @@ def test_errors_are_one_line_and_an_exit_code(doctor_does, capsys, error, code):
     assert str(error.strerror if isinstance(error, OSError) else error) in captured.err
 
 
+def test_advice_of_python_is_given_in_words_of_a_command(doctor_does, capsys):
+    doctor_does(raising(tfseg.DataError("no area. Remove it, or pass drop_invalid=True.")))
+    assert main(["doctor", "photos"]) == 2
+    assert capsys.readouterr().err == (
+        "tfseg: no area. Remove it, or pass drop_invalid=True. "
+        "(In a command: --set data.drop_invalid=true.)\n"
+    )
+
+
 def test_debug_shows_the_traceback(doctor_does, capsys, caplog):
     doctor_does(raising(tfseg.DataError("box has no area")))
     logging.getLogger("tfseg").propagate = True

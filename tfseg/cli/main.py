@@ -117,7 +117,9 @@ def exit_code(error: Exception) -> int:
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'the system'}: {error.strerror}"
-    return str(error)
+    text = str(error)
+    in_python = "drop_invalid=True" in text
+    return f"{text} (In a command: --set data.drop_invalid=true.)" if in_python else text
 
 
 if __name__ == "__main__":
