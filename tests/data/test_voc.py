@@ -160,6 +160,20 @@ def test_names_of_labelmes_export_and_its_missing_lists(save):
     assert VocDataset(root).image_ids == ("2007_000033",)
 
 
+def test_names_with_spaces_and_lists_of_pictures_with_their_maps(save):
+    root = save()
+    for folder, ending in (
+        ("JPEGImages", "jpg"),
+        *((f"Segmentation{k}", "png") for k in ("Object", "Class")),
+    ):
+        (root / folder / f"2007_000033.{ending}").rename(root / folder / f"my photo 1.{ending}")
+    lines = "my photo 1 \r\n/JPEGImages/2007_000032.jpg /SegmentationClass/2007_000032.png\r\n"
+    (root / "ImageSets" / "Segmentation" / "val.txt").write_text(lines)
+    dataset = VocDataset(root, "val")
+    assert dataset.image_ids == ("my photo 1", "2007_000032")
+    assert len(dataset[0]) == len(dataset[1]) > 0
+
+
 def break_it(root, code):
     objects = root / "SegmentationObject" / "2007_000033.png"
     classes = root / "SegmentationClass" / "2007_000033.png"

@@ -109,8 +109,8 @@ def _palette() -> dict[int, int]:
 def read_lists(folder: str, name: str) -> list[tuple[str, str]] | None:
     """Returns `(picture, where it is listed)` of each picture of a list, or None without it.
 
-    A line names a picture, or its file and that of its map as in
-    `/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png`.
+    A line names a picture, with spaces if its file has some, or its file and that of its map as
+    in `/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png`.
 
     Raises:
         DataError: The list is empty.
@@ -119,7 +119,7 @@ def read_lists(folder: str, name: str) -> list[tuple[str, str]] | None:
     if path is None:
         return None
     with open(path, encoding="utf-8-sig", errors="replace") as file:
-        names = [line.split()[0] for line in file if line.strip()]
+        names = [_first_file(line.strip()) for line in file if line.strip()]
     if not names:
         raise DataError(f"{path}: the list is empty. One name a line is expected.")
     return [(_stem(name), path) for name in names]
@@ -128,6 +128,11 @@ def read_lists(folder: str, name: str) -> list[tuple[str, str]] | None:
 def _homes(folder: str) -> list[str]:
     sets = os.path.join(folder, "ImageSets")
     return [os.path.join(sets, name) for name in ("Segmentation", "SegmentationAug")]
+
+
+def _first_file(line: str) -> str:
+    words = line.split()
+    return words[0] if len(words) > 1 and all("/" in word for word in words) else line
 
 
 def _stem(name: str) -> str:
