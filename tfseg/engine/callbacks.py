@@ -105,7 +105,7 @@ class Best(keras.callbacks.Callback):
         super().__init__()
         self.job, self._copies = job, None
         name = job.config.monitor
-        if "/" in name and job.config.evaluate_every == 0:
+        if not name.endswith("loss") and job.config.evaluate_every == 0:
             log.info("train.evaluate_every is 0: the best epoch is chosen by val_loss")
             name = "val_loss"
         self.name, self.sign = name, -1 if name.endswith("loss") else 1
@@ -116,7 +116,7 @@ class Best(keras.callbacks.Callback):
         if job.val is None:
             return
         if self.name not in logs:
-            self._check_name(logs)
+            self._check_name(epoch, logs)
             return
         value = logs[self.name]
         ahead = self.sign * (value - (value if state.best is None else state.best))
@@ -131,10 +131,13 @@ class Best(keras.callbacks.Callback):
             state.stopped = True
             self.model.stop_training = True
 
-    def _check_name(self, logs):
-        measured = self.job.config.evaluate_every in (0, 1) or any("/" in name for name in logs)
-        if measured or "/" not in self.name:
-            known = [name for name in logs if name.startswith("val_") or "/" in name]
+    def _check_name(self, epoch: int, logs):
+        """Raises ConfigError unless it is a measure, and this epoch was not measured."""
+        every = self.job.config.evaluate_every
+        measured = not every or (epoch + 1) % every == 0 or epoch + 1 == self.job.epochs
+        if measured or self.name.endswith("loss"):
+            plain = {"loss", *(name.removeprefix("val_") for name in logs if name[:4] == "val_")}
+            known = [n for n in logs if n not in plain | {"learning_rate", "seconds"}]
             raise ConfigError(
                 f"train.monitor: there is no {self.name!r}. Measured: {', '.join(known)}."
             )

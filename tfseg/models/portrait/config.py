@@ -7,6 +7,7 @@ from typing import Literal
 
 from tfseg.config.base import Config, check_class_names, setting
 from tfseg.config.train import TrainConfig
+from tfseg.models.portrait.affinity.config import AffinityConfig
 from tfseg.models.portrait.graph import GraphOptions
 
 __all__ = ["PortraitConfig"]
@@ -46,6 +47,7 @@ class PortraitConfig(Config):
             edges: watch both.
         weight_decay: Half the factor of the sum of squared kernels, norms and biases excepted.
         foreground: The class that is cut out and split into instances.
+        affinity: Settings of the step that splits people.
         train: Settings of `fit`.
     """
 
@@ -68,6 +70,7 @@ class PortraitConfig(Config):
     boundary_weight: float = setting(0.4, at_least=0)
     weight_decay: float = setting(0.0, at_least=0)
     foreground: str = "person"
+    affinity: AffinityConfig = dataclasses.field(default_factory=AffinityConfig)
     train: TrainConfig = dataclasses.field(
         default_factory=lambda: TrainConfig(monitor="miou", batch_size=8)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -11,12 +12,17 @@ import numpy as np
 from tfseg.data.augment.geometry import ResizePlan
 from tfseg.data.dataset import Cached
 from tfseg.engine.estimator import Estimator
-from tfseg.models.portrait import network
+from tfseg.engine.inputs import read_items
+from tfseg.errors import ConfigError, DataError
+from tfseg.models.portrait import network, people
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.decode import decode
 from tfseg.models.portrait.fit import PictureFit
 from tfseg.models.portrait.targets import Resized, encode
-from tfseg.structures import Prediction, Sample
+from tfseg.structures import Prediction, Report, Sample
+
+if TYPE_CHECKING:
+    from tfseg.models.portrait.inspection import Inspection
 
 __all__ = ["PortraitSegmenter"]
 
@@ -39,7 +45,10 @@ class PortraitSegmenter(Estimator):
     config_class = PortraitConfig
     score_metric = "miou"
     weight_readers = ("tfseg.convert.keras_applications",)
+    serving_graph = "tfseg.export.segmentation_graph"
+    cuts_out = True
     config: PortraitConfig
+    _finder: people.Finder | None = None
 
     def _build(self) -> keras.Model:
         return network.build(self.config)
@@ -96,6 +105,129 @@ class PortraitSegmenter(Estimator):
         )
 
     def _evaluator(self):
-        from tfseg.metrics.semantic import SemanticEvaluator
+        from tfseg.metrics.portrait import PortraitEvaluator
 
-        return SemanticEvaluator(self.class_names)
+        return PortraitEvaluator(self.class_names, instances=self._finder is not None)
+
+    def _predict_dataset(self, *args, **options):
+        for sample, prediction in super()._predict_dataset(*args, **options):
+            if self._finder is not None:
+                found = self._finder(sample)
+                prediction = people.divide(sample.image, prediction, found, self.config)
+            yield sample, prediction
+
+    # ------------------------------------------------------------------ verbs
+
+    def fit(self, train, val=None, **options) -> PortraitSegmenter:
+        """Trains on a data set and returns the estimator; see `Estimator.fit`.
+
+        Samples need a class map `label_maps["classes"]`, or masks, of which one is made. A model
+        that has no weights yet first gets those of `config.initial_weights`.
+        """
+        if not self.fitted and self.config.initial_weights == "imagenet":
+            from tfseg.models.portrait.initial_weights import load_imagenet
+
+            if not options.get("resume", False):
+                load_imagenet(self.keras_model)
+        return super().fit(train, val, **options)
+
+    def predict(
+        self,
+        images,
+        *,
+        boxes=None,
+        detector=None,
+        batch_size: int = 1,
+        score_threshold: float | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> list[Prediction]:
+        """Returns a `Prediction` for each picture, in the pixels of the original.
+
+        Every prediction has `label_maps["classes"]` and `label_maps["alpha"]`, uint8 `(H, W)`.
+        Its objects are the classes that occur; with boxes, the persons.
+
+        Args:
+            images: See `Estimator.predict`.
+            boxes: For each picture the persons' boxes `(K, 4)`, `(y1, x1, y2, x2)` in pixels of
+                the original, ends exclusive; with scores `(K, 5)` or a pair. None for a picture
+                leaves it whole. For one picture its boxes alone will do.
+            detector: Finds the boxes instead: a model that predicts persons, such as
+                `tfseg.MaskRCNN`, or a callable `image -> (boxes, scores)`.
+            batch_size: Pictures computed at once; sizes may differ.
+            score_threshold: Lowest score to return; None returns all.
+            progress: Called with the pictures done and their number (None if not known).
+
+        Raises:
+            ConfigError: If boxes and a detector are given.
+            NotFittedError: If no weights were trained or loaded.
+            DataError: Naming a picture that cannot be read, or boxes that are none.
+        """
+        if boxes is not None and detector is not None:
+            raise ConfigError("boxes and detector: give one of them.")
+        items, count = read_items(images)
+        given = None if boxes is None else people.paired_boxes(boxes, count)
+        find = people.finder(None, detector, self.config.foreground)
+        done = []
+        for item, prediction in self._predict_items(items, batch_size, None):
+            found = None if find is None else find(item)
+            if given is not None:
+                found = next(given, None)
+            prediction = people.divide(item.image, prediction, found, self.config)
+            if score_threshold is not None:
+                prediction = prediction[prediction.scores >= score_threshold]
+            done.append(prediction)
+            if progress is not None:
+                progress(len(done), count)
+        return done
+
+    def evaluate(self, dataset, *, boxes=None, detector=None, **options) -> Report:
+        """Returns the measures on a data set; see `Estimator.evaluate` for the other options.
+
+        Args:
+            dataset: Samples with truth.
+            boxes: "truth" divides the predictions by the annotated boxes, so that each person's
+                mask is measured as well (`segm/AP` and others). None measures class maps.
+            detector: The same with boxes from a detector, see `predict`.
+            options: Of `Estimator.evaluate`.
+        """
+        if boxes is None and detector is None:
+            return super().evaluate(dataset, **options)
+        return self.with_people(boxes, detector).evaluate(dataset, **options)
+
+    def with_people(self, boxes=None, detector=None) -> PortraitSegmenter:
+        """Returns this model, sharing its weights, as one whose evaluations tell people apart.
+
+        Args:
+            boxes: "truth", or None.
+            detector: See `predict`, or None.
+        """
+        view = object.__new__(type(self))
+        _ = self.keras_model
+        view.__dict__.update(self.__dict__)
+        view._finder = people.finder(boxes, detector, self.config.foreground)
+        return view
+
+    def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
+        """Returns what attention and boundaries do to one picture, as arrays and pictures: the
+        paper's figures 3 and 4. A notebook shows them; `inspection.save("folder")` writes them.
+
+        Args:
+            image: A path, an array, encoded bytes, or a `Sample`.
+            score_threshold: Of the prediction.
+
+        Raises:
+            ConfigError: For the plain decoder, or a threshold that is no share.
+            NotFittedError: If no weights were trained or loaded.
+            DataError: If it is not one picture, or cannot be read.
+        """
+        from tfseg.models.portrait.inspection import inspect
+
+        self._check_threshold(score_threshold)
+        self._require_weights()
+        items, _ = read_items(image)
+        first, second = next(items, None), next(items, None)
+        if first is None or second is not None:
+            raise DataError(
+                "inspect looks at one picture: pass a path, an array, bytes or a Sample."
+            )
+        return inspect(self, first, score_threshold=score_threshold)

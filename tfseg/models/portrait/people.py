@@ -1,0 +1,122 @@
+"""Persons in place of one mask: boxes from whoever has them, and the affinity step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from tfseg.errors import ConfigError, DataError
+from tfseg.models.portrait import affinity
+from tfseg.models.portrait.config import PortraitConfig
+from tfseg.structures import Prediction
+
+__all__ = ["Finder", "divide", "finder", "paired_boxes", "scored"]
+
+Finder = Callable[[object], tuple[np.ndarray, np.ndarray | None] | None]
+"""`(sample or picture with .image) -> (boxes, scores)`; None where nobody says."""
+
+
+def finder(boxes, detector, foreground: str) -> Finder | None:
+    """Returns what tells the boxes of a sample; None if nothing does.
+
+    Args:
+        boxes: "truth" for the annotated boxes, crowd regions excepted; or None.
+        detector: See `affinity.detect`, or None.
+        foreground: Name of the class whose boxes are wanted.
+
+    Raises:
+        ConfigError: If both are given, or `boxes` is something else.
+    """
+    if boxes is not None and detector is not None:
+        raise ConfigError("boxes and detector: give one of them.")
+    if detector is not None:
+        return lambda item: affinity.detect(detector, item.image, foreground)
+    if boxes is None:
+        return None
+    if not isinstance(boxes, str) or boxes != "truth":
+        raise ConfigError(
+            "boxes: a data set is measured with boxes='truth', which takes its own boxes, or with "
+            f"detector=...; got {boxes!r}."
+        )
+
+    def truth(sample):
+        known = ~sample.is_crowd
+        return sample.boxes[known], None
+
+    return truth
+
+
+def paired_boxes(boxes, count: int | None) -> Iterator[tuple[np.ndarray, np.ndarray | None] | None]:
+    """Yields `(boxes, scores)` for each picture.
+
+    Args:
+        boxes: For each picture boxes `(K, 4)`, with scores `(K, 5)`, a pair of both, or None. For
+            one picture its boxes alone will do.
+        count: Number of pictures, None if not known.
+
+    Raises:
+        DataError: If there are not as many as pictures.
+    """
+    if count == 1 and _is_one(boxes):
+        boxes = [boxes]
+    if not isinstance(boxes, Iterable):
+        raise DataError(
+            f"boxes: expected boxes (K, 4) for each picture, got {type(boxes).__name__}."
+        )
+    boxes = list(boxes)
+    if count is not None and len(boxes) != count:
+        raise DataError(f"boxes: expected them for each of {count} pictures, got {len(boxes)}.")
+    return map(scored, boxes)
+
+
+def _is_one(boxes) -> bool:
+    """True for the boxes of one picture, rather than a list of such."""
+    try:
+        array = np.asarray(boxes, np.float64)
+    except (TypeError, ValueError):
+        return False
+    return array.ndim == 2 or (isinstance(boxes, np.ndarray) and array.size == 0)
+
+
+def scored(boxes) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Returns boxes float64 `(K, 4)` and their scores `(K,)`, None where all are sure."""
+    if boxes is None:
+        return None
+    if isinstance(boxes, tuple) and len(boxes) == 2 and np.ndim(boxes[1]) == 1:
+        if np.ndim(boxes[0]) == 2:
+            return boxes
+    array = np.asarray(boxes, np.float64)
+    if array.ndim == 2 and array.shape[1] == 5:
+        return array[:, :4], array[:, 4]
+    return array, None
+
+
+def divide(image: np.ndarray, prediction: Prediction, found, config: PortraitConfig) -> Prediction:
+    """Returns the prediction with one object per person in place of one per class.
+
+    Args:
+        image: uint8 `(H, W, 3)`.
+        prediction: Of the same picture, with its class map.
+        found: `(boxes, scores)`, or None, which changes nothing.
+        config: Which class, and how.
+
+    Returns:
+        Class map and alpha as before; objects of the foreground class with tight boxes, best
+        score first; a box without foreground gives none.
+    """
+    if found is None:
+        return prediction
+    mask = prediction.label_maps["classes"] == config.foreground_id
+    people = affinity.instances(image, mask, *found, config=config.affinity)
+    return Prediction(
+        size=prediction.size,
+        boxes=people.boxes,
+        class_ids=np.full(len(people), config.foreground_id, np.int32),
+        scores=people.scores,
+        rles=people.rles,
+        class_names=prediction.class_names,
+        image_id=prediction.image_id,
+        path=prediction.path,
+        label_maps=prediction.label_maps,
+    )
