@@ -26,6 +26,8 @@ _ROOMS = (
 _HOMES = {
     "MaskRCNN": "tfseg.models.mask_rcnn",
     "MaskRCNNConfig": "tfseg.models.mask_rcnn",
+    "PortraitSegmenter": "tfseg.models.portrait",
+    "PortraitConfig": "tfseg.models.portrait",
     "load": "tfseg.models",
     "TrainConfig": "tfseg.config.train",
     "Stage": "tfseg.config.train",

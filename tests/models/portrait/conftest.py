@@ -9,17 +9,6 @@ from tfseg.data import ListDataset
 from tfseg.models.portrait import PortraitSegmenter
 from tfseg.structures import Sample
 
-TRAIN = dict(
-    batch_size=2,
-    steps_per_epoch=2,
-    stages=[dict(epochs=1)],
-    optimizer="adamw",
-    learning_rate=1e-3,
-    augmentation="portrait",
-    monitor="miou",
-    workers=0,
-)
-
 
 @pytest.fixture(scope="session")
 def portrait_samples() -> list[Sample]:
@@ -50,7 +39,7 @@ def portrait_data(portrait_samples) -> ListDataset:
 @pytest.fixture(scope="session")
 def portrait_model() -> PortraitSegmenter:
     """A network of random weights that counts as fitted."""
-    model = PortraitSegmenter(image_size=(64, 64), train=TRAIN)
+    model = PortraitSegmenter(image_size=(64, 64))
     model.keras_model  # noqa: B018
     model.fitted = True
     return model

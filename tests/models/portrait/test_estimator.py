@@ -1,0 +1,159 @@
+"""The verbs of `PortraitSegmenter` on small pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import tfseg
+from tfseg.errors import ConfigError, DataError, NotFittedError
+from tfseg.models.portrait import PortraitSegmenter
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
+HALVES = [(0, 0, 50, 35), (0, 35, 50, 70)]
+
+
+def everywhere_person(model):
+    """Makes the classifier say person at every pixel."""
+    layer = model.keras_model.graph.get_layer("classifier")
+    before = layer.get_weights()
+    layer.set_weights([0 * before[0], np.array([0, 3], np.float32)])
+    return layer, before
+
+
+@pytest.fixture
+def person_everywhere(portrait_model):
+    layer, before = everywhere_person(portrait_model)
+    yield portrait_model
+    layer.set_weights(before)
+
+
+def test_predictions_have_the_pictures_size(portrait_model):
+    pictures = [PICTURE, PICTURE[:1, :1], PICTURE[..., 0], np.zeros((300, 20, 3), np.uint8)]
+    for picture, found in zip(pictures, portrait_model.predict(pictures)):
+        assert found.size == picture.shape[:2]
+        assert found.label_maps["classes"].shape == found.label_maps["alpha"].shape == found.size
+        assert set(np.unique(found.label_maps["classes"])) <= {0, 1}
+
+
+def test_batches_give_what_single_pictures_give(portrait_model):
+    pictures = [PICTURE, PICTURE[:, ::-1], PICTURE[:40]]
+    one = portrait_model.predict(pictures)
+    two = portrait_model.predict(pictures, batch_size=2)
+    for a, b in zip(one, two):
+        assert np.abs(a.label_maps["alpha"].astype(int) - b.label_maps["alpha"]).max() <= 1
+
+
+def test_boxes_divide_the_mask(person_everywhere):
+    (whole,) = person_everywhere.predict(PICTURE)
+    assert len(whole) == 1 and whole.masks.all()
+    (found,) = person_everywhere.predict(PICTURE, boxes=HALVES)
+    assert len(found) == 2
+    np.testing.assert_array_equal(found.masks.sum(axis=0), 1)
+    np.testing.assert_array_equal(sorted(map(tuple, found.boxes)), HALVES)
+    np.testing.assert_array_equal(found.label_maps["classes"], whole.label_maps["classes"])
+
+
+def test_boxes_for_several_pictures_with_scores(person_everywhere):
+    boxes = [np.array([(*HALVES[0], 0.6), (*HALVES[1], 0.9)]), None, []]
+    found = person_everywhere.predict([PICTURE] * 3, boxes=boxes)
+    assert [len(one) for one in found] == [2, 1, 0]
+    np.testing.assert_allclose(found[0].scores, [0.9, 0.6])
+    found = person_everywhere.predict([PICTURE], boxes=boxes[:1], score_threshold=0.7)
+    assert len(found[0]) == 1
+
+
+def test_a_detector_gives_the_boxes(person_everywhere):
+    def detector(image):
+        assert image.shape == PICTURE.shape
+        return np.array(HALVES, float), np.array([0.8, 0.9])
+
+    (found,) = person_everywhere.predict(PICTURE, detector=detector)
+    np.testing.assert_allclose(found.scores, [0.9, 0.8])
+
+
+def test_bad_boxes_are_named(portrait_model):
+    with pytest.raises(DataError, match="2 pictures"):
+        portrait_model.predict([PICTURE] * 2, boxes=[HALVES])
+    with pytest.raises(DataError, match=r"\(K, 4\)"):
+        portrait_model.predict(PICTURE, boxes=[(1, 2, 3)])
+    with pytest.raises(DataError, match="finite"):
+        portrait_model.predict(PICTURE, boxes=[(0, 0, np.nan, 9)])
+    with pytest.raises(ConfigError, match="one of them"):
+        portrait_model.predict(PICTURE, boxes=[HALVES], detector=lambda image: ([], []))
+    outside = [(500, 500, 600, 600)]
+    assert len(portrait_model.predict(PICTURE, boxes=outside)[0]) == 0
+    many = np.array([(0, i, 40, i + 20) for i in range(50)], float)
+    assert len(portrait_model.predict(PICTURE, boxes=many)[0]) <= 50
+
+
+def test_evaluation_measures_maps_and_with_boxes_persons(portrait_model, portrait_data):
+    report = portrait_model.evaluate(portrait_data)
+    assert 0 <= report["miou"] <= 1 and "segm/AP" not in report.metrics
+    report = portrait_model.evaluate(portrait_data, boxes="truth")
+    assert {"miou", "iou_person_image_mean", "segm/AP", "segm/AP90"} <= set(report.metrics)
+    assert portrait_model._finder is None
+    assert portrait_model.score(portrait_data) == pytest.approx(report["miou"])
+    with pytest.raises(ConfigError, match="truth"):
+        portrait_model.evaluate(portrait_data, boxes=[HALVES])
+
+
+def test_perfect_class_maps_and_boxes_measure_as_perfect(
+    portrait_data, portrait_model, monkeypatch
+):
+    from tfseg.models.portrait import estimator
+
+    truths = {s.image_id: s for s in portrait_data}
+
+    def perfect(logits, plan, *, image_id, path, class_names, score_threshold=None):
+        mask = truths[image_id].masks.any(axis=0)
+        return tfseg.Prediction.from_masks(
+            mask[None],
+            boxes=np.zeros((1, 4)),
+            class_ids=[1],
+            scores=[1],
+            image_id=image_id,
+            class_names=class_names,
+            label_maps={"classes": mask.astype(np.uint8), "alpha": 255 * mask.astype(np.uint8)},
+        )
+
+    monkeypatch.setattr(estimator, "decode", perfect)
+    report = portrait_model.evaluate(portrait_data, boxes="truth")
+    assert report["miou"] == report["iou_person_image_mean"] == report["segm/AP"] == 1.0
+
+
+def test_a_model_without_weights_does_not_predict():
+    with pytest.raises(NotFittedError):
+        PortraitSegmenter().predict(PICTURE)
+
+
+def test_settings_are_those_of_sklearn():
+    model = PortraitSegmenter(preset="paper")
+    copy = clone(model)
+    assert copy.config == model.config
+    assert model.set_params(affinity__bins=8).config.affinity.bins == 8
+    with pytest.raises(ConfigError, match="Did you mean 'preset'"):
+        PortraitSegmenter(presett="paper")
+
+
+def test_fit_save_and_load(portrait_data, tmp_path):
+    train = dict(
+        batch_size=2,
+        steps_per_epoch=2,
+        stages=[dict(epochs=1)],
+        optimizer="adamw",
+        augmentation="portrait",
+        schedule="poly",
+        monitor="miou",
+        workers=0,
+    )
+    model = PortraitSegmenter(image_size=(64, 64), norm_momentum=0.5, train=train)
+    assert model.fit(portrait_data, portrait_data, run_dir=tmp_path / "run") is model
+    assert model.history[0]["miou"] >= 0
+    assert {"main_loss", "semantic_loss", "boundary_loss"} <= set(model.history[0])
+    assert (tmp_path / "run" / "report" / "index.html").is_file()
+    again = tfseg.load(tmp_path / "run" / "final")
+    assert isinstance(again, PortraitSegmenter)
+    one, two = (m.predict(PICTURE)[0].label_maps["alpha"] for m in (model, again))
+    np.testing.assert_array_equal(one, two)
