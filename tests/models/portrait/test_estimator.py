@@ -137,6 +137,7 @@ def test_settings_are_those_of_sklearn():
         PortraitSegmenter(presett="paper")
 
 
+@pytest.mark.slow
 def test_fit_save_and_load(portrait_data, tmp_path):
     train = dict(
         batch_size=2,
