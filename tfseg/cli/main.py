@@ -29,6 +29,7 @@ VERBS = {
     "predict": "find and draw the objects in pictures",
     "inspect": "look inside a model at work on one picture, step by step",
     "export": "write a model as a SavedModel, for TensorFlow Serving or any TensorFlow",
+    "quantize": "make an int8 model for telephones of a portrait model, and compare it",
 }
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 

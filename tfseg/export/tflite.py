@@ -3,22 +3,121 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from tfseg.errors import ExportError
+import keras
+import numpy as np
 
-__all__ = ["export"]
+from tfseg.engine.checkpoint import replacing_folder
+from tfseg.errors import ExportError, WeightsError
+from tfseg.export import saved_model
+
+__all__ = ["MODEL_FILE", "QUANTIZATIONS", "export", "refuse_other_systems"]
+
+MODEL_FILE = "model.tflite"
+QUANTIZATIONS = ("none", "float16", "int8")
+_REASONS = {
+    "mask_rcnn": (
+        "Region proposals, suppression and RoI alignment gather by computed positions, which "
+        "TFLite has no whole-integer operations for, so that it would run on the slow path or not "
+        "at all."
+    ),
+    "hptr": (
+        "Its attention multiplies pairs of computed maps and normalises them in float32, and its "
+        "size is a server's, not a telephone's."
+    ),
+}
+_OTHER = "Its operations have no whole-integer form in TFLite."
 
 
-def export(estimator, directory: str | os.PathLike, **options) -> Path:
-    """Refuses, with the reason: no system here has a graph that TFLite can hold yet.
+def export(
+    estimator,
+    directory: str | os.PathLike,
+    *,
+    quantization: str = "none",
+    data=None,
+    image_size: tuple[int, int] | None = None,
+    pictures: int = 48,
+    overwrite: bool = False,
+    license: str = "",
+) -> Path:
+    """Writes `model.tflite`, for pictures of one size, and returns its folder.
+
+    The file takes `(1, H, W, 3)` and gives the probability of not being background
+    `(1, H, W, 1)`, or with more than two classes that of each, `(1, H, W, N)`. What an application
+    must know is inside, see `tfseg.export.quantize.metadata`; `docs/phone.md` runs it.
+
+    Args:
+        estimator: A fitted `PortraitSegmenter`.
+        directory: A new folder.
+        quantization: "none" is float32; "float16" halves the file; "int8" is post-training
+            quantisation from `data`, int8 input and output. `tfseg quantize` trains for int8 and
+            loses less.
+        data: For "int8": a data set of pictures as they will be seen.
+        image_size: `(H, W)`; None takes the settings' own. Multiples of 32 resize exactly.
+        pictures: How many of them.
+        overwrite: Replace what is there.
+        license: Licence of the weights, for the file's description.
 
     Raises:
-        ExportError: Always.
+        ExportError: If the system has no such form, the backend is not TensorFlow, or the
+            folder is taken.
     """
+    refuse_other_systems(estimator, f"{directory}: ")
+    if quantization not in QUANTIZATIONS:
+        raise ExportError(
+            f"quantization: expected one of {', '.join(QUANTIZATIONS)}, got {quantization!r}."
+        )
+    if quantization == "int8" and data is None:
+        raise ExportError(
+            'quantization="int8" learns ranges from pictures: pass data=dataset, or use '
+            '"float16", which needs none.'
+        )
+    saved_model._require_tensorflow(estimator)
+    folder = saved_model._free_folder(Path(directory), overwrite)
+    content = _converted(estimator, quantization, data, image_size, pictures, license)
+    try:
+        with replacing_folder(folder) as new:
+            (new / MODEL_FILE).write_bytes(content)
+            names = "".join(f"{name}\n" for name in ("background", *estimator.class_names))
+            (new / saved_model.LABELS).write_text(names, encoding="utf-8")
+            saved_model._write_checksums(new)
+    except WeightsError as error:
+        raise ExportError(str(error)) from error
+    return folder
+
+
+def refuse_other_systems(estimator, where: str = "") -> None:
+    """Raises ExportError, with the reason, for a system that cannot become a TFLite model."""
+    if estimator.system == "portrait":
+        return
+    reason = _REASONS.get(estimator.system, _OTHER)
     raise ExportError(
-        f"{directory}: a {estimator.system!r} model cannot become a TFLite model. Region "
-        "proposals, suppression and RoI alignment gather by computed positions, which TFLite has "
-        "no whole-integer operations for, so that it would run on the slow path or not at all. "
+        f"{where}a {estimator.system!r} model cannot become a TFLite model. {reason} "
         'Use format="saved_model".'
     )
+
+
+def _converted(estimator, quantization, data, image_size, pictures, license) -> bytes:
+    from tfseg.export.quantize import convert
+    from tfseg.export.quantize.describe import described
+    from tfseg.export.quantize.phone import build_phone
+
+    shape = tuple(image_size or estimator.config.image_size)
+    model = build_phone(keras, estimator.config.graph, shape, estimator.keras_model.graph)
+    if quantization == "int8":
+        content = convert.post_training_file(model, some(estimator, data, shape, pictures))
+    else:
+        content = convert.float_file(model, half=quantization == "float16")
+    return described(content, estimator, shape, license=license)
+
+
+def some(estimator, dataset: Sequence, image_shape: tuple[int, int], count: int) -> list:
+    """Returns up to `count` pictures of a data set, spread over it, fitted to `(H, W)`, uint8."""
+    from tfseg.export.quantize.compare import phone_fit
+
+    fit = phone_fit(estimator, image_shape)
+    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round())
+    images = [dataset[int(index)].image for index in chosen]
+    return [fit.plan(image.shape[:2]).image(image) for image in images]

@@ -1,0 +1,82 @@
+"""The portrait network as TFLite files: size, latency and the time of each kind of operation.
+
+Weights are random, which changes no speed: float32, float16, and both kinds of int8, on 1 and 2
+threads, in turn. `tfseg quantize` writes the same table, with measures, for a trained model.
+
+    python benchmarks/portrait_tflite.py --preset light --size 256 192
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+
+def main() -> None:
+    """Prints the table, and writes it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--preset", default="light", choices=["light", "paper", "dilated"])
+    parser.add_argument("--size", nargs=2, type=int, default=(256, 192), metavar=("H", "W"))
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--keep", metavar="DIR", help="write the files there")
+    parser.add_argument("--output", default="benchmarks/results/portrait_tflite.json")
+    args = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tfseg.export.quantize.compare import compare, table_text
+    from tfseg.models.portrait import PortraitSegmenter
+
+    shape = tuple(args.size)
+    model = PortraitSegmenter(preset=args.preset, image_size=shape)
+    files = converted(model, shape)
+    if args.keep:
+        for name, content in files.items():
+            Path(args.keep, f"{name}.tflite").write_bytes(content)
+    rows = compare(files, model, rounds=args.rounds)
+    details = {
+        "preset": args.preset,
+        "picture": f"{shape[0]} x {shape[1]} (rows x columns)",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }
+    print(table_text(rows, details))
+    results = {"benchmark": "portrait_tflite", "details": details}
+    results["files"] = [
+        {
+            "name": row.name,
+            "bytes": row.size,
+            "milliseconds": row.milliseconds,
+            "float_tensors": row.float_tensors,
+            "operations": [vars(entry) for entry in row.operations],
+        }
+        for row in rows
+    ]
+    Path(args.output).parent.mkdir(parents=True, exist_ok=True)
+    Path(args.output).write_text(json.dumps(results, indent=2) + "\n")
+
+
+def converted(model, shape: tuple[int, int]) -> dict[str, bytes]:
+    """Returns the four files of a model with whatever weights it has."""
+    from tfseg.export.quantize import aware as rounding
+    from tfseg.export.quantize import convert
+    from tfseg.export.quantize.input import network_input
+    from tfseg.export.quantize.optional import tf_keras
+    from tfseg.export.quantize.phone import build_phone
+
+    network = build_phone(tf_keras(), model.config.graph, shape, model.keras_model.graph)
+    pictures = np.random.default_rng(0).integers(0, 256, (4, *shape, 3), np.uint8)
+    aware = rounding.quantised(network)
+    rounding.calibrate(aware, network, [network_input(pictures)])
+    return {
+        "float32": convert.float_file(network),
+        "float16": convert.float_file(network, half=True),
+        "int8_post_training": convert.post_training_file(network, pictures),
+        "int8": convert.int8_file(aware),
+    }
+
+
+if __name__ == "__main__":
+    main()

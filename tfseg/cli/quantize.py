@@ -1,0 +1,95 @@
+"""Make an int8 model for telephones: calibrate, train on through the rounding, convert, compare.
+
+Only portrait models have such a form. OUT gets float32.tflite, float16.tflite,
+int8_post_training.tflite, int8.tflite (trained for it) and comparison.md: how good each is on the
+validation pictures, how large and how fast, and where the time goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tfseg.cli import datasets, quiet
+from tfseg.cli.progress import show_progress
+
+EXAMPLES = """\
+  tfseg quantize runs/portrait/best --data photos/ --out phone
+  tfseg quantize runs/portrait/best --data photos/ --out phone --image-size 256 192 --epochs 5
+  tfseg quantize runs/portrait/best --config configs/portrait/small.yaml --data photos/ --out phone
+  tfseg quantize runs/portrait/best --data photos/ --out phone --resume   # go on after a stop"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the words of this verb."""
+    parser.add_argument("model_dir", help="folder of a saved portrait model, such as runs/x/best")
+    datasets.add_arguments(parser)
+    datasets.add_split_arguments(parser)
+    parser.add_argument("--config", metavar="FILE", help="read the data as this file says")
+    datasets.add_set_argument(parser)
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
+    parser.add_argument(
+        "--image-size",
+        nargs=2,
+        type=datasets.positive,
+        metavar=("ROWS", "COLUMNS"),
+        help="of the phone's pictures, best in multiples of 32; default: the model's own",
+    )
+    parser.add_argument("--epochs", type=_count, default=3, help="0 calibrates only; default: 3")
+    parser.add_argument(
+        "--steps", type=datasets.positive, help="of an epoch; default: all pictures"
+    )
+    parser.add_argument("--learning-rate", type=float, default=1e-4, help="default: 0.0001")
+    parser.add_argument("--batch-size", type=datasets.positive, help="default: the model's own")
+    parser.add_argument("--augmentation", help="default: the model's own")
+    parser.add_argument("--limit", type=datasets.positive, help="measure the first N pictures only")
+    parser.add_argument("--license", default="", help="of the weights, for the files' description")
+    parser.add_argument("--resume", action="store_true", help="go on where a training stopped")
+    parser.add_argument("--overwrite", action="store_true", help="replace what OUT holds")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Quantises, and prints the table."""
+    from tfseg import models
+
+    settings = datasets.data_section(args)
+    quiet.import_backend()
+    model = models.load(args.model_dir)
+    from tfseg.export import tflite
+
+    tflite.refuse_other_systems(model, f"{args.model_dir}: ")
+    train, val = datasets.open_both(args, settings)
+    changed = {"batch_size": args.batch_size, "augmentation": args.augmentation}
+    changed = {f"train__{key}": value for key, value in changed.items() if value is not None}
+    model.set_params(**changed)
+    from tfseg.export.quantize.pipeline import quantize
+    from tfseg.export.quantize.training import FineTuning
+
+    quantize(
+        model,
+        train,
+        val,
+        args.out,
+        plan=FineTuning(args.epochs, args.steps, args.learning_rate),
+        image_size=None if args.image_size is None else tuple(args.image_size),
+        limit=args.limit,
+        resume=args.resume,
+        overwrite=args.overwrite,
+        license=args.license,
+        progress=show_progress,
+    )
+    print(Path(args.out, "comparison.md").read_text(encoding="utf-8"))
+    print(f"wrote {args.out}; docs/phone.md runs a file")
+    return 0
+
+
+def after_interrupt(args: argparse.Namespace) -> str:
+    """Returns how to go on after Ctrl-C."""
+    return "Finished epochs are kept beside OUT; go on with the same words and --resume."
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text}")
+    return number

@@ -1,0 +1,129 @@
+"""TFLite files of the phone's network: float32, float16, and two kinds of int8."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from tfseg.errors import ExportError
+from tfseg.export.quantize.flatbuffer import facts
+from tfseg.export.quantize.input import INPUT_RANGE, network_input
+
+__all__ = ["float_file", "int8_file", "post_training_file"]
+
+
+def float_file(model, half: bool = False) -> bytes:
+    """Returns a TFLite file with float32 input and output, its weights float16 if `half`.
+
+    Args:
+        model: What `phone.build_phone` made, in either Keras.
+        half: Half the size; computed in float32 where there is no float16 hardware.
+    """
+    import tensorflow as tf
+
+    converter = _converter(model)
+    if half:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    return _converted(converter)
+
+
+def post_training_file(model, pictures: Iterable[np.ndarray]) -> bytes:
+    """Returns an int8 TFLite file of a network that never met rounding.
+
+    Args:
+        model: What `phone.build_phone` made, in either Keras.
+        pictures: Some dozens, uint8 `(H, W, 3)` of the network's size: ranges come from them.
+
+    Raises:
+        ExportError: If there is no picture, or float tensors remain.
+    """
+    import tensorflow as tf
+
+    pictures = [np.asarray(picture) for picture in pictures]
+    if not pictures:
+        raise ExportError(
+            "post-training quantisation needs pictures to learn ranges from, and got none. Some "
+            "dozens of the training pictures are enough."
+        )
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: (
+        [network_input(picture)[None]] for picture in pictures
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    return _whole_int8(converter)
+
+
+def int8_file(aware) -> bytes:
+    """Returns the int8 TFLite file of a network with rounding built in.
+
+    Args:
+        aware: What `aware.quantised` made, calibrated, perhaps trained, and settled.
+
+    Raises:
+        ExportError: If float tensors remain.
+    """
+    import tensorflow as tf
+
+    converter = _converter(aware, rounded_input=True)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return _whole_int8(converter)
+
+
+def _whole_int8(converter) -> bytes:
+    import tensorflow as tf
+
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    content = _converted(converter)
+    left = facts(content).float_tensors
+    if left:
+        raise ExportError(
+            f"{len(left)} tensors stayed float in a file that should be int8: "
+            f"{', '.join(left[:5])}. This network has a layer that the converter does not "
+            "quantise; report it with the model's settings."
+        )
+    return content
+
+
+def _converter(model, rounded_input: bool = False):
+    import tensorflow as tf
+
+    shape = tuple(model.inputs[0].shape[1:])
+
+    def run(image):
+        if rounded_input:
+            image = tf.quantization.fake_quant_with_min_max_args(image, *INPUT_RANGE)
+        return {"probability": model(image, training=False)}
+
+    spec = tf.TensorSpec((1, *shape), tf.float32, "image")
+    concrete = tf.function(run, input_signature=[spec]).get_concrete_function()
+    return tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+
+
+def _converted(converter) -> bytes:
+    with _quiet():
+        return bytes(converter.convert())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the converter's progress notes, which come from C++ too, off the terminal."""
+    logger = logging.getLogger("tensorflow")
+    level, kept = logger.level, os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        logger.setLevel(logging.ERROR)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except Exception as error:
+            raise ExportError(f"the TFLite converter failed: {str(error)[:500]}") from error
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            logger.setLevel(level)

@@ -1,0 +1,144 @@
+"""From a trained model and data to four files and the table that compares them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfseg.engine import runtime
+from tfseg.engine.checkpoint import replacing_folder
+from tfseg.errors import ExportError, WeightsError
+from tfseg.export import saved_model, tflite
+from tfseg.export.quantize import aware as rounding
+from tfseg.export.quantize import compare as comparing
+from tfseg.export.quantize import convert
+from tfseg.export.quantize.describe import described
+from tfseg.export.quantize.fixed_size import check_image_shape
+from tfseg.export.quantize.input import network_input
+from tfseg.export.quantize.optional import litert, tf_keras, tfmot
+from tfseg.export.quantize.phone import build_phone
+from tfseg.export.quantize.training import FineTuning, fine_tune
+
+__all__ = ["FILES", "quantize"]
+
+FILES = {
+    "float32": "float32.tflite",
+    "float16": "float16.tflite",
+    "int8_post_training": "int8_post_training.tflite",
+    "int8": "int8.tflite",
+}
+"""Row of the table to file: the last one was trained for int8."""
+
+log = logging.getLogger(__name__)
+
+
+def quantize(
+    estimator,
+    train,
+    val,
+    directory: str | os.PathLike,
+    *,
+    plan: FineTuning | None = None,
+    image_size: tuple[int, int] | None = None,
+    calibration_batches: int = 12,
+    limit: int | None = None,
+    rounds: int = 15,
+    resume: bool = False,
+    overwrite: bool = False,
+    license: str = "",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Sequence[comparing.FileResult]:
+    """Writes the four files of `FILES`, `comparison.json` and `comparison.md` into a new folder,
+    all or none of them, and returns the rows of the table.
+
+    While it trains, `DIRECTORY.training.npz` beside the folder keeps what `resume` goes on from; it
+    is removed in the end.
+
+    Args:
+        estimator: A fitted `PortraitSegmenter`.
+        train: The data set to train on, with the model's classes.
+        val: The data set that all files are measured on, or None.
+        directory: A new folder.
+        plan: How long to train; None is `FineTuning()`.
+        image_size: `(H, W)`; None takes the settings' own. Multiples of 32 resize exactly.
+        calibration_batches: Training batches that ranges are taken from.
+        limit: The first pictures of `val` alone.
+        rounds: Of timing.
+        resume: Continue an interrupted training.
+        overwrite: Replace what the folder holds.
+        license: Licence of the weights, for the files' description.
+        progress: Called with pictures measured and their number.
+
+    Raises:
+        ExportError: If the model has no such form, a package is missing, or the folder is taken.
+    """
+    tflite.refuse_other_systems(estimator)
+    saved_model._require_tensorflow(estimator)
+    for needed in (tf_keras, tfmot, litert):
+        needed()
+    shape = check_image_shape(image_size or estimator.config.image_size)
+    folder = saved_model._free_folder(Path(directory), overwrite)
+    plan = plan or FineTuning()
+    aware, network, loader = _calibrated(estimator, train, shape, calibration_batches)
+    checkpoint = folder.with_name(f"{folder.name}.training.npz")
+    history = fine_tune(aware, loader, plan, checkpoint=checkpoint, resume=resume)
+    pictures = tflite.some(estimator, train, shape, 4 * calibration_batches)
+    contents = {
+        "float32": convert.float_file(network),
+        "float16": convert.float_file(network, half=True),
+        "int8_post_training": convert.post_training_file(network, pictures),
+        "int8": convert.int8_file(aware),
+    }
+    contents = {
+        name: described(content, estimator, shape, license) for name, content in contents.items()
+    }
+    rows = comparing.compare(
+        contents, estimator, val, limit=limit, rounds=rounds, progress=progress
+    )
+    details = _details(shape, plan, history, val, limit)
+    try:
+        with replacing_folder(folder) as new:
+            for name, content in contents.items():
+                (new / FILES[name]).write_bytes(content)
+            comparing.write_table(rows, new, details)
+            saved_model._write_checksums(new)
+    except WeightsError as error:
+        raise ExportError(str(error)) from error
+    checkpoint.unlink(missing_ok=True)
+    return rows
+
+
+def _calibrated(estimator, train, shape, batches: int):
+    """Returns the rounded network with its ranges, the one without, and training's loader."""
+    # The same settings at the phone's size: what training sees is what the phone will see.
+    config = estimator.config.replace(image_size=shape)
+    loader = type(estimator)(config)._loader(train, training=True)
+    network = build_phone(tf_keras(), config.graph, shape, estimator.keras_model.graph)
+    aware = rounding.quantised(network)
+    stream = loader.batches(0, max(batches, 1))
+    try:
+        rounding.calibrate(aware, network, (network_input(batch["image"]) for batch in stream))
+    finally:
+        stream.close()
+    log.info("%d ranges calibrated on %d batches", len(aware.layers), batches)
+    return aware, network, loader
+
+
+def _details(shape, plan: FineTuning, history, val, limit) -> dict:
+    measured = 0 if val is None else min(len(val), limit or len(val))
+    details = {
+        "picture": f"{shape[0]} x {shape[1]} (rows x columns)",
+        "pictures measured": measured,
+        "trained for int8": f"{plan.epochs} epochs, learning rate {plan.learning_rate:g}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": ", ".join(f"{key} {value}" for key, value in runtime.versions().items()),
+    }
+    if history:
+        losses = np.round([logs["loss"] for logs in history], 4).tolist()
+        details["training losses"] = ", ".join(map(str, losses))
+    return details
