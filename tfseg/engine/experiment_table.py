@@ -23,12 +23,17 @@ _TERMS = {
     "mrcnn_class_loss": "class",
     "mrcnn_bbox_loss": "box",
     "mrcnn_mask_loss": "mask",
+    "main_loss": "main",
+    "semantic_loss": "categories",
+    "boundary_loss": "boundary",
 }
 _TABLE_NOTE = (
     "Total losses are those of the last epoch. Measures are those of the model that the run kept,",
     "on the validation part; mAP is the mean over the pictures, as in the paper's code.",
 )
-_MEASURES = ("segm/AP50", "segm/AP", "bbox/AP50", "bbox/AP", "map_matterport", "map50_class")
+_OBJECTS = ("segm/AP50", "segm/AP", "bbox/AP50", "bbox/AP", "map_matterport", "map50_class")
+_PIXELS = ("miou", "person_iou", "iou_person_image_mean", "boundary_f")
+_MEASURES = (*_OBJECTS, *_PIXELS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,19 +99,34 @@ def markdown(outcomes: Sequence[Outcome], about: Mapping | None = None) -> str:
     command."""
     about, table = dict(about or {}), rows(outcomes)
     words = ["experiment", "change"]
-    numbers = ["paper: total loss", "training", "validation", "mask AP50", "mAP", "minutes"]
-    names = ["paper_total_loss", "train/loss", "val/loss", "segm/AP50", "map_matterport", "minutes"]
-    lines = [_about(outcomes, about), "", *_head(words, numbers)]
+    columns = _columns(table)
+    lines = [_about(outcomes, about), "", *_head(words, list(columns))]
     for row in table:
         change = _changed(row["extends"], row["change"])
         if row["state"] != "finished":
             change += f" ({row['state']})"
-        cells = [_shown(row.get(n), d) for n, d in zip(names, (2, 3, 3, 3, 3, 1))]
+        cells = [_shown(row.get(name), digits) for name, digits in columns.values()]
         lines.append(_line([f"`{row['experiment']}`", change, *cells]))
     lines += ["", *_TABLE_NOTE, *_term_lines(table)]
     if about.get("command"):
         lines += ["", "```bash", str(about["command"]), "```"]
     return "\n".join(lines) + "\n"
+
+
+def _columns(table: Sequence[Mapping]) -> dict[str, tuple[str, int]]:
+    """Returns heading to measure and digits: those of objects, or of pixels where these are
+    measured."""
+    losses = {"training": ("train/loss", 3), "validation": ("val/loss", 3)}
+    if any(name in row for row in table for name in _PIXELS):
+        measures = {
+            "mIoU": ("miou", 4),
+            "person IoU": ("person_iou", 4),
+            "boundary F": ("boundary_f", 4),
+        }
+    else:
+        losses = {"paper: total loss": ("paper_total_loss", 2), **losses}
+        measures = {"mask AP50": ("segm/AP50", 3), "mAP": ("map_matterport", 3)}
+    return {**losses, **measures, "minutes": ("minutes", 1)}
 
 
 def _term_lines(table: Sequence[Mapping]) -> list[str]:
@@ -161,7 +181,9 @@ def _write_figures(out: Path, outcomes: Sequence[Outcome]) -> None:
     if not histories:
         return
     total = [("Total loss, training", "loss"), ("Total loss, validation", "val_loss")]
-    terms = [(f"{word[:1].upper()}{word[1:]} loss", name) for name, word in _TERMS.items()]
+    known = {name for history in histories.values() for name in history}
+    shown = {name: word for name, word in _TERMS.items() if name in known}
+    terms = [(f"{word[:1].upper()}{word[1:]} loss", name) for name, word in shown.items()]
     both = [(f"{w}, {p}", f"{v}{n}") for w, n in terms for p, v in _PARTS]
     figures = out / "figures"
     _draw(save_comparison, figures / "total_loss.png", histories, total)

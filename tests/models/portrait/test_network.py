@@ -84,9 +84,15 @@ def test_settings_come_back(net):
     assert [w.shape for w in again.weights] == [w.shape for w in net.weights]
 
 
+def test_the_foreground_is_the_person_or_the_first_class():
+    assert PortraitConfig(classes=("cat", "person")).foreground_id == 2
+    assert PortraitConfig(classes=("cat", "dog")).foreground_id == 1
+    assert PortraitConfig(classes=("cat", "dog"), foreground="dog").foreground_id == 2
+
+
 def test_bad_settings_are_refused():
     with pytest.raises(ConfigError, match="foreground"):
-        PortraitConfig(classes=("cat",))
+        PortraitConfig(classes=("cat",), foreground="dog")
     with pytest.raises(ConfigError, match="preset"):
         PortraitConfig(preset="lite")
     with pytest.raises(ConfigError, match="image_size"):

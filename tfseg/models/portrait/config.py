@@ -46,7 +46,8 @@ class PortraitConfig(Config):
         boundary_weight: Of the four boundary losses. Large values cost regions what they bring
             edges: watch both.
         weight_decay: Half the factor of the sum of squared kernels, norms and biases excepted.
-        foreground: The class that is cut out and split into instances.
+        foreground: The class that is cut out and split into instances; None means "person" where
+            there is such a class, else the first.
         affinity: Settings of the step that splits people.
         train: Settings of `fit`.
     """
@@ -69,7 +70,7 @@ class PortraitConfig(Config):
     semantic_weight: float = setting(0.4, at_least=0)
     boundary_weight: float = setting(0.4, at_least=0)
     weight_decay: float = setting(0.0, at_least=0)
-    foreground: str = "person"
+    foreground: str | None = None
     affinity: AffinityConfig = dataclasses.field(default_factory=AffinityConfig)
     train: TrainConfig = dataclasses.field(
         default_factory=lambda: TrainConfig(monitor="miou", batch_size=8)
@@ -82,7 +83,7 @@ class PortraitConfig(Config):
 
     def _check(self):
         check_class_names(self.classes, type(self).__name__)
-        if self.foreground not in self.classes:
+        if self.foreground is not None and self.foreground not in self.classes:
             known = ", ".join(self.classes)
             self._fail("foreground", f"{self.foreground!r} is none of the classes ({known}).")
         if len(self.classes) > 254:
@@ -96,7 +97,14 @@ class PortraitConfig(Config):
     @property
     def foreground_id(self) -> int:
         """The class id of `foreground`."""
-        return self.classes.index(self.foreground) + 1
+        return self.classes.index(self.foreground_name) + 1
+
+    @property
+    def foreground_name(self) -> str:
+        """The name of the class that `foreground` means."""
+        if self.foreground is not None:
+            return self.foreground
+        return "person" if "person" in self.classes else self.classes[0]
 
     @property
     def graph(self) -> GraphOptions:

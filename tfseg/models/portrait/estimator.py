@@ -166,7 +166,7 @@ class PortraitSegmenter(Estimator):
             raise ConfigError("boxes and detector: give one of them.")
         items, count = read_items(images)
         given = None if boxes is None else people.paired_boxes(boxes, count)
-        find = people.finder(None, detector, self.config.foreground)
+        find = people.finder(None, detector, self.config.foreground_name)
         done = []
         for item, prediction in self._predict_items(items, batch_size, None):
             found = None if find is None else find(item)
@@ -204,7 +204,7 @@ class PortraitSegmenter(Estimator):
         view = object.__new__(type(self))
         _ = self.keras_model
         view.__dict__.update(self.__dict__)
-        view._finder = people.finder(boxes, detector, self.config.foreground)
+        view._finder = people.finder(boxes, detector, self.config.foreground_name)
         return view
 
     def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
