@@ -61,3 +61,8 @@ def test_texts():
     assert losses_text({"val_loss": 1.0}) == ""
     assert describe_epoch({"loss": 1.0, "a/b": float("nan")}) == "loss 1.000  a/b n/a"
     assert [clock(s) for s in (0.4, 59, 61, 3723)] == ["0 s", "59 s", "1:01", "1:02:03"]
+
+
+def test_measures_without_a_group_are_shown_too():
+    logs = {"loss": 1.0, "val_loss": 2.0, "miou": 0.5, "other": 3, "learning_rate": 1, "seconds": 9}
+    assert describe_epoch(logs) == "loss 1.000  val_loss 2.000  miou 0.500"

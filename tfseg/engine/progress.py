@@ -11,10 +11,11 @@ from collections.abc import Mapping
 
 import keras
 
-__all__ = ["Progress", "describe_epoch", "losses_text"]
+__all__ = ["Progress", "describe_epoch", "losses_text", "measures_of"]
 
 _REDRAW_SECONDS = 0.1
 _BAR = 24
+_MAIN = ("segm/AP", "segm/AP50", "bbox/AP", "miou", "boundary_f")  # shown of an epoch
 _COMPILING = "preparing (compiling the network) ..."
 
 
@@ -110,10 +111,16 @@ def describe_epoch(logs: Mapping) -> str:
     parts = [losses_text(logs)]
     if "val_loss" in logs:
         parts.append(f"val_loss {_number(logs['val_loss'])}")
-    measures = [name for name in logs if "/" in name]
-    main = [name for name in ("segm/AP", "segm/AP50", "bbox/AP") if name in measures]
+    measures = measures_of(logs)
+    main = [name for name in _MAIN if name in measures]
     parts += [f"{name} {_number(logs[name])}" for name in main or measures[:3]]
     return "  ".join(filter(None, parts))
+
+
+def measures_of(logs: Mapping) -> list[str]:
+    """Returns the names in an epoch's logs that are measures: no losses, no rate, no time."""
+    other = ("learning_rate", "seconds", "epoch")
+    return [name for name in logs if not name.endswith("loss") and name not in other]
 
 
 def clock(seconds: float) -> str:
