@@ -139,6 +139,7 @@ class Quick(MaskRCNN):
             return super().fit(train, val, **options)
         inspect.signature(super().fit).bind(train, val, **options)
         choose(options["augmentation"]).check(train[0])
+        self.fitted = True
         self.save(f"{options['run_dir']}/best")
         return self
 

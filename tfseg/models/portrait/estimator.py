@@ -124,11 +124,12 @@ class PortraitSegmenter(Estimator):
         Samples need a class map `label_maps["classes"]`, or masks, of which one is made. A model
         that has no weights yet first gets those of `config.initial_weights`.
         """
-        if not self.fitted and self.config.initial_weights == "imagenet":
+        # A file that gave some layers their weights is not to be overwritten.
+        fresh = not self.fitted and not self.random_layers and not options.get("resume", False)
+        if fresh and self.config.initial_weights == "imagenet":
             from tfseg.models.portrait.initial_weights import load_imagenet
 
-            if not options.get("resume", False):
-                load_imagenet(self.keras_model)
+            load_imagenet(self.keras_model)
         return super().fit(train, val, **options)
 
     def predict(
