@@ -142,6 +142,21 @@ def test_mobilenet_gives_their_features(tmp_path):
         wide.load_weights(path)
 
 
+@pytest.mark.slow
+def test_mobilenet_fills_the_portrait_networks_encoder(tmp_path):
+    options = dict(input_shape=(64, 64, 3), weights=None, include_top=False)
+    theirs = shaken(keras.applications.MobileNetV2(**options))
+    shapes, values = contents(theirs)
+    path = tmp_path / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+    write_keras2(path, shapes, values=values, rename=lambda n: n)
+    model = PortraitSegmenter(preset="paper")
+    report = model.load_weights(path)
+    assert len(report.loaded) == 102 and not report.skipped and not model.fitted
+    image = np.random.default_rng(1).uniform(-1, 1, (1, 64, 64, 3)).astype(np.float32)
+    expected = keras.Model(theirs.input, theirs.get_layer("block_5_add").output)(image)
+    close(model.keras_model.body(image, training=False)["C3"], expected)
+
+
 def test_what_does_not_fit_is_refused_with_the_remedy(theirs, matterport_model, tmp_path):
     path = tmp_path / "a.h5"
     shapes = contents(theirs)[0]
