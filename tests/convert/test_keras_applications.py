@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from foreign_files import matterport_shapes, norm, write_keras2
 
-from tfseg import MaskRCNN
+from tfseg import MaskRCNN, PortraitSegmenter
 from tfseg.convert import keras_applications, matterport
 from tfseg.convert.transfer import layers_of
 from tfseg.errors import WeightsError
