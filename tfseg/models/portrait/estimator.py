@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tfseg.models.portrait.inspection import Inspection
 
 __all__ = ["PortraitSegmenter"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class PortraitSegmenter(Estimator):
@@ -124,6 +127,11 @@ class PortraitSegmenter(Estimator):
         Samples need a class map `label_maps["classes"]`, or masks, of which one is made. A model
         that has no weights yet first gets those of `config.initial_weights`.
         """
+        if self.config.norm == "batch" and self.config.train.batch_size == 1:
+            _LOG.warning(
+                "With train.batch_size=1 the normalisation behind the image pooling sees a single "
+                "number and gives 0. Take 2 pictures or more, or norm='frozen' on trained weights."
+            )
         # A file that gave some layers their weights is not to be overwritten.
         fresh = not self.fitted and not self.random_layers and not options.get("resume", False)
         if fresh and self.config.initial_weights == "imagenet":
