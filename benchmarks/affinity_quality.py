@@ -74,7 +74,7 @@ def affinity(**settings) -> Way:
     return lambda image, mask, boxes, scores: split(image, mask, boxes, scores, config=config)
 
 
-def ways(variants: bool) -> dict[str, Way]:
+def ways(variants: str | None) -> dict[str, Way]:
     """Returns what is compared, by name."""
     found = {
         "affinity": affinity(),
@@ -88,8 +88,9 @@ def ways(variants: bool) -> dict[str, Way]:
             "affinity, 36 samples": affinity(samples=36),
             "affinity, 5 rounds": affinity(iterations=5),
             "affinity, boxes above IoU 0.7 dropped": affinity(nms_iou=0.7),
-            "affinity, SLIC of scikit-image": affinity(superpixels="scikit-image"),
         }
+    if variants == "all":
+        found["affinity, SLIC of scikit-image"] = affinity(superpixels="scikit-image")
     return found
 
 
@@ -254,7 +255,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--composites", type=int, default=100, metavar="N")
     parser.add_argument("--size", type=int, nargs=2, default=(512, 384), metavar=("H", "W"))
-    parser.add_argument("--variants", action="store_true", help="other settings of the step too")
+    parser.add_argument(
+        "--variants",
+        nargs="?",
+        const="fast",
+        choices=("fast", "all"),
+        help="other settings of the step too; all: also scikit-image's SLIC, seconds a picture",
+    )
     parser.add_argument("--portrait", metavar="DIR", help="a saved portrait model")
     parser.add_argument("--mask-rcnn", metavar="DIR", help="a saved Mask R-CNN that knows persons")
     parser.add_argument("--pictures", type=int, default=6, metavar="N", help="best and worst")
