@@ -58,16 +58,24 @@ EXTRAS["all"] = sorted({name for names in EXTRAS.values() for name in names})
 EXTRAS["torch"] = ["torch>=2.5"]
 
 
+# Of a trained model what `tfseg.load` and its reader need; the forms for telephones and servers
+# stay in the checkout.
+MODEL_PARTS = ("model.json", "model.weights.h5", "labels.txt", "*.md")
+
+
 class BuildWithConfigs(build_py):
-    """Copies `configs/` into the built package, where an installed tfseg looks for them."""
+    """Copies `configs/` and the trained models of `savedmodels/` into the built package, where an
+    installed tfseg looks for them."""
 
     def run(self):
-        """Builds, then adds the experiment files."""
+        """Builds, then adds the files."""
         super().run()
         if getattr(self, "editable_mode", False):
             return  # a checkout reads them in their place
-        for source in sorted((ROOT / "configs").rglob("*.yaml")):
-            target = Path(self.build_lib, "tfseg", "configs", source.relative_to(ROOT / "configs"))
+        models = [folder.parent for folder in (ROOT / "savedmodels").glob("*/model.json")]
+        parts = [path for folder in models for part in MODEL_PARTS for path in folder.glob(part)]
+        for source in sorted([*(ROOT / "configs").rglob("*.yaml"), *parts]):
+            target = Path(self.build_lib, "tfseg", source.relative_to(ROOT))
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
 

@@ -121,3 +121,34 @@ def test_names_must_tell_weights_apart_and_files_stay_whole(saved, tmp_path, mon
     second.kernel._path = "a/kernel"
     with pytest.raises(WeightsError, match="two weights .* are called a/kernel"):
         weights.save(twins, tmp_path / "twins.h5")
+
+
+def test_half_precision_is_read_as_float32(saved, tmp_path):
+    model, full = saved
+    half = tmp_path / "half.weights.h5"
+    weights.save(model, half, {"class_names": ["x"]}, half=True)
+    with h5py.File(half) as file:
+        assert file["first/kernel"].dtype == np.float16
+    other = network()
+    report = weights.load(other, half)
+    assert report.loaded == ("first", "norm", "second")
+    for ours, theirs in zip(arrays(model), arrays(other), strict=True):
+        assert theirs.dtype == np.float32
+        np.testing.assert_array_equal(theirs, ours.astype(np.float16).astype(np.float32))
+    assert not same(model, other)  # numbers were rounded, so the test sees something
+
+
+def test_what_half_precision_cannot_hold_is_refused_by_name(saved, tmp_path):
+    model, _ = saved
+    path = tmp_path / "half.weights.h5"
+    path.write_bytes(b"what was there")
+    norm = model.get_layer("norm")
+    for wrong in (65505.0, float("nan"), -1e6):
+        norm.moving_variance.assign([1.0, wrong, 2.0])
+        with pytest.raises(WeightsError, match=r"norm/moving_variance: .*half precision ends"):
+            weights.save(model, path, half=True)
+        assert path.read_bytes() == b"what was there"
+    norm.moving_variance.assign([1.0, 65504.0, 2.0])
+    weights.save(model, path, half=True)
+    weights.load(model, path)
+    np.testing.assert_array_equal(norm.moving_variance, [1.0, 65504.0, 2.0])

@@ -108,6 +108,7 @@ def save_model(
     metrics: Mapping | None = None,
     fitted: bool = True,
     random_layers: Sequence[str] = (),
+    half: bool = False,
 ) -> Path:
     """Writes a model folder: `model.json` and `model.weights.h5`. Returns its path.
 
@@ -120,6 +121,7 @@ def save_model(
         metrics: Measures worth keeping with the model.
         fitted: Whether all weights were trained or loaded.
         random_layers: Layers that were not, where others were.
+        half: See `weights.save`.
     """
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
@@ -142,7 +144,7 @@ def save_model(
     }
     with replacing_folder(directory) as folder:
         attributes = {"system": system, "class_names": list(class_names)}
-        weights.save(network, folder / WEIGHTS_FILE, attributes)
+        weights.save(network, folder / WEIGHTS_FILE, attributes, half=half)
         text = json.dumps(content, indent=2, default=_json_number)
         weights.write_bytes(folder / MODEL_FILE, text.encode())
     return directory

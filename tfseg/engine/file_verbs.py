@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 from tfseg.config.base import nearest
-from tfseg.engine import checkpoint, weights
+from tfseg.engine import checkpoint, shipped, weights
 from tfseg.errors import ConfigError, ExportError, WeightsError
 from tfseg.structures import LoadReport
 
@@ -38,9 +38,14 @@ class FileVerbs:
             for variable, value in zip(self.keras_model.weights, values, strict=True):
                 variable.assign(value)
 
-    def save(self, directory: str | os.PathLike) -> Path:
+    def save(self, directory: str | os.PathLike, *, half: bool = False) -> Path:
         """Writes settings, class names, versions and weights into a folder, whole or not at
-        all, and returns its path."""
+        all, and returns its path.
+
+        Args:
+            directory: A new or empty folder, or a saved model that is to be replaced.
+            half: Round the weights to float16, for half the space; they are read as float32.
+        """
         return checkpoint.save_model(
             self.keras_model,
             directory,
@@ -49,6 +54,7 @@ class FileVerbs:
             class_names=self.class_names,
             fitted=self.fitted,
             random_layers=() if self.fitted else self.random_layers,
+            half=half,
         )
 
     @classmethod
@@ -76,25 +82,18 @@ class FileVerbs:
 
     @classmethod
     def from_pretrained(cls, name_or_dir: str | os.PathLike) -> FileVerbs:
-        """Returns a saved model by its folder, or by name from the folder `$TFSEG_MODELS`."""
-        home = os.environ.get("TFSEG_MODELS", "")
-        for folder in filter(None, (Path(name_or_dir), home and Path(home) / name_or_dir)):
-            if folder.is_dir():
-                return cls.load(folder)
-        known = [entry.parent.name for entry in Path(home).glob(f"*/{checkpoint.MODEL_FILE}")]
-        there = nearest(str(name_or_dir), known if home else [])
-        raise WeightsError(
-            f"{name_or_dir}: neither a folder nor a model in TFSEG_MODELS "
-            f"({home or 'which is not set'}).{there} Nothing is downloaded by itself."
-        )
+        """Returns a saved model by its folder, or by its name: from the folder `$TFSEG_MODELS`, or
+        of those that come with tfseg, such as "portrait"."""
+        return cls.load(shipped.find_model(name_or_dir))
 
-    def save_weights(self, path: str | os.PathLike) -> Path:
-        """Writes the weights alone into one HDF5 file (`.weights.h5`) and returns its path."""
+    def save_weights(self, path: str | os.PathLike, *, half: bool = False) -> Path:
+        """Writes the weights alone into one HDF5 file (`.weights.h5`) and returns its path; `half`
+        is that of `save`."""
         path = Path(path)
         if path.suffix not in (".h5", ".hdf5"):
             raise WeightsError(f"{path}: expected a name that ends in .weights.h5.")
         attributes = {"system": self.system, "class_names": list(self.class_names)}
-        weights.save(self.keras_model, path, attributes)
+        weights.save(self.keras_model, path, attributes, half=half)
         return path
 
     def load_weights(self, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadReport:

@@ -17,6 +17,7 @@ import h5py
 import keras
 import numpy as np
 
+from tfseg.engine.stored_values import restored, storable
 from tfseg.errors import WeightsError
 from tfseg.structures import LoadReport
 
@@ -63,13 +64,23 @@ def named_weights(network: keras.Model) -> dict[str, dict[str, keras.Variable]]:
     return layers
 
 
-def save(network: keras.Model, path: str | os.PathLike, attributes: Mapping = ()) -> None:
+def save(
+    network: keras.Model,
+    path: str | os.PathLike,
+    attributes: Mapping = (),
+    *,
+    half: bool = False,
+) -> None:
     """Writes all weights, whole or not at all.
 
     Args:
         network: A built network.
         path: The file, by custom `something.weights.h5`.
         attributes: Texts to keep with the weights, such as the system and the class names.
+        half: Round float32 values to float16, three decimal digits, in half the space.
+
+    Raises:
+        WeightsError: With `half`, naming the first layer that has a value beyond float16's range.
     """
     # The file is made in memory, because HDF5 reports a full disk late and in many ways.
     buffer = io.BytesIO()
@@ -80,7 +91,8 @@ def save(network: keras.Model, path: str | os.PathLike, attributes: Mapping = ()
             file.attrs[name] = value if isinstance(value, str) else json.dumps(value)
         for layer, variables in named_weights(network).items():
             for name, variable in variables.items():
-                file[f"{layer}/{name}"] = _storable(variable)
+                where = f"{layer}/{name}"
+                file[where] = storable(variable, where, half)
     write_bytes(path, buffer.getbuffer())
 
 
@@ -273,7 +285,7 @@ def _read(path: Path, others: Sequence[str]) -> tuple[dict[str, dict[str, np.nda
             def collect(name, item):
                 if isinstance(item, h5py.Dataset):
                     layer, _, variable = name.rpartition("/")
-                    stored.setdefault(layer, {})[variable] = item[()]
+                    stored.setdefault(layer, {})[variable] = restored(item[()])
 
             file.visititems(collect)
     except (OSError, RuntimeError, KeyError) as error:
@@ -320,11 +332,6 @@ def _kind_of_bytes(path: Path) -> str:
         if head.startswith(start):
             return kind
     return "a file of another kind" if head else "an empty file"
-
-
-def _storable(variable: keras.Variable) -> np.ndarray:
-    value = keras.ops.convert_to_numpy(variable.value)
-    return value if value.dtype.kind in "iub" or value.dtype.itemsize >= 4 else value.astype("f4")
 
 
 def some(names: Sequence[str], count: int = 6) -> str:

@@ -27,11 +27,19 @@ def system(name: str) -> type:
 
 
 def load(directory: str | os.PathLike):
-    """Returns the model saved in a directory, whichever system it is of.
+    """Returns the model saved in a directory, or one of that name, whichever system it is of.
+
+    Args:
+        directory: A folder; or the name of a model in the folder `$TFSEG_MODELS`, or of one that
+            comes with tfseg, such as "portrait".
 
     Raises:
-        WeightsError: If the directory holds no saved model.
+        WeightsError: If the directory holds no saved model, or nothing has that name.
     """
+    if not os.path.isdir(directory):
+        from tfseg.engine.shipped import find_model
+
+        directory = find_model(directory)
     path = os.path.join(os.fspath(directory), "model.json")
     try:
         with open(path, encoding="utf-8") as file:
