@@ -94,9 +94,10 @@ def ways(variants: str | None) -> dict[str, Way]:
     return found
 
 
-def as_prediction(labels: np.ndarray, boxes, scores, image_id) -> Prediction:
-    """Returns a prediction of the persons in a map of labels."""
-    found = [k for k in range(len(boxes)) if (labels == k + 1).any()]
+def as_prediction(labels: np.ndarray, boxes, scores, image_id, *, empty=False) -> Prediction:
+    """Returns a prediction of the persons in a map of labels; `empty` keeps those without a pixel,
+    so that in pictures everybody has the same colour."""
+    found = [k for k in range(len(boxes)) if empty or (labels == k + 1).any()]
     masks = np.array([labels == k + 1 for k in found]).reshape(-1, *labels.shape)
     fields = {"class_ids": np.ones(len(found)), "class_names": ("person",), "image_id": image_id}
     return Prediction.from_masks(
@@ -227,12 +228,12 @@ def plates(title: str, ious: dict, kept: dict, count: int) -> list[Plate]:
         for name in names:
             sample, labels = kept[name]
             true = sample.take(~sample.is_crowd)
-            cells.append(draw(None, true, color_by="instance", labels=False, alpha=0.55))
+            options = {"color_by": "instance", "labels": False, "alpha": 0.55, "keypoints": False}
+            cells.append(draw(None, true, **options))
             words.append("truth")
             for way in ("affinity", "nearest box centre", "smallest box"):
                 ones = np.ones(len(true))
-                shown = as_prediction(labels[way], true.boxes, ones, name)
-                options = {"color_by": "instance", "labels": False, "alpha": 0.55}
+                shown = as_prediction(labels[way], true.boxes, ones, name, empty=True)
                 cells.append(draw(sample.image, shown, **options))
                 words.append(f"{way}: IoU {ious[way][name]:.2f}")
         heading = f"{title}: {kind}"
