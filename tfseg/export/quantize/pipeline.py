@@ -125,7 +125,7 @@ def _calibrated(estimator, train, shape, batches: int):
         rounding.calibrate(aware, network, (network_input(batch["image"]) for batch in stream))
     finally:
         stream.close()
-    log.info("%d ranges calibrated on %d batches", len(aware.layers), batches)
+    log.info("ranges calibrated on %d batches", batches)
     return aware, network, loader
 
 

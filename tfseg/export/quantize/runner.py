@@ -42,7 +42,8 @@ class PhoneRunner:
     def raw(self, picture: np.ndarray) -> np.ndarray:
         """Returns the output as the file gives it, without the batch axis."""
         if self._input["dtype"] == np.int8:
-            values = (np.asarray(picture, np.int16) - 128).astype(np.int8)
+            scale, zero = self._input["quantization"]
+            values = np.rint(network_input(picture) / scale + zero).clip(-128, 127).astype(np.int8)
         else:
             values = network_input(picture, FLOAT_MEAN)
         self.interpreter.set_tensor(self._input["index"], values[None])

@@ -1,0 +1,213 @@
+"""TFLite files of a small network: what is in them, what they say of themselves, how they run."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from networks import pictures, small_network
+
+from tfseg.errors import ExportError
+from tfseg.export.quantize import aware as rounding
+from tfseg.export.quantize import convert, metadata
+from tfseg.export.quantize.flatbuffer import (
+    facts,
+    model_of,
+    operation_names,
+    packed,
+    single_operation,
+)
+from tfseg.export.quantize.input import FLOAT_MEAN, INPUT_RANGE, network_input
+from tfseg.export.quantize.profile import profile
+from tfseg.export.quantize.runner import PhoneRunner, to_logits
+
+TOLD = {
+    "name": "n",
+    "description": "d",
+    "input": {"description": "i", "mean": [128.0] * 3, "std": [127.5] * 3},
+    "output": {"description": "o"},
+}
+
+
+@pytest.fixture(scope="module")
+def network():
+    return small_network()
+
+
+@pytest.fixture(scope="module")
+def aware(network):
+    model = rounding.quantised(network)
+    rounding.calibrate(model, network, [network_input(pictures(8, (16, 16)))])
+    return model
+
+
+@pytest.fixture(scope="module")
+def files(network, aware):
+    return {
+        "float32": convert.float_file(network),
+        "float16": convert.float_file(network, half=True),
+        "post": convert.post_training_file(network, pictures(8, (16, 16))),
+        "int8": convert.int8_file(aware),
+    }
+
+
+def test_float_files_compute_what_the_network_computes(network, files):
+    images = pictures(3, (16, 16))
+    expected = network(network_input(images, FLOAT_MEAN), training=False)
+    for name, near in (("float32", 1e-5), ("float16", 3e-3)):
+        found = np.stack([PhoneRunner(files[name])(image) for image in images])
+        np.testing.assert_allclose(found, expected, atol=near)
+    assert "FLOAT16" in facts(files["float16"]).tensors
+
+
+@pytest.mark.parametrize("name", ["post", "int8"])
+def test_int8_files_hold_no_float(files, name):
+    found = facts(files[name])
+    assert found.float_tensors == ()
+    assert set(found.tensors) <= {"INT8", "INT32"}
+    runner = PhoneRunner(files[name])
+    assert runner.raw(pictures(1, (16, 16))[0]).dtype == np.int8
+    assert runner._output["quantization"] == (1 / 256, -128)
+
+
+def test_the_trained_file_takes_grey_values_less_128(files):
+    scale, zero = PhoneRunner(files["int8"])._input["quantization"]
+    assert (scale, zero) == (pytest.approx(1 / 127.5, rel=1e-6), 0)
+    greys = network_input(np.arange(256))
+    np.testing.assert_allclose((np.arange(256) - 128) * scale, greys, atol=1e-6)
+    assert (greys[0], greys[-1]) == tuple(np.float32(INPUT_RANGE))
+
+
+def test_the_int8_file_equals_the_rounded_network(aware, files):
+    images = pictures(6, (16, 16))
+    expected = aware(network_input(images), training=False).numpy()
+    found = np.stack([PhoneRunner(files["int8"])(image) for image in images])
+    assert np.ptp(expected) > 0.1
+    assert np.abs(found - expected).max() * 256 <= 1.01
+
+
+def test_no_pictures_no_ranges(network, aware):
+    with pytest.raises(ExportError, match="needs pictures"):
+        convert.post_training_file(network, [])
+    with pytest.raises(ExportError, match="at least one batch"):
+        rounding.calibrate(aware, network, [])
+
+
+def test_a_file_describes_itself_and_runs_as_before(files):
+    plain = files["int8"]
+    content = metadata.with_metadata(plain, TOLD, ["background", "pérson"])
+    assert metadata.read_metadata(content) == (TOLD, ["background", "pérson"])
+    with zipfile.ZipFile(io.BytesIO(content)) as inside:  # the five lines of the guide
+        assert json.loads(inside.read("tfseg.json")) == TOLD
+        assert inside.read("labels.txt").decode().splitlines() == ["background", "pérson"]
+    picture = pictures(1, (16, 16))[0]
+    np.testing.assert_array_equal(
+        PhoneRunner(content).raw(picture), PhoneRunner(plain).raw(picture)
+    )
+    again = metadata.with_metadata(content, TOLD, ["background", "pérson"])
+    assert [entry.name for entry in model_of(again).metadata].count(b"TFLITE_METADATA") == 1
+    with pytest.raises(ExportError, match="no description"):
+        metadata.read_metadata(plain)
+
+
+def test_androids_metadata_can_be_read_by_its_field_numbers(files):
+    content = metadata.with_metadata(files["int8"], TOLD, ["background", "person"])
+    model = model_of(content)
+    entry = next(entry for entry in model.metadata if entry.name == b"TFLITE_METADATA")
+    buffer = bytes(model.buffers[entry.buffer].data)
+    assert buffer[4:8] == b"M001"
+    root = _Table.root(buffer)
+    assert (root.text(0), root.text(1)) == ("n", "d")
+    graph = root.tables(3)[0]
+    (image,), (output,) = graph.tables(2), graph.tables(3)
+    assert (image.text(0), image.text(1)) == ("image", "i")
+    content = image.table(3)
+    assert (content.byte(0), content.table(1).byte(0)) == (2, 1)  # ImageProperties, RGB
+    unit = image.tables(4)[0]
+    assert unit.byte(0) == 1  # NormalizationOptions
+    assert unit.table(1).floats(0) == [128.0] * 3
+    assert unit.table(1).floats(1) == [127.5] * 3
+    labels = output.tables(6)[0]
+    assert (labels.text(0), labels.byte(2)) == ("labels.txt", 2)  # TENSOR_AXIS_LABELS
+
+
+def test_weights_lie_at_multiples_of_16_bytes(files):
+    content = packed(model_of(files["float32"]), b"x" * 5)
+    model = model_of(content)
+    large = [bytes(b.data) for b in model.buffers if b.data is not None and len(b.data) > 200]
+    assert large
+    assert all(content.index(data) % 16 == 0 for data in large)
+
+
+def test_each_operation_runs_alone(files):
+    model = model_of(files["int8"])
+    names = operation_names(model)
+    first = single_operation(model, names.index("CONV_2D"))
+    assert list(facts(first).operations) == ["CONV_2D"]
+    rows = profile(files["int8"], runs=2)
+    assert {row.operation: row.count for row in rows} == facts(files["int8"]).operations
+    assert sum(row.share for row in rows) == pytest.approx(1)
+    assert rows[0].milliseconds >= rows[-1].milliseconds > 0
+
+
+def test_what_is_no_tflite_file_is_refused():
+    with pytest.raises(ExportError, match="TFL3"):
+        facts(b"PK\3\4 something else")
+    with pytest.raises(ExportError, match="refuses"):
+        PhoneRunner(b"nothing at all, but long enough")
+
+
+def test_probabilities_become_logits_with_the_same_softmax():
+    one = np.array([[[0.0], [0.25], [255 / 256]]], np.float32)
+    logits = to_logits(one)
+    assert np.isfinite(logits).all()
+    softmax = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(softmax[..., 1:], one, atol=1 / 256)
+    many = np.array([[[0.5, 0.25, 0.25]]], np.float32)
+    np.testing.assert_allclose(np.exp(to_logits(many)), many, rtol=1e-6)
+
+
+class _Table:
+    """A flatbuffer table read by field numbers, independently of what writes it."""
+
+    def __init__(self, buffer, place):
+        self.buffer, self.place = buffer, place
+
+    @classmethod
+    def root(cls, buffer):
+        return cls(buffer, int.from_bytes(buffer[:4], "little"))
+
+    def _int(self, place, size):
+        return int.from_bytes(self.buffer[place : place + size], "little", signed=size == 4)
+
+    def _field(self, number):
+        table = self.place - self._int(self.place, 4)
+        if 4 + 2 * number >= self._int(table, 2):
+            return 0
+        offset = self._int(table + 4 + 2 * number, 2)
+        return self.place + offset if offset else 0
+
+    def _there(self, number):
+        place = self._field(number)
+        return place + self._int(place, 4)
+
+    def byte(self, number):
+        place = self._field(number)
+        return self.buffer[place] if place else 0
+
+    def text(self, number):
+        place = self._there(number)
+        return self.buffer[place + 4 : place + 4 + self._int(place, 4)].decode()
+
+    def table(self, number):
+        return _Table(self.buffer, self._there(number))
+
+    def tables(self, number):
+        place = self._there(number)
+        starts = [place + 4 + 4 * i for i in range(self._int(place, 4))]
+        return [_Table(self.buffer, start + self._int(start, 4)) for start in starts]
+
+    def floats(self, number):
+        place = self._there(number)
+        return np.frombuffer(self.buffer, "<f4", self._int(place, 4), place + 4).tolist()

@@ -1,0 +1,113 @@
+"""The whole portrait network as an int8 file, and the guide's program that runs it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from networks import original, pictures
+from PIL import Image
+
+from tfseg.export.quantize import aware as rounding
+from tfseg.export.quantize import convert
+from tfseg.export.quantize.describe import described
+from tfseg.export.quantize.flatbuffer import facts
+from tfseg.export.quantize.input import network_input
+from tfseg.export.quantize.metadata import read_metadata
+from tfseg.export.quantize.optional import tf_keras
+from tfseg.export.quantize.phone import build_phone
+from tfseg.export.quantize.runner import PhoneRunner
+from tfseg.models.portrait import PortraitSegmenter
+from tfseg.models.portrait.graph import GraphOptions
+
+GUIDE = Path(__file__).parents[3] / "docs" / "phone.md"
+slow = pytest.mark.slow
+# Of the output, 1/256 each; see the test.
+BEYOND_ONE, MOST_STEPS = 0.02, 8
+CASES = [
+    pytest.param((GraphOptions(2, "light"), (128, 96)), id="light"),
+    pytest.param((GraphOptions(2, "paper"), (128, 128)), marks=slow, id="paper"),
+    pytest.param((GraphOptions(3, "dilated"), (128, 128)), marks=slow, id="dilated"),
+    pytest.param(
+        (GraphOptions(2, "light", merge="concat", cgbe_resize="max"), (64, 64)),
+        marks=slow,
+        id="concat-max",
+    ),
+    pytest.param((GraphOptions(2, "light", decoder="aspp"), (64, 64)), marks=slow, id="aspp"),
+    pytest.param((GraphOptions(2, "light"), (100, 75)), marks=slow, id="odd-size"),
+]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def quantised(request):
+    """The network with rounding and the file made of it, some pictures, and the exact outputs."""
+    options, shape = request.param
+    images = pictures(4, shape)
+    network = build_phone(tf_keras(), options, shape, original(options))
+    aware = rounding.quantised(network)
+    rounding.calibrate(aware, network, [network_input(images)])
+    exact = network(network_input(images), training=False).numpy()
+    rounded = aware(network_input(images), training=False).numpy()
+    return convert.int8_file(aware), images, exact, rounded
+
+
+def test_no_tensor_is_float_from_input_to_output(quantised):
+    found = facts(quantised[0])
+    assert found.float_tensors == ()
+    assert set(found.tensors) == {"INT8", "INT32"}
+    assert not {"QUANTIZE", "DEQUANTIZE"} & set(list(found.operations)[:1])
+    assert {"CONV_2D", "MEAN", "LOGISTIC", "MUL", "ADD"} - set(found.operations) <= {"MUL"}
+
+
+def test_the_file_equals_the_network_with_rounding(quantised):
+    content, images, _, rounded = quantised
+    found = np.stack([PhoneRunner(content)(image) for image in images])
+    steps = np.abs(found - rounded) * 256
+    assert np.ptp(rounded) > 0.1
+    # See docs/phone.md: a value half-way between two steps may go either way in each layer.
+    assert np.mean(steps > 1.01) < BEYOND_ONE
+    assert steps.max() < MOST_STEPS
+
+
+def test_calibration_alone_keeps_the_network(quantised):
+    _, _, exact, rounded = quantised
+    assert np.abs(exact - rounded).mean() < 0.02
+
+
+def test_the_guides_program_runs_without_tfseg(quantised, tmp_path):
+    content, images, *_ = quantised
+    shape = images.shape[1:3]
+    model = PortraitSegmenter(image_size=shape)
+    (tmp_path / "phone.tflite").write_bytes(described(content, model, shape, license="MIT"))
+    told, labels = read_metadata((tmp_path / "phone.tflite").read_bytes())
+    assert labels == ["background", "person"]
+    assert (told["license"], told["input"]["mean"]) == ("MIT", [128.0] * 3)
+    program = re.search(r"```python\n(import json, sys.*?)```", GUIDE.read_text(), re.DOTALL)[1]
+    (tmp_path / "cut_out.py").write_text(program)
+    for name in ("tfseg", "keras", "tf_keras", "tensorflow", "cv2"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not on a telephone')")
+    # Twice as large and wider than the network's picture: it has black above and below.
+    photo = np.repeat(np.repeat(images[0][: shape[0] // 2], 2, 0), 2, 1)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    subprocess.run(
+        [sys.executable, "cut_out.py", "phone.tflite", "photo.png", "cut.png"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+        timeout=120,
+    )
+    cut = np.asarray(Image.open(tmp_path / "cut.png"))
+    assert cut.shape == (*photo.shape[:2], 4)
+    np.testing.assert_array_equal(cut[..., :3], photo)
+    fitted = np.zeros_like(images[0])
+    inside = shape[0] // 2
+    top = (shape[0] - inside) // 2
+    small = Image.fromarray(photo).resize((shape[1], inside), Image.Resampling.BILINEAR)
+    fitted[top : top + inside] = np.asarray(small)
+    alpha = PhoneRunner(content)(fitted)[top : top + inside, :, 0]
+    near = np.asarray(Image.fromarray(np.uint8(255 * alpha)).resize(photo.shape[1::-1]))
+    assert np.ptp(near) > 20
+    np.testing.assert_allclose(cut[..., 3].astype(int), near, atol=2)

@@ -1,0 +1,55 @@
+"""Packages of the extra: what their absence says, and what their presence must not change."""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tfseg.errors import ExportError
+from tfseg.export.quantize import optional
+
+
+@pytest.mark.parametrize(
+    ("load", "module"),
+    [
+        (optional.tf_keras, "tf_keras"),
+        (optional.tfmot, "tensorflow_model_optimization"),
+        (optional.litert, "ai_edge_litert.interpreter"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch, load, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ExportError, match=r'pip install "tfseg\[quantize\]"') as error:
+        load()
+    assert module.split(".")[0] in str(error.value)
+
+
+@pytest.mark.parametrize("before", [None, "0"])
+def test_the_environment_stays_as_it_was(monkeypatch, before):
+    def imported(name):
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"  # what tfmot does when it is imported
+        return name
+
+    monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
+    if before is not None:
+        monkeypatch.setenv("TF_USE_LEGACY_KERAS", before)
+    monkeypatch.setattr(importlib, "import_module", imported)
+    assert optional.tfmot() == "tensorflow_model_optimization"
+    assert os.environ.get("TF_USE_LEGACY_KERAS") == before
+
+
+@pytest.mark.slow
+def test_keras_stays_keras_3_for_everybody_else():
+    code = (
+        "import os, keras, tensorflow as tf\n"
+        "from tfseg.export.quantize import optional\n"
+        "optional.tfmot(); optional.tf_keras()\n"
+        "print('TF_USE_LEGACY_KERAS' in os.environ, tf.keras.__version__[0], keras.__version__[0])"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stdout.split() == ["False", "3", "3"]

@@ -1,0 +1,86 @@
+"""From a model and data to the folder of files, and the table's arithmetic."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tfseg.data.synthetic import SyntheticPeople
+from tfseg.errors import ExportError
+from tfseg.export.quantize import compare as comparing
+from tfseg.export.quantize import pipeline
+from tfseg.export.quantize.compare import FileResult, table_text
+from tfseg.export.quantize.profile import OperationTime
+from tfseg.export.quantize.training import FineTuning
+
+
+def row(name, size, slow, miou=0.9):
+    return FileResult(
+        name, size, {"miou": miou}, {1: slow, 2: slow / 2}, 0,
+        [OperationTime("CONV_2D", 3, slow, 1.0)],
+    )  # fmt: skip
+
+
+def test_the_table_compares_with_the_first_row():
+    text = table_text(
+        [row("float32", 4_000_000, 30.0), row("int8", 1_000_000, 12.0, 0.85)], {"a": 1}
+    )
+    lines = text.splitlines()
+    assert "- a: 1" in lines
+    head = next(line for line in lines if line.startswith("| file"))
+    assert "mIoU" in head and "boundary F" not in head
+    int8 = next(line for line in lines if line.startswith("| int8"))
+    assert int8 == "| int8 | 0.8500 | 1.00 | 4.0x | 12.0 | 6.0 | 2.50x | 0 |"
+    assert "| CONV_2D | 3 | 12.00 | 100% |" in lines
+
+
+def test_how_pictures_meet_the_phone_follows_the_training():
+    from tfseg.models.portrait import PortraitSegmenter
+
+    image = np.full((100, 50, 3), 200, np.uint8)
+    for fit, black in (("stretch", 0), ("proportional", 48), ("native", 48), ("letterbox", 48)):
+        model = PortraitSegmenter(image_size=(64, 80), image_fit=fit)
+        plan = comparing.phone_fit(model, (64, 80)).plan(image.shape[:2])
+        canvas = plan.image(image)
+        assert canvas.shape == (64, 80, 3)
+        assert (canvas.max((0, 2)) == 0).sum() == black
+
+
+def test_other_systems_are_refused():
+    import tfseg
+
+    model = tfseg.MaskRCNN(classes=["person"])
+    with pytest.raises(ExportError, match="proposals"):
+        pipeline.quantize(model, [], None, "out")
+
+
+@pytest.mark.slow
+def test_everything_is_written_together(tmp_path):
+    from tfseg.config import TrainConfig
+    from tfseg.models.portrait import PortraitSegmenter
+
+    people = SyntheticPeople(6, size=(80, 70), seed=3, classes="person")
+    model = PortraitSegmenter(
+        classes=people.class_names, image_size=(64, 64), train=TrainConfig(batch_size=2, workers=0)
+    )
+    model.fitted = True
+    plan = FineTuning(epochs=1, steps=2)
+    rows = pipeline.quantize(
+        model, people, people, tmp_path / "phone", plan=plan, image_size=(96, 64),
+        calibration_batches=2, limit=3, rounds=2,
+    )  # fmt: skip
+    assert [row.name for row in rows] == list(pipeline.FILES)
+    assert sorted(path.name for path in (tmp_path / "phone").iterdir()) == sorted(
+        [*pipeline.FILES.values(), "comparison.json", "comparison.md", "SHA256SUMS"]
+    )
+    assert list(tmp_path.iterdir()) == [tmp_path / "phone"]
+    content = json.loads((tmp_path / "phone" / "comparison.json").read_text())
+    assert content["details"]["pictures measured"] == 3
+    by_name = {entry["name"]: entry for entry in content["files"]}
+    float32, int8 = by_name["float32"], by_name["int8"]
+    assert float32["size"] > 3 * int8["size"]
+    assert (int8["float_tensors"], by_name["int8_post_training"]["float_tensors"]) == (0, 0)
+    assert set(int8["measures"]) == set(comparing.MEASURES)
+    assert abs(float32["measures"]["miou"] - by_name["float16"]["measures"]["miou"]) < 0.01
+    with pytest.raises(ExportError, match="not empty"):
+        pipeline.quantize(model, people, None, tmp_path / "phone")

@@ -1,0 +1,76 @@
+"""`export(format="tflite")`: one file with its description, and refusals with their reasons."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tfseg.data.synthetic import SyntheticPeople
+from tfseg.errors import ExportError
+from tfseg.export import saved_model, tflite
+from tfseg.export.quantize.flatbuffer import facts
+from tfseg.export.quantize.metadata import read_metadata
+from tfseg.export.quantize.runner import PhoneRunner, to_logits
+
+
+@pytest.mark.parametrize(
+    ("system", "reason"),
+    [("mask_rcnn", "proposals"), ("hptr", "attention"), ("toy", "whole-integer")],
+)
+def test_other_systems_are_refused_with_the_reason(system, reason):
+    with pytest.raises(ExportError, match=f"'{system}' model cannot become.*{reason}"):
+        tflite.export(SimpleNamespace(system=system), "somewhere")
+
+
+@pytest.fixture(scope="module")
+def model():
+    from tfseg.models.portrait import PortraitSegmenter
+
+    made = PortraitSegmenter(image_size=(64, 96), image_fit="letterbox")
+    made.fitted = True
+    return made
+
+
+def test_words_that_cannot_be_are_told_before_any_work(model, tmp_path):
+    with pytest.raises(ExportError, match="quantization: expected one of none, float16, int8"):
+        model.export(tmp_path / "x", format="tflite", quantization="int4")
+    with pytest.raises(ExportError, match="pass data=dataset"):
+        model.export(tmp_path / "x", format="tflite", quantization="int8")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("")
+    with pytest.raises(ExportError, match="not empty"):
+        model.export(tmp_path / "full", format="tflite")
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_float_file_sees_what_predict_sees(model, tmp_path):
+    folder = model.export(tmp_path / "p", format="tflite", license="MIT")
+    saved_model.verify(folder)
+    content = (folder / tflite.MODEL_FILE).read_bytes()
+    told, labels = read_metadata(content)
+    assert labels == ["background", "person"] == told["labels"]
+    assert (folder / "labels.txt").read_text().splitlines() == labels
+    assert (told["license"], told["input"]["fit"]) == ("MIT", "letterbox")
+    assert (told["input"]["height"], told["input"]["width"]) == (64, 96)
+    image = SyntheticPeople(1, size=(80, 70), seed=3)[0].image
+    inputs, plan = model._predict_inputs(image)
+    logits = to_logits(PhoneRunner(content)(inputs["image"]))
+    found = model._decode({"logits": logits}, plan, score_threshold=None, image_id=0, path=None)
+    expected = model.predict(image)[0]
+    alpha, near = (p.label_maps["alpha"].astype(int) for p in (expected, found))
+    assert np.ptp(alpha) > 5
+    np.testing.assert_allclose(near, alpha, atol=1)
+
+
+@pytest.mark.slow
+def test_post_training_int8_takes_its_ranges_from_pictures(model, tmp_path):
+    people = SyntheticPeople(6, size=(80, 70), seed=3)
+    folder = model.export(tmp_path / "p", format="tflite", quantization="int8", data=people)
+    content = (folder / tflite.MODEL_FILE).read_bytes()
+    assert facts(content).float_tensors == ()
+    assert read_metadata(content)[0]["input"]["mean"] == [128.0] * 3
+    whole = model.export(tmp_path / "w", format="tflite")
+    runners = [PhoneRunner(file) for file in (content, (whole / tflite.MODEL_FILE).read_bytes())]
+    picture = tflite.some(model, people, (64, 96), 1)[0]
+    one, other = (runner(picture) for runner in runners)
+    assert np.abs(one - other).mean() < 0.03
