@@ -299,8 +299,22 @@ class TestExport:
         assert main(["export", "model", "served/1"]) == 0
         ((_, where, options),) = pretend.model
         assert where == "served/1"
-        assert options == {"format": "saved_model", "overwrite": False, "score_threshold": None}
+        assert options == {"format": "saved_model", "overwrite": False}
         assert "wrote served/1" in capsys.readouterr().out
+        words = ["--score-threshold", "0.5", "--probabilities", "--overwrite"]
+        assert main(["export", "model", "served/1", *words]) == 0
+        assert pretend.model[1][2] == {
+            "format": "saved_model",
+            "overwrite": True,
+            "score_threshold": 0.5,
+            "probabilities": True,
+        }
+
+    def test_a_file_for_telephones(self, pretend, capsys):
+        assert main(["export", "model", "phone", "--format", "tflite"]) == 0
+        assert pretend.model == [("export", "phone", {"format": "tflite", "overwrite": False})]
+        assert main(["export", "model", "phone", "--format", "tflite", "--probabilities"]) == 2
+        assert "--probabilities: is for SavedModels" in capsys.readouterr().err
 
     def test_an_unknown_format_is_wrong_use(self, pretend):
         with pytest.raises(SystemExit) as stop:

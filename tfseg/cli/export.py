@@ -1,24 +1,39 @@
-"""Write a trained model as a SavedModel: JPEG bytes or pixels in, boxes and masks out."""
+"""Write a trained model in a form that runs without tfseg.
+
+saved_model: JPEG bytes or pixels in; boxes and masks out, or, of a portrait model, the class and
+the opacity of each pixel. tflite: a file for telephones, of portrait models only.
+"""
 
 from __future__ import annotations
 
 import argparse
 
 from tfseg.cli import quiet
+from tfseg.errors import ConfigError
 
 EXAMPLES = """\
   tfseg export runs/clothing/best savedmodels/clothing/1
-  tfseg export demo_out/model /models/people/1"""
+  tfseg export demo_out/model /models/people/1
+  tfseg export portrait served/portrait/1 --probabilities
+  tfseg export portrait phone --format tflite"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the words of this verb."""
-    parser.add_argument("model_dir", help="folder of a saved model, such as runs/x/best")
+    parser.add_argument(
+        "model_dir", help="folder of a saved model, such as runs/x/best, or the name of one"
+    )
     parser.add_argument("out", help="folder to write; serving software expects a number at its end")
     parser.add_argument(
-        "--format", default="saved_model", choices=["saved_model"], help="default: saved_model"
+        "--format",
+        default="saved_model",
+        choices=["saved_model", "tflite"],
+        help="default: saved_model",
     )
     parser.add_argument("--score-threshold", type=float, help="lowest score that it returns")
+    parser.add_argument(
+        "--probabilities", action="store_true", help="return those of each pixel too"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what OUT holds")
 
 
@@ -26,8 +41,13 @@ def run(args: argparse.Namespace) -> int:
     """Exports, and says where to."""
     from tfseg import models
 
+    given = {"score_threshold": args.score_threshold, "probabilities": args.probabilities or None}
+    options = {name: value for name, value in given.items() if value is not None}
+    if args.format == "tflite" and options:
+        word = next(iter(options)).replace("_", "-")
+        raise ConfigError(f"--{word}: is for SavedModels; a TFLite file has one form of output.")
     quiet.import_backend()
     model = models.load(args.model_dir)
-    options = {"format": args.format, "score_threshold": args.score_threshold}
-    print(f"wrote {model.export(args.out, overwrite=args.overwrite, **options)}")
+    options |= {"format": args.format, "overwrite": args.overwrite}
+    print(f"wrote {model.export(args.out, **options)}")
     return 0

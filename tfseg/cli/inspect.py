@@ -1,9 +1,11 @@
 """Look inside a model at work on one picture.
 
-OUT gets a PNG for each step - the resized input, anchors, objectness, proposals before and after
-suppression, their pyramid levels, what the box head and the mask head say, the prediction - and
-index.html with all of them. With --index, INPUT is a data set: one of its pictures is taken, and
-what a training would learn from its annotations is shown too.
+OUT gets a PNG for each step and index.html with all of them. Of a Mask R-CNN: the resized input,
+anchors, objectness, proposals before and after suppression, their pyramid levels, what the box head
+and the mask head say, the prediction. Of a portrait model: each layer's categorical attention and
+boundaries before and after they are passed on, the opacity, the prediction. With --index, INPUT is
+a data set: one of its pictures is taken, and what a training would learn from its annotations is
+shown too, where the model can tell.
 """
 
 from __future__ import annotations
@@ -15,12 +17,15 @@ from tfseg.errors import ConfigError
 
 EXAMPLES = """\
   tfseg inspect runs/clothing/best photo.jpg --out inside
-  tfseg inspect runs/clothing/best data/ --split val --index 3 --out inside"""
+  tfseg inspect runs/clothing/best data/ --split val --index 3 --out inside
+  tfseg inspect portrait photo.jpg --out inside"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the words of this verb."""
-    parser.add_argument("model_dir", help="folder of a saved model, such as runs/x/best")
+    parser.add_argument(
+        "model_dir", help="folder of a saved model, such as runs/x/best, or the name of one"
+    )
     parser.add_argument("picture", metavar="INPUT", help="a picture, or with --index a data set")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
     parser.add_argument("--index", type=int, help="position of the picture in the data set, from 0")

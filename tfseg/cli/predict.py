@@ -1,8 +1,14 @@
-"""Find and draw the objects in pictures.
+"""Find, draw and cut out the objects in pictures.
 
-OUT gets one drawn PNG a picture, and predictions.json with class, score, box (y1, x1, y2, x2 in
-pixels) and run-length mask of each object. A picture that cannot be read is named and the others
-go on; the exit code is then 1.
+A model that finds objects fills the folder OUT with one drawn PNG a picture and predictions.json,
+with class, score, box (y1, x1, y2, x2 in pixels) and run-length mask of each object.
+
+A portrait model cuts people out: OUT is a PNG file with transparency (or WebP; with --background
+also JPEG), for several pictures a folder. With --instances each person is cut out, beside one
+drawing of all: OUT is a folder, or a file for the drawing alone. --format drawn gives the drawings
+of the other models.
+
+A picture that cannot be read is named and the others go on; the exit code is then 1.
 
 With --format coco, OUT (a folder, or the JSON file to write) gets COCO result files instead, for
 pycocotools: NAME.json with boxes and masks, NAME.segm.json with masks alone (mask AP by size needs
@@ -17,13 +23,11 @@ then those of the data set.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfseg.cli import datasets, quiet
+from tfseg.cli import cutouts, datasets, outputs, people, prediction_files, quiet
 from tfseg.errors import ConfigError, DataError
 
 EXAMPLES = """\
@@ -31,14 +35,19 @@ EXAMPLES = """\
   tfseg predict runs/clothing/best photos/ more/*.png --out drawn --score-threshold 0.9
   tfseg predict runs/clothing/best photos/ --json > predictions.json
   tfseg predict runs/clothing/best photos/ --format coco --out predictions.json
-  tfseg predict runs/clothing/best val.json --format coco --out predictions.json
-  tfseg predict runs/clothing/best data/ --split val --format coco --out coco_files"""
+  tfseg predict runs/clothing/best data/ --split val --format coco --out coco_files
+  tfseg predict portrait photo.jpg --out cut.png
+  tfseg predict portrait photo.jpg --out blurred.jpg --background blur
+  tfseg predict portrait photos/ --out cut --background beach.jpg
+  tfseg predict portrait photo.jpg --out people --instances --boxes boxes.json"""
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the words of this verb."""
-    parser.add_argument("model_dir", help="folder of a saved model, such as runs/x/best")
+    parser.add_argument(
+        "model_dir", help="folder of a saved model, such as runs/x/best, or the name of one"
+    )
     parser.add_argument(
         "images",
         nargs="+",
@@ -50,11 +59,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     datasets.add_set_argument(parser)
     parser.add_argument(
         "--format",
-        choices=["drawn", "coco"],
-        default="drawn",
-        help="drawn: pictures and predictions.json (default); coco: COCO result files",
+        choices=["drawn", "cutout", "coco"],
+        help="drawn: pictures and predictions.json; cutout: people cut out, of portrait models the "
+        "default; coco: COCO result files",
     )
-    parser.add_argument("--out", metavar="OUT", help="folder; with --format coco also a JSON file")
+    parser.add_argument("--out", metavar="OUT", help="folder; for some kinds also a file")
+    cutouts.add_arguments(parser)
+    parser.add_argument(
+        "--instances",
+        action="store_true",
+        help="person by person: a portrait model needs --boxes or --detector for it",
+    )
+    people.add_arguments(
+        parser,
+        boxes="JSON file: [[y1, x1, y2, x2, score], ...], the score optional, or an object of such "
+        "lists by picture",
+    )
     parser.add_argument(
         "--score-threshold", type=_share, help="keep objects of at least this score"
     )
@@ -66,24 +86,23 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None and not args.json:
         print("tfseg predict: give --out for files, or --json.", file=sys.stderr)
         return 2
-    _check_out(args.out)
-    from tfseg import models
-    from tfseg.data import coco_results
-
+    _check_words(args)
+    outputs.check_place(args.out, {".json", *PICTURES})
+    cutter = cutouts.Cutter(args)
     dataset = _dataset(args)
-    named = _named(_pictures(args.images)) if dataset is None else _samples(dataset)
+    named = _named(_pictures(args.images)) if dataset is None else list(_samples(dataset))
+    find = people.finder(args, len(named))
+    from tfseg import models
+
     quiet.import_backend()
     model = models.load(args.model_dir)
-    failed: list[dict] = []
-    threshold = args.score_threshold
-    if args.format == "coco":
-        threshold = 0.0 if threshold is None else threshold
-        coco_results.unlisted_categories(dataset, model.class_names)  # before the work
-    predictions = _predictions(args, model, named, threshold, failed)
-    if args.format == "coco":
-        count, text = _write_coco(args, predictions, dataset)
-    else:
-        count, text = _write_drawn(args, predictions, failed)
+    files = _files(args, model, cutter, named, dataset)
+    if args.detector is not None:
+        find = people.detecting(args.detector, model.config.foreground)
+    failed = _predict(args, model, named, find, files)
+    count, text, line = files.finish(failed)
+    if line:
+        _say(args, line)
     if args.json:
         print(text)
     if failed:
@@ -91,18 +110,75 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _check_out(out: str | None) -> None:
-    """Refuses a place that cannot be written before the work, not after it."""
-    if out is None:
-        return
-    place = Path(out)
-    place = place.parent if place.suffix.lower() == ".json" else place
-    while not place.exists():
-        place = place.parent
-    if not place.is_dir():
-        raise ConfigError(f"--out {out}: {place} is a file; name a folder, or a .json file.")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise ConfigError(f"--out {out}: the folder {place} cannot be written to.")
+def _check_words(args: argparse.Namespace) -> None:
+    """Refuses words that do not go together, whatever the model."""
+    has_boxes = people.check_words(args)
+    if args.instances and not has_boxes:
+        raise ConfigError(
+            "--instances: give the boxes of the people, --boxes FILE.json, or a model that finds "
+            "them, --detector MODEL_DIR."
+        )
+    if has_boxes and not args.instances:
+        raise ConfigError("--boxes and --detector are for --instances; add it.")
+    pictured = [w for w in ("--background", "--alpha") if getattr(args, w[2:])]
+    if pictured and (args.out is None or args.format in ("drawn", "coco")):
+        what = "needs --out" if args.out is None else f"makes no sense with --format {args.format}"
+        raise ConfigError(f"{pictured[0]}: {what}; it is about pictures that are cut out.")
+
+
+def _files(args, model, cutter: cutouts.Cutter, named, dataset):
+    """Returns what writes the kind of files that the words and the model ask for."""
+    form = args.format
+    names, inputs = [name for *_, name in named], [path for _, path, _ in named]
+    if not getattr(model, "cuts_out", False):
+        for word in cutouts.words(args):
+            raise ConfigError(
+                f"{word}: a {model.system} model finds objects and cuts nothing out; a portrait "
+                "model does."
+            )
+        form = form or "drawn"
+    if form == "coco":
+        from tfseg.data import coco_results
+
+        outputs.check_place(args.out)
+        coco_results.unlisted_categories(dataset, model.class_names)  # before the work
+        return prediction_files.CocoFiles(args.out, dataset, args.json)
+    if form == "drawn" or args.out is None:
+        outputs.check_place(args.out)
+        return prediction_files.Drawings(args.out, args.model_dir)
+    if args.score_threshold is not None and not args.instances:
+        raise ConfigError("--score-threshold: a cut-out has no score; it is for --instances.")
+    drawn = form is None and args.instances
+    file = outputs.one_file(args.out, len(named), cutter.transparent and not drawn)
+    folder = Path(args.out)
+    outputs.check_inputs_stay(inputs, [file] if file else [folder / name for name in names])
+    if not drawn:
+        return prediction_files.CutOuts(
+            args.out, args.model_dir, cutter, file, args.instances, names
+        )
+    if file is not None and (args.alpha or args.background):
+        raise ConfigError(f"--out {args.out}: for cut-outs of each person name a folder.")
+    return prediction_files.People(args.out, args.model_dir, cutter, file, names)
+
+
+def _predict(args, model, named, find, files) -> list[dict]:
+    """Hands every prediction to `files`; what fails is said, and returned."""
+    threshold, failed = args.score_threshold, []
+    if args.format == "coco" and threshold is None:
+        threshold = 0.0
+    for source, path, name in named:
+        try:
+            item = source() if callable(source) else source
+            options = {} if find is None else find(item)
+            (prediction,) = model.predict([item], score_threshold=threshold, **options)
+            path = prediction.path or path
+            files.add(prediction, item, path, name)
+        except (DataError, OSError) as error:
+            failed.append({"file": path, "error": str(error)})
+            print(f"tfseg: {error}", file=sys.stderr)
+            continue
+        _say(args, f"{path}: {prediction_files.summary(prediction)}")
+    return failed
 
 
 def _dataset(args: argparse.Namespace):
@@ -128,51 +204,6 @@ def _samples(dataset) -> Iterator[tuple]:
             f"picture {index + 1}",
             f"{index + 1:0{digits}d}.png",
         )
-
-
-def _predictions(args, model, named, threshold, failed: list[dict]) -> Iterator[tuple]:
-    """Yields `(prediction, picture, file, name of its drawing)`; what fails is said and noted."""
-    for source, path, drawing in named:
-        try:
-            item = source() if callable(source) else source
-            (prediction,) = model.predict([item], score_threshold=threshold)
-        except (DataError, OSError) as error:
-            failed.append({"file": path, "error": str(error)})
-            print(f"tfseg: {error}", file=sys.stderr)
-            continue
-        path = prediction.path or path
-        _say(args, f"{path}: {_summary(prediction)}")
-        yield prediction, item, path, drawing
-
-
-def _write_drawn(args, predictions, failed: list[dict]) -> tuple[int, str]:
-    """Draws the pictures and writes predictions.json; returns their number and the text."""
-    found = []
-    for prediction, item, path, drawing in predictions:
-        if args.out is not None:
-            _draw(prediction, item, Path(args.out, drawing))
-        found.append(_record(prediction, path, drawing if args.out is not None else None))
-    content = {"model": args.model_dir, "images": found, "failed": failed}
-    text = json.dumps(content, indent=2)
-    if args.out is not None:
-        _write(Path(args.out, "predictions.json"), text)
-        _say(args, f"wrote {len(found)} drawings and predictions.json to {args.out}")
-    return len(found), text
-
-
-def _write_coco(args, predictions, dataset) -> tuple[int, str]:
-    """Writes COCO result files; returns the number of pictures and the records as text."""
-    from tfseg.data import coco_results
-
-    found = [prediction for prediction, *_ in predictions]
-    if args.out is not None:
-        out = Path(args.out)
-        out = out if out.suffix.lower() == ".json" else out / "predictions.json"
-        out.parent.mkdir(parents=True, exist_ok=True)
-        written = coco_results.write_coco_results(found, out, dataset=dataset)
-        _say(args, f"wrote {', '.join(written)}")
-    text = json.dumps(coco_results.coco_results(found, dataset=dataset)) if args.json else ""
-    return len(found), text
 
 
 def _share(text: str) -> float:
@@ -205,55 +236,5 @@ def _pictures(words: list[str]) -> list[str]:
 
 
 def _named(files: list[str]) -> list[tuple[str, str, str]]:
-    """Returns each file, twice, with the name of its drawing; equal stems get a number."""
-    taken, named = set(), []
-    for file in files:
-        stem, name, number = Path(file).stem, f"{Path(file).stem}.png", 2
-        while name in taken:
-            name, number = f"{stem}_{number}.png", number + 1
-        taken.add(name)
-        named.append((file, file, name))
-    return named
-
-
-def _draw(prediction, item, target: Path) -> None:
-    from tfseg.data import images
-    from tfseg.visualize import draw, save_png
-
-    picture = images.read_image(item) if isinstance(item, str) else item.image
-    save_png(target, draw(picture, prediction))
-
-
-def _summary(prediction) -> str:
-    if not len(prediction):
-        return "nothing found"
-    counts = {name: prediction.names.count(name) for name in dict.fromkeys(prediction.names)}
-    return ", ".join(f"{count} {name}" for name, count in counts.items())
-
-
-def _record(prediction, path: str, drawing: str | None) -> dict:
-    objects = [
-        {
-            "class_id": int(class_id),
-            "class": name,
-            "score": round(float(score), 6),
-            "box": [round(float(edge), 3) for edge in box],
-            "mask": rle,
-        }
-        for class_id, name, score, box, rle in zip(
-            prediction.class_ids,
-            prediction.names,
-            prediction.scores,
-            prediction.boxes,
-            prediction.rles,
-        )
-    ]
-    height, width = prediction.size
-    return {"file": path, "height": height, "width": width, "drawing": drawing, "objects": objects}
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    """Returns each file, twice, with the name of its PNG file."""
+    return list(zip(files, files, outputs.names_of(files)))

@@ -1,0 +1,87 @@
+"""Where what was predicted goes: checked before the work, not after it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from tfseg.errors import ConfigError
+
+__all__ = ["check_inputs_stay", "check_place", "free_name", "names_of", "one_file", "write_text"]
+
+
+def check_place(out: str | None, endings: Iterable[str] = (".json",)) -> None:
+    """Raises ConfigError for a place that cannot be written.
+
+    Args:
+        out: A folder to make or to fill, or a file with one of the endings.
+        endings: In small letters.
+    """
+    if out is None:
+        return
+    place = Path(out)
+    if place.suffix.lower() in endings and not place.is_dir():
+        place = place.parent
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise ConfigError(f"--out {out}: {place} is a file; name a folder, or a .json file.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ConfigError(f"--out {out}: the folder {place} cannot be written to.")
+
+
+def one_file(out: str, count: int, transparent: bool) -> Path | None:
+    """Returns the one picture file that `--out` names, or None where it names a folder.
+
+    Args:
+        out: What the user wrote.
+        count: How many pictures there will be.
+        transparent: Whether the file must hold an opacity.
+
+    Raises:
+        ConfigError: For several pictures, or a format that cannot hold what is to be written.
+    """
+    from tfseg.visualize.cutout import picture_format
+
+    path = Path(out)
+    if path.is_dir() or out.endswith(("/", os.sep)) or not path.suffix:
+        return None
+    picture_format(path, transparent)
+    if count != 1:
+        raise ConfigError(
+            f"--out {out}: one file cannot hold {count} pictures. Name a folder: it gets one file "
+            "for each."
+        )
+    return path
+
+
+def names_of(inputs: Iterable[str]) -> list[str]:
+    """Returns the name of each input's PNG file; equal stems get a number."""
+    taken: set[str] = set()
+    return [free_name(Path(file).stem, taken) for file in inputs]
+
+
+def free_name(stem: str, taken: set[str]) -> str:
+    """Returns `stem.png`, with a number where that is taken, and takes it."""
+    name, number = f"{stem}.png", 2
+    while name in taken:
+        name, number = f"{stem}_{number}.png", number + 1
+    taken.add(name)
+    return name
+
+
+def check_inputs_stay(inputs: Iterable[str], targets: Iterable[Path]) -> None:
+    """Raises ConfigError if a file that is to be written is one that is to be read."""
+    read = {os.path.realpath(path) for path in inputs}
+    for target in targets:
+        if os.path.realpath(target) in read:
+            raise ConfigError(f"--out: {target} would replace a picture of yours. Name a folder.")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.partial")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    os.replace(temporary, path)
