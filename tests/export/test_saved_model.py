@@ -143,7 +143,9 @@ def test_serve_check_says_what_is_wrong(exported, tmp_path):
 
 
 def test_the_request_in_the_card_is_valid_json(exported, picture):
-    lines = serving.request_examples("toy").splitlines()
+    answer = serving.Answer("outputs['x']", "x = 1", "More.", "pads")
+    lines = serving.request_examples("toy", answer).splitlines()
+    assert {"outputs['x']", "x = 1", "More."} <= set(lines) and "@" not in "".join(lines[:20])
     start = next(line for line in lines if line.startswith("echo"))
     text = (
         start.removeprefix("echo '").split("'$(")[0] + "QUJD" + start.split(")'")[1].split("' |")[0]

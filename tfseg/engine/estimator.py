@@ -35,6 +35,9 @@ class Estimator(PredictVerbs, FileVerbs):
         score_metric: The measure that `score` returns.
         weight_readers: Modules with `recognises(path) -> bool` and `load(model, path,
             skip_mismatch) -> LoadReport` for weight files of other programs.
+        serving_graph: Module with `serving_graph(estimator, **options)` and `ANSWER`, which an
+            exported model is made by.
+        cuts_out: Whether predictions have the label map "alpha", the foreground's opacity.
         fitted: Whether there are weights to predict with: trained, loaded, or set by hand.
         random_layers: Layers that the weight files so far had nothing for; while there are some
             and `fitted` is False, only training makes sense.
@@ -48,6 +51,8 @@ class Estimator(PredictVerbs, FileVerbs):
     config_class: type[Config] = Config
     score_metric: str = "segm/AP"
     weight_readers: tuple[str, ...] = ()
+    serving_graph: str = "tfseg.export.detection_graph"
+    cuts_out: bool = False
 
     def __init__(self, config: Config | Mapping | None = None, /, **settings):
         if isinstance(config, Config) and not isinstance(config, self.config_class):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfseg.engine import runtime
-from tfseg.export.serving import request_examples
+from tfseg.export.serving import Answer, request_examples
 
 __all__ = ["write_model_card"]
 
@@ -19,6 +19,7 @@ def write_model_card(
     path: str | os.PathLike,
     *,
     name: str,
+    answer: Answer,
     metrics: Mapping | None = None,
     data: str = "",
     license: str = "",
@@ -36,21 +37,21 @@ def write_model_card(
         f"# {name}",
         f"A `{estimator.system}` model of tfseg, exported on "
         f"{datetime.datetime.now(datetime.UTC).date()}; {parameters:,} parameters.",
-        f"## Classes\n\n{classes}\n\nClass id 0 pads.",
+        f"## Classes\n\n{classes}\n\nClass id 0 {answer.zero}.",
         f"## Data\n\n{data or 'Not stated.'}",
         f"## Measures\n\n{_measures(estimator, metrics)}",
         f"## Licence\n\n{license or 'Not stated. Ask the author before use or passing it on.'}",
         "## Settings\n\n" + "\n".join(settings),
         f"## Versions\n\n{versions}",
-        f"## Use\n\n{_use(estimator, name)}",
+        f"## Use\n\n{_use(estimator, name, answer)}",
     ]
     Path(path).write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 
 
-def _use(estimator, name: str) -> str:
+def _use(estimator, name: str, answer: Answer) -> str:
     channels = getattr(estimator.config, "channels", 3)
     if channels in (1, 3):
-        return request_examples(name)
+        return request_examples(name, answer)
     return (
         f"The model reads pictures of {channels} channels, which JPEG and PNG files cannot hold, "
         "so there is no signature for encoded pictures. In Python, with TensorFlow alone:\n\n"
@@ -63,11 +64,16 @@ def _use(estimator, name: str) -> str:
 
 def _measures(estimator, metrics: Mapping | None) -> str:
     if not metrics:
-        rows = [row for row in estimator.history if any("/" in key for key in row)]
-        metrics = {key: v for key, v in (rows[-1] if rows else {}).items() if "/" in key}
+        rows = [row for row in estimator.history if estimator.score_metric in row]
+        metrics = {key: v for key, v in (rows[-1] if rows else {}).items() if _is_measure(key)}
     lines = [
         f"| {key} | {value:.4f} |"
         for key, value in metrics.items()
         if isinstance(value, (int, float)) and math.isfinite(value)
     ]
     return "\n".join(["| measure | value |", "|---|---|", *lines]) if lines else "Not measured."
+
+
+def _is_measure(name: str) -> bool:
+    """False for what a row of a training's history holds besides the measures."""
+    return name not in ("epoch", "seconds", "learning_rate", "loss") and not name.endswith("_loss")

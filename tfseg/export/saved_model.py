@@ -1,8 +1,9 @@
-"""A SavedModel with everything inside: decoding, resizing, network, suppression, boxes back."""
+"""A SavedModel with everything inside: decoding, resizing, network, and the way back to pixels."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -10,8 +11,6 @@ from pathlib import Path
 
 import keras
 
-from tfseg.data.augment.matterport import MatterportResize
-from tfseg.data.augment.padded import PaddedResize
 from tfseg.engine.checkpoint import replacing_folder
 from tfseg.errors import ExportError, WeightsError
 from tfseg.export.model_card import write_model_card
@@ -27,6 +26,7 @@ def export(
     *,
     overwrite: bool = False,
     score_threshold: float | None = None,
+    probabilities: bool = False,
     metrics: Mapping | None = None,
     data: str = "",
     license: str = "",
@@ -36,13 +36,22 @@ def export(
     Signatures: `serving_default` takes `images` float32 `(B, H, W, 3)`, RGB from 0 to 255, of any
     size; `images_uint8` the same as uint8; `jpeg_bytes` takes `encoded` string `(B,)`. A model of
     D channels takes `(B, H, W, D)`; of one channel `jpeg_bytes` makes colours grey, of any number
-    but one and three it is left out, because such files hold no more. All give
+    but one and three it is left out: such files hold no more. A model that finds objects gives
 
     - `detection_boxes` float32 `(B, D, 4)`: y1, x1, y2, x2 in pixels of the given picture,
     - `detection_classes` int32 `(B, D)`, 0 for rows that pad; `detection_class_names` string,
     - `detection_scores` float32 `(B, D)`, best first,
     - `detection_masks` float32 `(B, D, m, m)`: probability over the box,
     - `num_detections` int32 `(B,)`.
+
+    A model that labels every pixel gives
+
+    - `classes` uint8 `(B, H, W)`, 0 for the background,
+    - `alpha` uint8 `(B, H, W)`: 255 times the probability of not being background,
+    - with `probabilities` also those, float32 `(B, H, W, N)`;
+
+    and by `jpeg_bytes`, whose pictures may differ in size, the first two as PNG files:
+    `classes_png` and `alpha_png`, string `(B,)`.
 
     A model that fits each picture into a canvas of its own (`image_fit="padded"`) is exported with
     one canvas of the largest size for all. What surrounds a picture then differs from `predict`,
@@ -51,28 +60,35 @@ def export(
     Beside it: `labels.txt` (line k names class id k), `model_card.md`, `SHA256SUMS`.
 
     Args:
-        estimator: A fitted estimator with detections of that kind.
+        estimator: A fitted estimator; its `serving_graph` names the module that knows its graph.
         directory: A new folder; TensorFlow Serving wants `.../name/1`.
         overwrite: Replace what is there.
         score_threshold: Lowest score that the model returns; None takes that of `predict`.
+        probabilities: Return each pixel's probabilities too.
         metrics: Measures for the model card, such as a `Report`.
         data: What it was trained on, for the model card.
         license: Licence of the weights, for the model card.
 
     Raises:
-        ExportError: If the backend is not TensorFlow, the folder is taken, or the disk is full.
+        ExportError: If the backend is not TensorFlow, the folder is taken, the disk is full, or
+            an option makes no sense for the model.
     """
     _require_tensorflow(estimator)
     directory = _free_folder(Path(directory), overwrite)
+    room = importlib.import_module(estimator.serving_graph)
+    graph = room.serving_graph(
+        estimator, score_threshold=score_threshold, probabilities=probabilities
+    )
     try:
         with replacing_folder(directory) as folder:
-            _write_graph(estimator, folder, score_threshold)
+            _write_graph(estimator, graph, folder)
             names = "".join(f"{name}\n" for name in estimator.class_names)
             (folder / LABELS).write_text(names, encoding="utf-8")
             write_model_card(
                 estimator,
                 folder / CARD,
                 name=_model_name(directory),
+                answer=room.ANSWER,
                 metrics=metrics,
                 data=data,
                 license=license,
@@ -119,31 +135,12 @@ def _free_folder(directory: Path, overwrite: bool) -> Path:
     return directory
 
 
-def _write_graph(estimator, folder: Path, score_threshold: float | None):
+def _write_graph(estimator, graph, folder: Path):
     import tensorflow as tf
 
-    from tfseg.export.graph import ServingGraph
-
-    resize = estimator._resize()
-    network = estimator.keras_model
-    if score_threshold is None:
-        score_threshold = getattr(estimator.config, "detection_min_confidence", 0.0)
     channels = getattr(estimator.config, "channels", 3)
-    # One graph has one shape inside: pictures of every size share a canvas.
-    padded = isinstance(resize, PaddedResize)
-    graph = ServingGraph(
-        network,
-        estimator.class_names,
-        resize.min_side,
-        resize.max_side,
-        score_threshold,
-        canvas=estimator.config.canvas if padded else None,
-        fill=resize.fill if padded else (),
-        exact=isinstance(resize, MatterportResize),
-        channels=channels,
-    )
     archive = keras.export.ExportArchive()
-    archive.track(network)
+    archive.track(estimator.keras_model)
     spec = tf.TensorSpec
     endpoints = {
         "serving_default": (

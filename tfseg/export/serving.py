@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -12,7 +13,25 @@ import numpy as np
 
 from tfseg.errors import ExportError
 
-__all__ = ["request_examples", "serve_check"]
+__all__ = ["Answer", "request_examples", "serve_check"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a kind of model answers with, in the words of its model card.
+
+    Attributes:
+        python: Code that reads `outputs`, a dict of tensors.
+        grpc: Code that reads the gRPC `answer`.
+        note: What else a caller should know.
+        zero: What class id 0 does: "pads", "is the background".
+    """
+
+    python: str
+    grpc: str
+    note: str
+    zero: str
+
 
 # Runs in the other process: it must not need this package, nor Keras.
 _ALONE = """
@@ -30,8 +49,16 @@ if "jpeg_bytes" not in model.signatures:
     sys.exit("this model takes no encoded pictures: it reads other channels than those of JPEG "
              "and PNG files. Its signature images_uint8 takes arrays.")
 outputs = model.signatures["jpeg_bytes"](encoded=encoded)
-np.savez(sys.argv[2], **{k: v.numpy().astype(str) if v.dtype == tf.string else v.numpy()
-                         for k, v in outputs.items()})
+
+def plain(array):
+    if array.dtype != object:
+        return array
+    try:
+        return array.astype(str)
+    except UnicodeDecodeError:  # files, not words
+        return array.astype(bytes)
+
+np.savez(sys.argv[2], **{name: plain(value.numpy()) for name, value in outputs.items()})
 """
 
 
@@ -74,9 +101,13 @@ def serve_check(
             return {name: outputs[name] for name in outputs.files}
 
 
-def request_examples(name: str) -> str:
+def request_examples(name: str, answer: Answer) -> str:
     """Returns Markdown that shows how to start a server for a model and how to ask it."""
-    return _EXAMPLES.replace("@NAME@", name)
+    text = _EXAMPLES
+    words = {"NAME": name, "PYTHON": answer.python, "GRPC": answer.grpc, "NOTE": answer.note}
+    for word, value in words.items():
+        text = text.replace(f"@{word}@", value)
+    return text
 
 
 _EXAMPLES = """In Python, with TensorFlow alone:
@@ -86,7 +117,7 @@ import tensorflow as tf
 
 model = tf.saved_model.load("@NAME@/1")
 outputs = model.signatures["jpeg_bytes"](encoded=tf.constant([open("a.jpg", "rb").read()]))
-outputs["detection_boxes"]  # (1, D, 4): y1, x1, y2, x2 in pixels; num_detections rows count
+@PYTHON@
 ```
 
 With TensorFlow Serving; the folder that is mounted holds the numbered versions:
@@ -115,8 +146,8 @@ request.model_spec.name, request.model_spec.signature_name = "@NAME@", "jpeg_byt
 request.inputs["encoded"].CopyFrom(tf.make_tensor_proto([open("a.jpg", "rb").read()]))
 stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel("localhost:8500"))
 answer = stub.Predict(request, 60.0)
-boxes = tf.make_ndarray(answer.outputs["detection_boxes"])
+@GRPC@
 ```
 
-A mask is a probability over its box: resize it to the box (bilinear), inside is 0.5 and above.
+@NOTE@
 """

@@ -7,13 +7,52 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tfseg.export.orientation import turned
+from tfseg.data.augment.matterport import MatterportResize
+from tfseg.data.augment.padded import PaddedResize
+from tfseg.errors import ExportError
+from tfseg.export.decoding import brightness, decoded
 from tfseg.export.resize import resize, resize_cut_off
+from tfseg.export.serving import Answer
 
-__all__ = ["ServingGraph"]
+__all__ = ["ANSWER", "DetectionGraph", "serving_graph"]
+
+ANSWER = Answer(
+    python='outputs["detection_boxes"]  # (1, D, 4): y1, x1, y2, x2 in pixels; '
+    "num_detections rows count",
+    grpc='boxes = tf.make_ndarray(answer.outputs["detection_boxes"])',
+    note="A mask is a probability over its box: resize it to the box (bilinear), inside is 0.5 "
+    "and above.",
+    zero="pads",
+)
 
 
-class ServingGraph:
+def serving_graph(
+    estimator, *, score_threshold: float | None = None, probabilities: bool = False
+) -> DetectionGraph:
+    """Returns the graph of a fitted estimator; see `tfseg.export.saved_model.export`."""
+    if probabilities:
+        raise ExportError(
+            f"probabilities: a {estimator.system!r} model finds objects; it has none of pixels."
+        )
+    resize = estimator._resize()
+    if score_threshold is None:
+        score_threshold = getattr(estimator.config, "detection_min_confidence", 0.0)
+    # One graph has one shape inside: pictures of every size share a canvas.
+    padded = isinstance(resize, PaddedResize)
+    return DetectionGraph(
+        estimator.keras_model,
+        estimator.class_names,
+        resize.min_side,
+        resize.max_side,
+        score_threshold,
+        canvas=estimator.config.canvas if padded else None,
+        fill=resize.fill if padded else (),
+        exact=isinstance(resize, MatterportResize),
+        channels=getattr(estimator.config, "channels", 3),
+    )
+
+
+class DetectionGraph:
     """Fits pictures into the network's square, runs it, and leads boxes back to their pixels.
 
     Args:
@@ -73,10 +112,8 @@ class ServingGraph:
         return self._detect(squares, windows, sizes)
 
     def _fit_one(self, encoded: tf.Tensor):
-        # The accurate transform is what other decoders use; TensorFlow's default is a fast one.
-        image = tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
-        image = turned(image, encoded)
-        image = tf.cast(_brightness(image) if self.channels == 1 else image, tf.float32)
+        image = decoded(encoded)
+        image = tf.cast(brightness(image) if self.channels == 1 else image, tf.float32)
         squares, window, size = self._fit(image[None])
         return squares[0], window, size
 
@@ -150,9 +187,3 @@ class ServingGraph:
         moved = (boxes - (start + ends)[:, None]) * scale[:, None]
         moved += tf.broadcast_to(ends, tf.shape(start))[:, None]
         return tf.clip_by_value(moved, 0.0, tf.tile(sizes[:, None], (1, 1, 2)))
-
-
-def _brightness(image: tf.Tensor) -> tf.Tensor:
-    """Returns a picture's grey, int32 `(H, W, 1)`, to the numbers of `tfseg.data.channels.grey`."""
-    weighted = tf.reduce_sum(tf.cast(image, tf.int32) * (19595, 38470, 7471), axis=-1)
-    return tf.bitwise.right_shift(weighted + 0x8000, 16)[..., None]

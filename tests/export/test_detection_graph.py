@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfseg.data.augment.geometry import SquareResize
 from tfseg.data.augment.matterport import MatterportResize
 from tfseg.data.augment.padded import PaddedResize
-from tfseg.export.graph import ServingGraph
+from tfseg.export.detection_graph import DetectionGraph
 
 
 def mirror(inputs, training):
@@ -27,7 +27,7 @@ def mirror(inputs, training):
 @pytest.mark.parametrize("sides", [(64, 64), (48, 64), (0, 64)])
 @pytest.mark.parametrize("fit_class", [SquareResize, MatterportResize])
 def test_the_square_equals_that_of_the_data_room(sides, fit_class):
-    graph = ServingGraph(mirror, ("thing",), *sides, exact=fit_class is MatterportResize)
+    graph = DetectionGraph(mirror, ("thing",), *sides, exact=fit_class is MatterportResize)
     resize = fit_class(*sides)
     fit = tf.function(graph._fit, input_signature=[tf.TensorSpec((None, None, None, 3))])
     random = np.random.default_rng(1)
@@ -48,7 +48,7 @@ def test_the_square_equals_that_of_the_data_room(sides, fit_class):
 
 
 def test_boxes_come_back_to_the_whole_picture_for_each_of_a_batch():
-    graph = ServingGraph(mirror, ("thing",), 64, 64)
+    graph = DetectionGraph(mirror, ("thing",), 64, 64)
     out = graph.from_images(np.zeros((3, 90, 40, 3), np.uint8))
     np.testing.assert_allclose(out["detection_boxes"][:, 0], [[0, 0, 90, 40]] * 3, atol=1e-4)
     np.testing.assert_array_equal(out["detection_boxes"][:, 1], 0)
@@ -58,7 +58,7 @@ def test_boxes_come_back_to_the_whole_picture_for_each_of_a_batch():
 
 
 def test_pictures_of_different_sizes_in_one_batch_of_files():
-    graph = ServingGraph(mirror, ("thing",), 64, 64)
+    graph = DetectionGraph(mirror, ("thing",), 64, 64)
     files = [
         tf.io.encode_jpeg(np.zeros((h, w, 3), np.uint8)).numpy() for h, w in ((20, 30), (99, 7))
     ]
@@ -69,7 +69,7 @@ def test_pictures_of_different_sizes_in_one_batch_of_files():
 
 
 def test_what_scores_too_low_becomes_padding():
-    graph = ServingGraph(mirror, ("thing",), 64, 64, min_score=0.6)
+    graph = DetectionGraph(mirror, ("thing",), 64, 64, min_score=0.6)
     out = graph.from_images(np.zeros((1, 64, 64, 3), np.uint8))
     assert int(out["num_detections"][0]) == 0
     for name in ("boxes", "classes", "scores", "masks"):
@@ -78,7 +78,7 @@ def test_what_scores_too_low_becomes_padding():
 
 def test_a_padded_canvas_equals_that_of_the_data_room():
     fill, canvas = (123.675, 116.28, 103.53), (160, 160)
-    graph = ServingGraph(mirror, ("thing",), 64, 150, canvas=canvas, fill=fill)
+    graph = DetectionGraph(mirror, ("thing",), 64, 150, canvas=canvas, fill=fill)
     resize = PaddedResize(64, 150, canvas=canvas, fill=fill)
     fit = tf.function(graph._fit, input_signature=[tf.TensorSpec((None, None, None, 3))])
     random = np.random.default_rng(2)

@@ -1,0 +1,174 @@
+"""The way from a picture to a class and an opacity for each pixel as one TensorFlow graph."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfseg.errors import ExportError
+from tfseg.export.decoding import decoded
+from tfseg.export.resize import resize
+from tfseg.export.serving import Answer
+
+__all__ = ["ANSWER", "SegmentationGraph", "serving_graph"]
+
+ANSWER = Answer(
+    python='alpha = tf.io.decode_png(outputs["alpha_png"][0])  # uint8 (H, W, 1), 255: foreground\n'
+    'classes = tf.io.decode_png(outputs["classes_png"][0])  # uint8 (H, W, 1), 0: background',
+    grpc='open("alpha.png", "wb").write(answer.outputs["alpha_png"].string_val[0])',
+    note="Pictures of one size can be passed as arrays, too: the signatures `images_uint8` and "
+    "`serving_default` (float32), RGB from 0 to 255, return `classes` and `alpha`, uint8 "
+    "`(B, H, W)`. The opacity is 255 times the probability of not being background; to cut "
+    "something out, take what is above 230 for 255 and below 25 for 0.",
+    zero="is the background",
+)
+
+_STRIDE = 32  # of `tfseg.models.portrait.fit`: sides of proportional inputs are multiples of it
+_LARGEST = 80.0  # e^80 is far from certainty's limit and within float32
+
+
+def serving_graph(
+    estimator, *, score_threshold: float | None = None, probabilities: bool = False
+) -> SegmentationGraph:
+    """Returns the graph of a fitted estimator; see `tfseg.export.saved_model.export`."""
+    if score_threshold is not None:
+        raise ExportError(
+            f"score_threshold: a {estimator.system!r} model labels pixels; there are no objects "
+            "whose score could be too low. Leave it out."
+        )
+    fit = estimator._resize()
+    return SegmentationGraph(
+        estimator.keras_model,
+        fit.canvas,
+        fit.kind,
+        fit.limit,
+        classes=len(estimator.class_names) + 1,
+        probabilities=probabilities,
+    )
+
+
+class SegmentationGraph:
+    """Fits pictures to the network, runs it, and leads its logits back to their pixels.
+
+    Args:
+        network: Takes `image` `(B, h, w, 3)` from 0 to 255, gives `logits` `(B, h, w, N)`.
+        canvas: `(h, w)` of training, pixels.
+        kind: "proportional", "letterbox", "stretch" or "native": how a picture of any size meets
+            the network, to the pixel as `tfseg.models.portrait.fit.PictureFit.predict_plan` says.
+        limit: Longest side of "native".
+        classes: N, with the background.
+        probabilities: Return them too.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        canvas: tuple[int, int],
+        kind: str,
+        limit: int,
+        *,
+        classes: int,
+        probabilities: bool = False,
+    ):
+        self.network, self.canvas, self.kind, self.limit = network, tuple(canvas), kind, limit
+        self.classes, self.probabilities = classes, probabilities
+
+    def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns `classes` and `alpha` of pictures of one size, float32 or uint8
+        `(B, H, W, 3)`, RGB from 0 to 255."""
+        images = tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0.0, 255.0)
+        images = tf.cast(images, tf.int32)
+        size = tf.shape(images)[1:3]
+        logits = self._logits(images, size)
+        outputs = self._pixels(logits, size)
+        if self.probabilities:
+            enlarged = tf.image.resize(logits, size)
+            outputs["probabilities"] = tf.nn.softmax(enlarged)
+        return outputs
+
+    def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns `classes_png` and `alpha_png`, string `(B,)`, of encoded pictures, string
+        `(B,)`; sizes may differ, EXIF orientation is honoured. PNG is understood too."""
+        classes, alpha = tf.map_fn(
+            self._one,
+            encoded,
+            fn_output_signature=(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.string)),
+            parallel_iterations=1,
+        )
+        return {"classes_png": classes, "alpha_png": alpha}
+
+    def _one(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = tf.cast(decoded(encoded), tf.int32)
+        size = tf.shape(image)[:2]
+        outputs = self._pixels(self._logits(image[None], size), size)
+        return tuple(
+            tf.io.encode_png(outputs[name][0][..., None], compression=6)
+            for name in ("classes", "alpha")
+        )
+
+    def _logits(self, images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        """Returns the logits float32 `(B, h, w, N)` of the part of the network's input that shows
+        the pictures, int32 `(B, H, W, 3)`; the background's are subtracted, as in `decode`."""
+        inside, canvas = self._plan(size)
+        resized = tf.cast(resize(images, inside), tf.float32)
+        if canvas is None:
+            fitted, (top, left) = resized, (0, 0)
+        else:
+            top, left = (canvas[0] - inside[0]) // 2, (canvas[1] - inside[1]) // 2
+            fitted = tf.image.pad_to_bounding_box(resized, top, left, *canvas)
+        fitted = tf.ensure_shape(fitted, (None, *(canvas or (None, None)), 3))
+        logits = self.network({"image": fitted}, training=False)["logits"]
+        logits = logits[:, top : top + inside[0], left : left + inside[1]]
+        logits = tf.ensure_shape(tf.cast(logits, tf.float32), (None, None, None, self.classes))
+        return logits - logits[..., :1]
+
+    def _plan(self, size: tf.Tensor) -> tuple[tf.Tensor, tuple[int, int] | None]:
+        """Returns the size at which a picture is shown to the network, int32 `(2,)`, and the
+        canvas around it, or None where there is none.
+
+        In double precision: a size that is rounded differently would move every edge.
+        """
+        sides = tf.cast(size, tf.float64)
+        canvas = tf.constant(self.canvas, tf.int32)
+        if self.kind == "stretch":
+            return canvas, None
+        if self.kind == "letterbox":
+            scale = tf.reduce_min(tf.cast(canvas, tf.float64) / sides)
+            inside = tf.maximum(tf.cast(tf.round(sides * scale), tf.int32), 1)
+            return tf.minimum(inside, canvas), self.canvas
+        if self.kind == "native":
+            scale = tf.minimum(tf.constant(1.0, tf.float64), self.limit / tf.reduce_max(sides))
+            return tf.maximum(tf.cast(tf.round(sides * scale), tf.int32), 1), None
+        area = math.prod(self.canvas)
+        longest = max(_STRIDE, area // _STRIDE // _STRIDE * _STRIDE)
+        wished = tf.sqrt(area * sides / sides[::-1]) / _STRIDE
+        rounded = tf.cast(tf.round(wished), tf.int32) * _STRIDE
+        return tf.clip_by_value(rounded, _STRIDE, longest), None
+
+    def _pixels(self, logits: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns `classes` and `alpha`, uint8 `(B, H, W)`, of logits `(B, h, w, N)`.
+
+        Class by class, one after the other, so that a large photograph needs a few maps of its
+        size, not N.
+        """
+        maps = tf.transpose(logits, (3, 0, 1, 2))
+        shape = tf.stack([tf.shape(logits)[0], size[0], size[1]])
+
+        def add(number, best, classes, total):
+            value = tf.image.resize(maps[number][..., None], size)[..., 0]
+            classes = tf.where(value > best, tf.cast(number, tf.uint8), classes)
+            total += tf.exp(tf.minimum(value, _LARGEST))
+            return number + 1, tf.maximum(best, value), classes, total
+
+        spec = tf.TensorShape((None, None, None))
+        start = (1, tf.zeros(shape), tf.zeros(shape, tf.uint8), tf.ones(shape))
+        _, _, classes, total = tf.while_loop(
+            lambda number, *_: number < self.classes,
+            add,
+            start,
+            shape_invariants=(tf.TensorShape(()), spec, spec, spec),
+            parallel_iterations=1,
+        )
+        return {"classes": classes, "alpha": tf.cast(tf.round(255.0 - 255.0 / total), tf.uint8)}
