@@ -1,4 +1,25 @@
-"""A SavedModel with everything inside: decoding, resizing, network, and the way back to pixels."""
+"""A SavedModel with everything inside: decoding, resizing, network, and the way back to pixels.
+
+Signatures: `serving_default` takes `images` float32 `(B, H, W, 3)`, RGB from 0 to 255, of any
+size; `images_uint8` the same as uint8; `jpeg_bytes` takes `encoded` string `(B,)`. A model of
+D channels takes `(B, H, W, D)`; of one channel `jpeg_bytes` makes colours grey, of any number
+but one and three it is left out: such files hold no more. A model that finds objects gives
+
+- `detection_boxes` float32 `(B, D, 4)`: y1, x1, y2, x2 in pixels of the given picture,
+- `detection_classes` int32 `(B, D)`, 0 for rows that pad; `detection_class_names` string,
+- `detection_scores` float32 `(B, D)`, best first,
+- `detection_masks` float32 `(B, D, m, m)`: probability over the box,
+- `num_detections` int32 `(B,)`.
+
+A model that labels every pixel gives
+
+- `classes` uint8 `(B, H, W)`, 0 for the background,
+- `alpha` uint8 `(B, H, W)`: 255 times the probability of not being background,
+- with `probabilities` also those, float32 `(B, H, W, N)`;
+
+and by `jpeg_bytes`, whose pictures may differ in size, the first two as PNG files:
+`classes_png` and `alpha_png`, string `(B,)`.
+"""
 
 from __future__ import annotations
 
@@ -33,25 +54,7 @@ def export(
 ) -> Path:
     """Writes a SavedModel that needs TensorFlow alone, and returns its folder.
 
-    Signatures: `serving_default` takes `images` float32 `(B, H, W, 3)`, RGB from 0 to 255, of any
-    size; `images_uint8` the same as uint8; `jpeg_bytes` takes `encoded` string `(B,)`. A model of
-    D channels takes `(B, H, W, D)`; of one channel `jpeg_bytes` makes colours grey, of any number
-    but one and three it is left out: such files hold no more. A model that finds objects gives
-
-    - `detection_boxes` float32 `(B, D, 4)`: y1, x1, y2, x2 in pixels of the given picture,
-    - `detection_classes` int32 `(B, D)`, 0 for rows that pad; `detection_class_names` string,
-    - `detection_scores` float32 `(B, D)`, best first,
-    - `detection_masks` float32 `(B, D, m, m)`: probability over the box,
-    - `num_detections` int32 `(B,)`.
-
-    A model that labels every pixel gives
-
-    - `classes` uint8 `(B, H, W)`, 0 for the background,
-    - `alpha` uint8 `(B, H, W)`: 255 times the probability of not being background,
-    - with `probabilities` also those, float32 `(B, H, W, N)`;
-
-    and by `jpeg_bytes`, whose pictures may differ in size, the first two as PNG files:
-    `classes_png` and `alpha_png`, string `(B,)`.
+    The signatures and what they give are described at the head of this file.
 
     A model that fits each picture into a canvas of its own (`image_fit="padded"`) is exported with
     one canvas of the largest size for all. What surrounds a picture then differs from `predict`,
@@ -82,17 +85,10 @@ def export(
     try:
         with replacing_folder(directory) as folder:
             _write_graph(estimator, graph, folder)
-            names = "".join(f"{name}\n" for name in estimator.class_names)
-            (folder / LABELS).write_text(names, encoding="utf-8")
-            write_model_card(
-                estimator,
-                folder / CARD,
-                name=_model_name(directory),
-                answer=room.ANSWER,
-                metrics=metrics,
-                data=data,
-                license=license,
-            )
+            about = {"metrics": metrics, "data": data, "license": license}
+            name = _model_name(directory)
+            _write_labels(estimator, folder)
+            write_model_card(estimator, folder / CARD, name=name, answer=room.ANSWER, **about)
             _write_checksums(folder)
     except WeightsError as error:
         raise ExportError(str(error)) from error
@@ -162,6 +158,11 @@ def _write_graph(estimator, graph, folder: Path):
     assets = folder / "assets"
     if assets.is_dir() and not any(assets.iterdir()):
         shutil.rmtree(assets)
+
+
+def _write_labels(estimator, folder: Path):
+    names = "".join(f"{name}\n" for name in estimator.class_names)
+    (folder / LABELS).write_text(names, encoding="utf-8")
 
 
 def _model_name(directory: Path) -> str:
