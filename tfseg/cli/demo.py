@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import time
 from pathlib import Path
 
@@ -46,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
     print(f"Training on {len(train)} drawn pictures, {len(val)} others for measuring")
     quiet.import_backend()
     model = _train(recipe, train, val, out / "run", args.epochs)
-    report = model.evaluate(val)
+    report = json.loads((out / "run" / "report" / "report.json").read_text())["metrics"]
     print(f"\nOn {len(val)} unseen pictures:")
     for name in ("segm/AP50", "segm/AP", "bbox/AP50", "bbox/AP"):
-        print(f"  {name:<10} {report[name]:.3f}")
+        print(f"  {name:<10} {'n/a' if report[name] is None else format(report[name], '.3f')}")
     photos = _draw_unseen(model, val, out)
     exported = model.export(
         out / "savedmodel" / "people" / "1",
