@@ -106,7 +106,9 @@ def _converter(model, rounded_input: bool = False):
 
     spec = tf.TensorSpec((1, *shape), tf.float32, "image")
     concrete = tf.function(run, input_signature=[spec]).get_concrete_function()
-    return tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+    # Given the model too, the converter would save it whole with the functions of every layer,
+    # which takes minutes, and of Keras 3 would leave the weights out.
+    return tf.lite.TFLiteConverter.from_concrete_functions([concrete])
 
 
 def _converted(converter) -> bytes:
