@@ -28,6 +28,7 @@ def shaken(model):
 @functools.cache
 def original(options: GraphOptions):
     """The network of Keras 3, of any size."""
+    keras.utils.set_random_seed(0)
     return shaken(build_graph(keras, options))
 
 

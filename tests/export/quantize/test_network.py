@@ -5,9 +5,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from layerwise import differences
 from networks import original, pictures
 from PIL import Image
 
@@ -25,8 +27,8 @@ from tfseg.models.portrait.graph import GraphOptions
 
 GUIDE = Path(__file__).parents[3] / "docs" / "phone.md"
 slow = pytest.mark.slow
-# Of the output, 1/256 each; see the test.
-BEYOND_ONE, MOST_STEPS = 0.02, 8
+# Probability, end to end.
+MEAN_OFF, MOST_OFF = 4 / 256, 30 / 256
 CASES = [
     pytest.param((GraphOptions(2, "light"), (128, 96)), id="light"),
     pytest.param((GraphOptions(2, "paper"), (128, 128)), marks=slow, id="paper"),
@@ -51,34 +53,48 @@ def quantised(request):
     rounding.calibrate(aware, network, [network_input(images)])
     exact = network(network_input(images), training=False).numpy()
     rounded = aware(network_input(images), training=False).numpy()
-    return convert.int8_file(aware), images, exact, rounded
+    content = convert.int8_file(aware)
+    return SimpleNamespace(
+        aware=aware, content=content, pictures=images, exact=exact, rounded=rounded
+    )
 
 
 def test_no_tensor_is_float_from_input_to_output(quantised):
-    found = facts(quantised[0])
+    found = facts(quantised.content)
     assert found.float_tensors == ()
     assert set(found.tensors) == {"INT8", "INT32"}
     assert not {"QUANTIZE", "DEQUANTIZE"} & set(list(found.operations)[:1])
     assert {"CONV_2D", "MEAN", "LOGISTIC", "MUL", "ADD"} - set(found.operations) <= {"MUL"}
 
 
-def test_the_file_equals_the_network_with_rounding(quantised):
-    content, images, _, rounded = quantised
-    found = np.stack([PhoneRunner(content)(image) for image in images])
-    steps = np.abs(found - rounded) * 256
-    assert np.ptp(rounded) > 0.1
-    # See docs/phone.md: a value half-way between two steps may go either way in each layer.
-    assert np.mean(steps > 1.01) < BEYOND_ONE
-    assert steps.max() < MOST_STEPS
+def test_each_layer_of_the_file_equals_the_network_with_rounding(quantised):
+    found = differences(quantised.aware, quantised.content, quantised.pictures[0])
+    assert len(found) > 60
+    worst = max(found, key=found.get)
+    assert found[worst] < 1.02, worst
+
+
+def test_the_files_output_follows_the_network_with_rounding(quantised):
+    found = np.stack([PhoneRunner(quantised.content)(image) for image in quantised.pictures])
+    off = np.abs(found - quantised.rounded)
+    assert np.ptp(quantised.rounded) > 0.1
+    # Random weights magnify what each layer rounds otherwise: see docs/phone.md.
+    assert off.mean() < MEAN_OFF
+    assert off.max() < MOST_OFF
+    # And it is no worse an approximation of the exact network.
+    exact = (
+        np.abs(found - quantised.exact).mean(),
+        np.abs(quantised.rounded - quantised.exact).mean(),
+    )
+    assert exact[0] < 1.2 * exact[1] + 1 / 256
 
 
 def test_calibration_alone_keeps_the_network(quantised):
-    _, _, exact, rounded = quantised
-    assert np.abs(exact - rounded).mean() < 0.02
+    assert np.abs(quantised.exact - quantised.rounded).mean() < 0.03
 
 
 def test_the_guides_program_runs_without_tfseg(quantised, tmp_path):
-    content, images, *_ = quantised
+    content, images = quantised.content, quantised.pictures
     shape = images.shape[1:3]
     model = PortraitSegmenter(image_size=shape)
     (tmp_path / "phone.tflite").write_bytes(described(content, model, shape, license="MIT"))
