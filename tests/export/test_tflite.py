@@ -43,6 +43,7 @@ def test_words_that_cannot_be_are_told_before_any_work(model, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_the_float_file_sees_what_predict_sees(model, tmp_path):
     folder = model.export(tmp_path / "p", format="tflite", license="MIT")
     saved_model.verify(folder)

@@ -26,20 +26,20 @@ from tfseg.models.portrait import PortraitSegmenter
 from tfseg.models.portrait.graph import GraphOptions
 
 GUIDE = Path(__file__).parents[3] / "docs" / "phone.md"
-slow = pytest.mark.slow
+# Every network takes a minute to quantise and convert; `test_files.py` looks at a small one.
+pytestmark = pytest.mark.slow
 # Probability, end to end.
 MEAN_OFF, MOST_OFF = 4 / 256, 30 / 256
 CASES = [
     pytest.param((GraphOptions(2, "light"), (128, 96)), id="light"),
-    pytest.param((GraphOptions(2, "paper"), (128, 128)), marks=slow, id="paper"),
-    pytest.param((GraphOptions(3, "dilated"), (128, 128)), marks=slow, id="dilated"),
+    pytest.param((GraphOptions(2, "paper"), (128, 128)), id="paper"),
+    pytest.param((GraphOptions(3, "dilated"), (128, 128)), id="dilated"),
     pytest.param(
         (GraphOptions(2, "light", merge="concat", cgbe_resize="max"), (64, 64)),
-        marks=slow,
         id="concat-max",
     ),
-    pytest.param((GraphOptions(2, "light", decoder="aspp"), (64, 64)), marks=slow, id="aspp"),
-    pytest.param((GraphOptions(2, "light"), (100, 75)), marks=slow, id="odd-size"),
+    pytest.param((GraphOptions(2, "light", decoder="aspp"), (64, 64)), id="aspp"),
+    pytest.param((GraphOptions(2, "light"), (100, 75)), id="odd-size"),
 ]
 
 
