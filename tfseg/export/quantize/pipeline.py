@@ -88,19 +88,28 @@ def quantize(
     checkpoint = folder.with_name(f"{folder.name}.training.npz")
     history = fine_tune(aware, loader, plan, checkpoint=checkpoint, resume=resume)
     pictures = tflite.some(estimator, train, shape, 4 * calibration_batches)
-    contents = {
+    made = _files(network, aware, pictures)
+    contents = {k: described(made[k], estimator, shape, license) for k in FILES}
+    rows = comparing.compare(
+        contents, estimator, val, limit=limit, rounds=rounds, progress=progress
+    )
+    _write(folder, contents, rows, _details(shape, plan, history, val, limit))
+    checkpoint.unlink(missing_ok=True)
+    return rows
+
+
+def _files(network, aware, pictures) -> dict[str, bytes]:
+    """Returns the four files, as they come from the converter."""
+    return {
         "float32": convert.float_file(network),
         "float16": convert.float_file(network, half=True),
         "int8_post_training": convert.post_training_file(network, pictures),
         "int8": convert.int8_file(aware),
     }
-    contents = {
-        name: described(content, estimator, shape, license) for name, content in contents.items()
-    }
-    rows = comparing.compare(
-        contents, estimator, val, limit=limit, rounds=rounds, progress=progress
-    )
-    details = _details(shape, plan, history, val, limit)
+
+
+def _write(folder: Path, contents: dict[str, bytes], rows, details: dict) -> None:
+    """Writes files and table into the folder, all or none of them."""
     try:
         with replacing_folder(folder) as new:
             for name, content in contents.items():
@@ -109,8 +118,6 @@ def quantize(
             saved_model._write_checksums(new)
     except WeightsError as error:
         raise ExportError(str(error)) from error
-    checkpoint.unlink(missing_ok=True)
-    return rows
 
 
 def _calibrated(estimator, train, shape, batches: int):

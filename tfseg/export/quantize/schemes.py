@@ -69,6 +69,7 @@ def configs() -> SimpleNamespace:
     """Returns the classes `Output`, `Weighted` and `Probability`, which derive from tfmot's."""
     base = tfmot().quantization.keras
     quantizers = base.quantizers
+    kernel_quantizer = _kernel_quantizer(quantizers)
 
     class Output(base.QuantizeConfig):
         """Rounds the output to steps of a range that follows what it sees, or leaves it."""
@@ -104,7 +105,7 @@ def configs() -> SimpleNamespace:
 
         def get_weights_and_quantizers(self, layer):
             settings = dict(num_bits=8, per_axis=True, symmetric=True, narrow_range=True)
-            return [(getattr(layer, self.kernel), _Kernel(**settings))]
+            return [(getattr(layer, self.kernel), kernel_quantizer(**settings))]
 
         def set_quantize_weights(self, layer, quantize_weights):
             setattr(layer, self.kernel, quantize_weights[0])
@@ -118,7 +119,13 @@ def configs() -> SimpleNamespace:
         def get_output_quantizers(self, layer):
             return [quantizers.FixedQuantizer(8, 0.0, 255 / 256, narrow_range=False)]
 
-    class _Kernel(quantizers.LastValueQuantizer):
+    return SimpleNamespace(Output=Output, Weighted=Weighted, Probability=Probability)
+
+
+def _kernel_quantizer(quantizers) -> type:
+    """Returns the class that rounds a kernel with steps for each index of its last axis."""
+
+    class Kernel(quantizers.LastValueQuantizer):
         """Ranges of one axis; the base class makes them of all but the last."""
 
         def build(self, tensor_shape, name, layer):
@@ -127,4 +134,4 @@ def configs() -> SimpleNamespace:
                 for key in ("min_var", "max_var")
             }
 
-    return SimpleNamespace(Output=Output, Weighted=Weighted, Probability=Probability)
+    return Kernel
