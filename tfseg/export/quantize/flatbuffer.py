@@ -10,7 +10,15 @@ import numpy as np
 
 from tfseg.errors import ExportError
 
-__all__ = ["FileFacts", "facts", "model_of", "operation_names", "packed", "single_operation"]
+__all__ = [
+    "FileFacts",
+    "facts",
+    "model_of",
+    "operation_names",
+    "packed",
+    "runs_each_time",
+    "single_operation",
+]
 
 METADATA_NAME = "TFLITE_METADATA"
 _ALIGNMENT = 16
@@ -66,33 +74,61 @@ def operation_names(model) -> list[str]:
 
 def single_operation(model, index: int) -> bytes:
     """Returns a file that holds one operation of a model's first graph: what it computes from are
-    inputs, its constants stay."""
+    inputs, its constants stay, with the operations that widen float16 ones to float32."""
     schema, graph = _schema(), model.subgraphs[0]
-    operation = copy.copy(graph.operators[index])
+    chosen = [*_widened(model, graph.operators[index]), graph.operators[index]]
     part, lone = schema.ModelT(), schema.SubGraphT()
     part.version, part.subgraphs, part.buffers = model.version, [lone], [schema.BufferT()]
-    part.operatorCodes = [model.operatorCodes[operation.opcodeIndex]]
-    operation.opcodeIndex, lone.tensors = 0, []
-    places: dict[int, int] = {-1: -1}
-    inputs = []
-    for old in [*operation.inputs, *operation.outputs]:
-        if old in places:
-            continue
-        tensor = copy.copy(graph.tensors[old])
-        data = model.buffers[tensor.buffer].data
-        places[int(old)] = len(lone.tensors)
-        if data is not None and len(data):
-            part.buffers.append(model.buffers[tensor.buffer])
-            tensor.buffer = len(part.buffers) - 1
-        else:
-            tensor.buffer = 0
-            if old in operation.inputs:
-                inputs.append(places[int(old)])
-        lone.tensors.append(tensor)
-    operation.inputs = [places[int(old)] for old in operation.inputs]
-    operation.outputs = [places[int(old)] for old in operation.outputs]
-    lone.operators, lone.inputs, lone.outputs = [operation], inputs, list(operation.outputs)
+    part.operatorCodes, lone.operators, lone.tensors, lone.inputs = [], [], [], []
+    places, made = {-1: -1}, set()
+    for original in chosen:
+        operation = copy.copy(original)
+        for old in (*original.inputs, *original.outputs):
+            if old in places:
+                continue
+            tensor = copy.copy(graph.tensors[old])
+            constant = _constant(model, tensor)
+            places[old] = len(lone.tensors)
+            if old in original.inputs and not constant and old not in made:
+                lone.inputs.append(places[old])
+            if constant:
+                part.buffers.append(model.buffers[tensor.buffer])
+            tensor.buffer = len(part.buffers) - 1 if constant else 0
+            lone.tensors.append(tensor)
+        made.update(original.outputs)
+        part.operatorCodes.append(model.operatorCodes[original.opcodeIndex])
+        operation.opcodeIndex = len(part.operatorCodes) - 1
+        operation.inputs = [places[old] for old in original.inputs]
+        operation.outputs = [places[old] for old in original.outputs]
+        lone.operators.append(operation)
+    lone.outputs = list(lone.operators[-1].outputs)
     return _file(part)
+
+
+def runs_each_time(model) -> list[bool]:
+    """Returns for each operation of the first graph whether it depends on the input: widening
+    float16 constants is done once, before the first picture."""
+    graph = model.subgraphs[0]
+    return [
+        any(not _constant(model, graph.tensors[old]) for old in operation.inputs if old >= 0)
+        for operation in graph.operators
+    ]
+
+
+def _widened(model, operation) -> list:
+    """Returns the operations that make an operation's inputs out of constants."""
+    graph = model.subgraphs[0]
+    wanted = set(map(int, operation.inputs))
+    return [
+        other
+        for other, runs in zip(graph.operators, runs_each_time(model))
+        if not runs and wanted & set(map(int, other.outputs))
+    ]
+
+
+def _constant(model, tensor) -> bool:
+    data = model.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
 
 
 def packed(model, metadata: bytes) -> bytes:

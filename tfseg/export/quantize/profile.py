@@ -12,7 +12,12 @@ import time
 
 import numpy as np
 
-from tfseg.export.quantize.flatbuffer import model_of, operation_names, single_operation
+from tfseg.export.quantize.flatbuffer import (
+    model_of,
+    operation_names,
+    runs_each_time,
+    single_operation,
+)
 from tfseg.export.quantize.optional import litert
 
 __all__ = ["OperationTime", "profile"]
@@ -45,7 +50,9 @@ def profile(content: bytes, *, threads: int = 1, runs: int = 7) -> list[Operatio
     """
     model = model_of(content)
     times: dict[str, list[float]] = {}
-    for index, name in enumerate(operation_names(model)):
+    for index, (name, runs_too) in enumerate(zip(operation_names(model), runs_each_time(model))):
+        if not runs_too:
+            continue
         times.setdefault(name, []).append(_alone(single_operation(model, index), threads, runs))
     total = sum(map(sum, times.values())) or 1.0
     found = [
