@@ -1,0 +1,36 @@
+"""The model that comes with the checkout: it loads by its name, and cuts out real people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tfseg
+from tfseg.data import PortraitCropsDataset, Subset
+
+LIMIT = 25e6  # bytes of a file
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return tfseg.PortraitSegmenter.from_pretrained("portrait")
+
+
+def test_it_loads_by_name_and_its_files_are_small(shipped, repo_root):
+    folder = repo_root / "savedmodels" / "portrait"
+    assert all(path.stat().st_size < LIMIT for path in folder.iterdir())
+    assert (folder / "labels.txt").read_text() == "person\n"
+    card = (folder / "README.md").read_text()
+    for word in ("Clothing Co-Parsing", "COCO", "Licence", "tfseg train", "val"):
+        assert word in card
+    values = [np.asarray(weight) for weight in shipped.keras_model.weights]
+    assert all(np.isfinite(value).all() for value in values)
+    assert shipped.fitted and shipped.class_names == ("person",)
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_it_cuts_people_out(shipped, real_data):
+    crops = PortraitCropsDataset(real_data / "clothing_co_parsing", "val")
+    report = shipped.evaluate(Subset(crops, range(30)))
+    assert report["person_iou"] > 0.88
