@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 import tfseg
 from tfseg.errors import ConfigError, DataError, NotFittedError
-from tfseg.models.portrait import PortraitSegmenter
+from tfseg.models.portrait import PortraitConfig, PortraitSegmenter, people
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
 HALVES = [(0, 0, 50, 35), (0, 35, 50, 70)]
@@ -97,6 +97,20 @@ def test_evaluation_measures_maps_and_with_boxes_persons(portrait_model, portrai
     assert portrait_model.score(portrait_data) == pytest.approx(report["miou"])
     with pytest.raises(ConfigError, match="truth"):
         portrait_model.evaluate(portrait_data, boxes=[HALVES])
+
+
+def test_a_threshold_that_is_no_share_is_refused(portrait_model):
+    with pytest.raises(ConfigError, match="score_threshold"):
+        portrait_model.predict(PICTURE, score_threshold=2.0)
+
+
+def test_true_boxes_are_those_of_the_foreground(portrait_samples):
+    config = PortraitConfig(classes=("bag", "person"))
+    two = portrait_samples[1].replace(class_ids=np.array([1, 2]))
+    boxes, scores = people.finder("truth", None, config)(two)
+    np.testing.assert_array_equal(boxes, two.boxes[1:])
+    crowd = two.replace(is_crowd=np.array([False, True]))
+    assert people.finder("truth", None, config)(crowd)[0].shape == (0, 4)
 
 
 def test_perfect_class_maps_and_boxes_measure_as_perfect(

@@ -173,9 +173,10 @@ class PortraitSegmenter(Estimator):
         """
         if boxes is not None and detector is not None:
             raise ConfigError("boxes and detector: give one of them.")
+        self._check_threshold(score_threshold)
         items, count = read_items(images)
         given = None if boxes is None else people.paired_boxes(boxes, count)
-        find = people.finder(None, detector, self.config.foreground_name)
+        find = people.finder(None, detector, self.config)
         done = []
         for item, prediction in self._predict_items(items, batch_size, None):
             found = None if find is None else find(item)
@@ -213,7 +214,7 @@ class PortraitSegmenter(Estimator):
         view = object.__new__(type(self))
         _ = self.keras_model
         view.__dict__.update(self.__dict__)
-        view._finder = people.finder(boxes, detector, self.config.foreground_name)
+        view._finder = people.finder(boxes, detector, self.config)
         return view
 
     def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:

@@ -17,13 +17,14 @@ Finder = Callable[[object], tuple[np.ndarray, np.ndarray | None] | None]
 """`(sample or picture with .image) -> (boxes, scores)`; None where nobody says."""
 
 
-def finder(boxes, detector, foreground: str) -> Finder | None:
+def finder(boxes, detector, config: PortraitConfig) -> Finder | None:
     """Returns what tells the boxes of a sample; None if nothing does.
 
     Args:
-        boxes: "truth" for the annotated boxes, crowd regions excepted; or None.
+        boxes: "truth" for the annotated boxes of the foreground class, crowd regions excepted; or
+            None.
         detector: See `affinity.detect`, or None.
-        foreground: Name of the class whose boxes are wanted.
+        config: Which class is the foreground.
 
     Raises:
         ConfigError: If both are given, or `boxes` is something else.
@@ -31,7 +32,7 @@ def finder(boxes, detector, foreground: str) -> Finder | None:
     if boxes is not None and detector is not None:
         raise ConfigError("boxes and detector: give one of them.")
     if detector is not None:
-        return lambda item: affinity.detect(detector, item.image, foreground)
+        return lambda item: affinity.detect(detector, item.image, config.foreground_name)
     if boxes is None:
         return None
     if not isinstance(boxes, str) or boxes != "truth":
@@ -41,8 +42,8 @@ def finder(boxes, detector, foreground: str) -> Finder | None:
         )
 
     def truth(sample):
-        known = ~sample.is_crowd
-        return sample.boxes[known], None
+        wanted = ~sample.is_crowd & (sample.class_ids == config.foreground_id)
+        return sample.boxes[wanted], None
 
     return truth
 
