@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfseg.engine import runtime
+from tfseg.engine.progress import measures_of
 from tfseg.export.serving import Answer, request_examples
 
 __all__ = ["write_model_card"]
@@ -65,15 +66,11 @@ def _use(estimator, name: str, answer: Answer) -> str:
 def _measures(estimator, metrics: Mapping | None) -> str:
     if not metrics:
         rows = [row for row in estimator.history if estimator.score_metric in row]
-        metrics = {key: v for key, v in (rows[-1] if rows else {}).items() if _is_measure(key)}
+        last = rows[-1] if rows else {}
+        metrics = {name: last[name] for name in measures_of(last)}
     lines = [
         f"| {key} | {value:.4f} |"
         for key, value in metrics.items()
         if isinstance(value, (int, float)) and math.isfinite(value)
     ]
     return "\n".join(["| measure | value |", "|---|---|", *lines]) if lines else "Not measured."
-
-
-def _is_measure(name: str) -> bool:
-    """False for what a row of a training's history holds besides the measures."""
-    return name not in ("epoch", "seconds", "learning_rate", "loss") and not name.endswith("_loss")

@@ -23,7 +23,6 @@ and by `jpeg_bytes`, whose pictures may differ in size, the first two as PNG fil
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 import shutil
@@ -32,13 +31,12 @@ from pathlib import Path
 
 import keras
 
-from tfseg.engine.checkpoint import replacing_folder
-from tfseg.errors import ExportError, WeightsError
+from tfseg.export.folder import CHECKSUMS, free_folder, require_tensorflow, verify, writing
 from tfseg.export.model_card import write_model_card
 
 __all__ = ["CHECKSUMS", "export", "verify"]
 
-LABELS, CARD, CHECKSUMS = "labels.txt", "model_card.md", "SHA256SUMS"
+LABELS, CARD = "labels.txt", "model_card.md"
 
 
 def export(
@@ -76,58 +74,18 @@ def export(
         ExportError: If the backend is not TensorFlow, the folder is taken, the disk is full, or
             an option makes no sense for the model.
     """
-    _require_tensorflow(estimator)
-    directory = _free_folder(Path(directory), overwrite)
+    require_tensorflow(estimator)
+    directory = free_folder(directory, overwrite)
     room = importlib.import_module(estimator.serving_graph)
     graph = room.serving_graph(
         estimator, score_threshold=score_threshold, probabilities=probabilities
     )
-    try:
-        with replacing_folder(directory) as folder:
-            _write_graph(estimator, graph, folder)
-            about = {"metrics": metrics, "data": data, "license": license}
-            name = _model_name(directory)
-            _write_labels(estimator, folder)
-            write_model_card(estimator, folder / CARD, name=name, answer=room.ANSWER, **about)
-            _write_checksums(folder)
-    except WeightsError as error:
-        raise ExportError(str(error)) from error
-    return directory
-
-
-def verify(directory: str | os.PathLike) -> None:
-    """Raises ExportError if a file of an exported model is missing or differs from its checksum."""
-    directory = Path(directory)
-    sums = directory / CHECKSUMS
-    if not sums.is_file():
-        raise ExportError(f"{directory}: there is no {CHECKSUMS}; expected an exported model.")
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        digest, _, name = line.partition("  ")
-        path = directory / name
-        if not path.is_file() or _digest(path) != digest:
-            what = "differs from its checksum" if path.is_file() else "is missing"
-            raise ExportError(f"{path}: {what}. Export the model again or copy it anew.")
-
-
-def _require_tensorflow(estimator):
-    if keras.backend.backend() != "tensorflow":
-        name = type(estimator).__name__
-        raise ExportError(
-            f"a SavedModel is made by the TensorFlow backend; this process runs "
-            f"{keras.backend.backend()!r}. Save the model here with model.save('folder'), then "
-            f'run, in a new process: KERAS_BACKEND=tensorflow python -c "import tfseg; '
-            f"tfseg.{name}.load('folder').export('savedmodels/name/1')\""
-        )
-
-
-def _free_folder(directory: Path, overwrite: bool) -> Path:
-    if directory.exists() and not directory.is_dir():
-        raise ExportError(f"{directory}: expected a folder, got a file. Choose another name.")
-    if directory.is_dir() and any(directory.iterdir()) and not overwrite:
-        raise ExportError(
-            f"{directory}: the folder is not empty. Choose another (TensorFlow Serving takes the "
-            "highest number beside it), or pass overwrite=True."
-        )
+    with writing(directory) as folder:
+        _write_graph(estimator, graph, folder)
+        about = {"metrics": metrics, "data": data, "license": license}
+        name = _model_name(directory)
+        _write_labels(estimator, folder)
+        write_model_card(estimator, folder / CARD, name=name, answer=room.ANSWER, **about)
     return directory
 
 
@@ -167,14 +125,3 @@ def _write_labels(estimator, folder: Path):
 
 def _model_name(directory: Path) -> str:
     return directory.parent.name if directory.name.isdecimal() else directory.name
-
-
-def _write_checksums(folder: Path):
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
-    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

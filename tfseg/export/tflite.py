@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfseg.engine.checkpoint import replacing_folder
-from tfseg.errors import ExportError, WeightsError
-from tfseg.export import saved_model
+from tfseg.errors import ExportError
+from tfseg.export.folder import free_folder, require_tensorflow, writing
+from tfseg.export.saved_model import LABELS
 
 __all__ = ["MODEL_FILE", "QUANTIZATIONS", "export", "refuse_other_systems"]
 
@@ -74,17 +74,13 @@ def export(
             'quantization="int8" learns ranges from pictures: pass data=dataset, or use '
             '"float16", which needs none.'
         )
-    saved_model._require_tensorflow(estimator)
-    folder = saved_model._free_folder(Path(directory), overwrite)
+    require_tensorflow(estimator)
+    folder = free_folder(directory, overwrite)
     content = _converted(estimator, quantization, data, image_size, pictures, license)
-    try:
-        with replacing_folder(folder) as new:
-            (new / MODEL_FILE).write_bytes(content)
-            names = "".join(f"{name}\n" for name in ("background", *estimator.class_names))
-            (new / saved_model.LABELS).write_text(names, encoding="utf-8")
-            saved_model._write_checksums(new)
-    except WeightsError as error:
-        raise ExportError(str(error)) from error
+    with writing(folder) as new:
+        (new / MODEL_FILE).write_bytes(content)
+        names = "".join(f"{name}\n" for name in ("background", *estimator.class_names))
+        (new / LABELS).write_text(names, encoding="utf-8")
     return folder
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from tfseg.engine import runtime
-from tfseg.engine.checkpoint import replacing_folder
-from tfseg.errors import ExportError, WeightsError
-from tfseg.export import saved_model, tflite
+from tfseg.export import tflite
+from tfseg.export.folder import free_folder, require_tensorflow, writing
 from tfseg.export.quantize import aware as rounding
 from tfseg.export.quantize import compare as comparing
 from tfseg.export.quantize import convert
@@ -78,11 +77,11 @@ def quantize(
         ExportError: If the model has no such form, a package is missing, or the folder is taken.
     """
     tflite.refuse_other_systems(estimator)
-    saved_model._require_tensorflow(estimator)
+    require_tensorflow(estimator)
     for needed in (tf_keras, tfmot, litert):
         needed()
     shape = check_image_shape(image_size or estimator.config.image_size)
-    folder = saved_model._free_folder(Path(directory), overwrite)
+    folder = free_folder(directory, overwrite)
     plan = plan or FineTuning()
     aware, network, loader = _calibrated(estimator, train, shape, calibration_batches)
     checkpoint = folder.with_name(f"{folder.name}.training.npz")
@@ -110,14 +109,10 @@ def _files(network, aware, pictures) -> dict[str, bytes]:
 
 def _write(folder: Path, contents: dict[str, bytes], rows, details: dict) -> None:
     """Writes files and table into the folder, all or none of them."""
-    try:
-        with replacing_folder(folder) as new:
-            for name, content in contents.items():
-                (new / FILES[name]).write_bytes(content)
-            comparing.write_table(rows, new, details)
-            saved_model._write_checksums(new)
-    except WeightsError as error:
-        raise ExportError(str(error)) from error
+    with writing(folder) as new:
+        for name, content in contents.items():
+            (new / FILES[name]).write_bytes(content)
+        comparing.write_table(rows, new, details)
 
 
 def _calibrated(estimator, train, shape, batches: int):
