@@ -134,15 +134,25 @@ class Estimator(PredictVerbs, FileVerbs):
         train = self.config.train
         if training and augment is None:
             augment = choose(train.augmentation)
+        dataset, prepare = self._prepared(dataset, augment)
         return Loader(
             dataset,
-            self._encode,
+            prepare,
             batch_size=train.batch_size,
             shuffle=training,
             seed=train.seed,
-            augment=augment,
             workers=train.workers,
         )
+
+    def _prepared(self, dataset, augment: Callable | None):
+        """Returns the data set that is read in training, and `(sample, seed) -> dict` that changes
+        a sample at random, if `augment` is given, and encodes it."""
+
+        def prepare(sample: Sample, seed: int) -> dict[str, np.ndarray]:
+            moved = sample if augment is None else augment(sample, seed)
+            return self._encode(moved, seed)
+
+        return dataset, prepare
 
     # ------------------------------------------------------------------ settings and network
 

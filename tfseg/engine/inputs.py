@@ -12,7 +12,7 @@ import numpy as np
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
-__all__ = ["Item", "align_classes", "read_items"]
+__all__ = ["Item", "align_classes", "read_items", "read_one"]
 
 # What a folder given to `predict` is searched for; a single file may have any name.
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -52,6 +52,19 @@ def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
         )
     count = len(images) if hasattr(images, "__len__") else None
     return _iterate(images, count, channels), count
+
+
+def read_one(image, channels: int = 3) -> Item:
+    """Returns the one picture that `image` is, in any form that `read_items` takes.
+
+    Raises:
+        DataError: If it is none or several, or cannot be read.
+    """
+    items, _ = read_items(image, channels)
+    first, second = next(items, None), next(items, None)
+    if first is None or second is not None:
+        raise DataError("inspect looks at one picture: pass a path, an array, bytes or a Sample.")
+    return first
 
 
 def _iterate(images, count: int | None, channels: int) -> Iterator[Item]:

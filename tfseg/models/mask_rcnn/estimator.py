@@ -13,8 +13,7 @@ import numpy as np
 from tfseg.data.augment.geometry import ResizePlan, SquareResize
 from tfseg.data.augment.padded import PaddedResize
 from tfseg.engine.estimator import Estimator
-from tfseg.engine.inputs import read_items
-from tfseg.errors import DataError
+from tfseg.engine.inputs import read_one
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.decode import decode
@@ -96,15 +95,8 @@ class MaskRCNN(Estimator):
 
         self._check_threshold(score_threshold)
         self._require_weights()
-        if isinstance(image, Sample):
-            return inspect(self, image, score_threshold=score_threshold)
-        items, _ = read_items(image, self.config.channels)
-        first, second = next(items, None), next(items, None)
-        if first is None or second is not None:
-            raise DataError(
-                "inspect looks at one picture: pass a path, an array, bytes or a Sample."
-            )
-        return inspect(self, first, score_threshold=score_threshold)
+        item = image if isinstance(image, Sample) else read_one(image, self.config.channels)
+        return inspect(self, item, score_threshold=score_threshold)
 
     def _layer_group(self, name: str) -> set[str]:
         return network.layer_group(self.keras_model, name)
@@ -112,28 +104,14 @@ class MaskRCNN(Estimator):
     def _encode(self, sample: Sample, seed: int) -> dict[str, np.ndarray]:
         return encode(sample, self.config)
 
-    def _loader(self, dataset, *, training: bool, augment: Callable | None = None):
-        from tfseg.data.augment import choose
-        from tfseg.data.loader import Loader
-
-        train = self.config.train
-        if training and augment is None:
-            augment = choose(train.augmentation)
-
+    def _prepared(self, dataset, augment: Callable | None):
         def prepare(sample: Sample, seed: int) -> dict[str, np.ndarray]:
             # Nothing is learnt from these here; moving them costs time, and can be refused.
             sample = sample.replace(keypoints=None, label_maps={})
             move = None if augment is None else functools.partial(augment, seed=seed)
             return encode(sample, self.config, move)
 
-        return Loader(
-            dataset,
-            prepare,
-            batch_size=train.batch_size,
-            shuffle=training,
-            seed=train.seed,
-            workers=train.workers,
-        )
+        return dataset, prepare
 
     def _resize(self) -> SquareResize | PaddedResize:
         return resize_of(self.config)

@@ -13,8 +13,8 @@ import numpy as np
 from tfseg.data.augment.geometry import ResizePlan
 from tfseg.data.dataset import Cached
 from tfseg.engine.estimator import Estimator
-from tfseg.engine.inputs import read_items
-from tfseg.errors import ConfigError, DataError
+from tfseg.engine.inputs import read_items, read_one
+from tfseg.errors import ConfigError
 from tfseg.models.portrait import network, people
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.decode import decode
@@ -66,13 +66,8 @@ class PortraitSegmenter(Estimator):
     def _encode(self, sample: Sample, seed: int) -> dict[str, np.ndarray]:
         return encode(sample, self._resize())
 
-    def _loader(self, dataset, *, training: bool, augment: Callable | None = None):
-        from tfseg.data.augment import choose
-        from tfseg.data.loader import Loader
-
-        train, fit = self.config.train, self._resize()
-        if training and augment is None:
-            augment = choose(train.augmentation)
+    def _prepared(self, dataset, augment: Callable | None):
+        fit = self._resize()
         crops = getattr(augment, "canvas", None) is not None
         if crops:
             augment = augment.on_canvas(fit.canvas)
@@ -84,14 +79,7 @@ class PortraitSegmenter(Estimator):
             move = None if augment is None else functools.partial(augment, seed=seed)
             return encode(sample, fit, move, before=crops)
 
-        return Loader(
-            dataset,
-            prepare,
-            batch_size=train.batch_size,
-            shuffle=training,
-            seed=train.seed,
-            workers=train.workers,
-        )
+        return dataset, prepare
 
     def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], ResizePlan]:
         plan = self._resize().predict_plan(image.shape[:2])
@@ -234,10 +222,4 @@ class PortraitSegmenter(Estimator):
 
         self._check_threshold(score_threshold)
         self._require_weights()
-        items, _ = read_items(image)
-        first, second = next(items, None), next(items, None)
-        if first is None or second is not None:
-            raise DataError(
-                "inspect looks at one picture: pass a path, an array, bytes or a Sample."
-            )
-        return inspect(self, first, score_threshold=score_threshold)
+        return inspect(self, read_one(image), score_threshold=score_threshold)
