@@ -11,6 +11,7 @@ from tfseg.errors import ExportError
 from tfseg.export.decoding import decoded
 from tfseg.export.resize import resize
 from tfseg.export.serving import Answer
+from tfseg.models.portrait.fit import STRIDE
 
 __all__ = ["ANSWER", "SegmentationGraph", "serving_graph"]
 
@@ -25,7 +26,6 @@ ANSWER = Answer(
     zero="is the background",
 )
 
-_STRIDE = 32  # of `tfseg.models.portrait.fit`: sides of proportional inputs are multiples of it
 _LARGEST = 80.0  # e^80 is far from certainty's limit and within float32
 
 
@@ -142,10 +142,10 @@ class SegmentationGraph:
             scale = tf.minimum(tf.constant(1.0, tf.float64), self.limit / tf.reduce_max(sides))
             return tf.maximum(tf.cast(tf.round(sides * scale), tf.int32), 1), None
         area = math.prod(self.canvas)
-        longest = max(_STRIDE, area // _STRIDE // _STRIDE * _STRIDE)
-        wished = tf.sqrt(area * sides / sides[::-1]) / _STRIDE
-        rounded = tf.cast(tf.round(wished), tf.int32) * _STRIDE
-        return tf.clip_by_value(rounded, _STRIDE, longest), None
+        longest = max(STRIDE, area // STRIDE // STRIDE * STRIDE)
+        wished = tf.sqrt(area * sides / sides[::-1]) / STRIDE
+        rounded = tf.cast(tf.round(wished), tf.int32) * STRIDE
+        return tf.clip_by_value(rounded, STRIDE, longest), None
 
     def _pixels(self, logits: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `classes` and `alpha`, uint8 `(B, H, W)`, of logits `(B, h, w, N)`.

@@ -12,7 +12,7 @@ import numpy as np
 from tfseg.visualize.files import encoded, save_png, write_whole
 from tfseg.visualize.page import escape, frame, inline_jpeg
 
-__all__ = ["Plate", "plates_html", "save_plates"]
+__all__ = ["Plate", "Plated", "plates_html", "save_plates"]
 
 
 class Plate(NamedTuple):
@@ -49,6 +49,28 @@ def save_plates(
     sections = [(plate.name, plate.heading, _body(plate)) for plate in plates]
     page = frame(title, lead, sections)
     return write_whole(directory / "index.html", page.encode("utf-8"))
+
+
+class Plated:
+    """What is looked at as a row of plates: base of inspections, which have `plates`, `page_title`
+    and `_lead()`, a sentence about the whole."""
+
+    page_title = ""
+
+    @property
+    def pictures(self) -> dict[str, np.ndarray]:
+        """Name to picture, uint8 `(H, W, 3)`, in the order of the steps."""
+        return {plate.name: plate.picture for plate in self.plates}
+
+    def save(self, directory: str | os.PathLike) -> Path:
+        """Writes each picture as PNG and `index.html` with all of them; returns the page's path."""
+        return save_plates(directory, self.page_title, self._lead(), self.plates)
+
+    def __repr__(self) -> str:
+        return f"Inspection({self._lead()} pictures: {', '.join(self.pictures)})"
+
+    def _repr_html_(self) -> str:
+        return plates_html(self._lead(), self.plates)
 
 
 def plates_html(lead: str, plates: Sequence[Plate]) -> str:

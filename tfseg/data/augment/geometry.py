@@ -24,10 +24,22 @@ __all__ = [
     "InSquare",
     "ResizePlan",
     "SquareResize",
+    "checked_size",
     "linear_weights",
     "paste_mask",
     "visible_part",
 ]
+
+
+def checked_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Returns `(height, width)` as whole numbers, or raises DataError for one without pixels."""
+    height, width = int(size[0]), int(size[1])
+    if height < 1 or width < 1:
+        raise DataError(
+            f"expected a picture with at least one pixel, got {height} x {width} (height x "
+            f"width). Remove it from the data set."
+        )
+    return height, width
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,12 +71,7 @@ class SquareResize:
         Raises:
             DataError: If the picture has no pixels.
         """
-        height, width = int(size[0]), int(size[1])
-        if height < 1 or width < 1:
-            raise DataError(
-                f"expected a picture with at least one pixel, got {height} x {width} (height x "
-                f"width). Remove it from the data set."
-            )
+        height, width = checked_size(size)
         scale = max(1.0, self.min_side / min(height, width))
         if round(max(height, width) * scale) > self.max_side:
             scale = self.max_side / max(height, width)

@@ -9,8 +9,8 @@ import dataclasses
 
 import numpy as np
 
-from tfseg.data.augment.geometry import ResizePlan, linear_weights
-from tfseg.errors import ConfigError, DataError
+from tfseg.data.augment.geometry import ResizePlan, checked_size, linear_weights
+from tfseg.errors import ConfigError
 
 __all__ = ["PaddedResize", "paste_expanded"]
 
@@ -56,12 +56,7 @@ class PaddedResize:
         Raises:
             DataError: If the picture has no pixels.
         """
-        height, width = int(size[0]), int(size[1])
-        if height < 1 or width < 1:
-            raise DataError(
-                f"expected a picture with at least one pixel, got {height} x {width} (height x "
-                f"width). Remove it from the data set."
-            )
+        height, width = checked_size(size)
         scale = min(self.min_side / min(height, width), self.max_side / max(height, width))
         resized = max(1, int(height * scale)), max(1, int(width * scale))
         canvas = self.canvas or tuple(-(-side // self.multiple) * self.multiple for side in resized)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
-from pathlib import Path
 
 import numpy as np
 from keras import ops
@@ -20,6 +18,7 @@ from tfseg.models.mask_rcnn import stages
 from tfseg.nn.rcnn.rpn import objectness
 from tfseg.structures import Prediction, Sample
 from tfseg.visualize.boxes import as_picture
+from tfseg.visualize.picture_page import Plated
 
 __all__ = ["Inspection", "TruthInspection", "inspect"]
 
@@ -57,8 +56,8 @@ class TruthInspection:
     mask_targets: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Inspection:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Inspection(Plated):
     """One picture's way through the network. Boxes are float32 `(y1, x1, y2, x2)` in pixels of
     the network's input, the "square", best score first; A anchors, P proposals, C classes with
     the background, D detections.
@@ -106,23 +105,14 @@ class Inspection:
     class_names: tuple[str, ...] = ()
     truth: TruthInspection | None = None
 
+    page_title = "Inside Mask R-CNN"
+
     @functools.cached_property
     def plates(self) -> tuple:
         """The pictures with headings and words, in the order of the steps."""
         from tfseg.models.mask_rcnn.inspection_pictures import plates
 
         return plates(self)
-
-    @property
-    def pictures(self) -> dict[str, np.ndarray]:
-        """Name to picture, uint8 `(H, W, 3)`, in the order of the steps."""
-        return {plate.name: plate.picture for plate in self.plates}
-
-    def save(self, directory: str | os.PathLike) -> Path:
-        """Writes each picture as PNG and `index.html` with all of them; returns the page's path."""
-        from tfseg.visualize.picture_page import save_plates
-
-        return save_plates(directory, "Inside Mask R-CNN", self._lead(), self.plates)
 
     def _lead(self) -> str:
         where = self.prediction.path or f"picture {self.prediction.image_id}"
@@ -131,14 +121,6 @@ class Inspection:
             f"{len(self.refined)} boxes with a class, {len(self.detections)} detections, "
             f"{len(self.prediction)} of them above the score that predict asks for."
         )
-
-    def __repr__(self) -> str:
-        return f"Inspection({self._lead()} pictures: {', '.join(self.pictures)})"
-
-    def _repr_html_(self) -> str:
-        from tfseg.visualize.picture_page import plates_html
-
-        return plates_html(self._lead(), self.plates)
 
 
 def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspection:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from tfseg.data.augment.geometry import ResizePlan
-from tfseg.errors import DataError
+from tfseg.data.augment.geometry import ResizePlan, checked_size
 
-__all__ = ["PictureFit"]
+__all__ = ["STRIDE", "PictureFit"]
 
-_STRIDE = 32
+STRIDE = 32
+"""Sides of proportional inputs are multiples of it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class PictureFit:
 
     def plan(self, size: tuple[int, int]) -> ResizePlan:
         """Returns how a picture `(H, W)` is fitted into the canvas."""
-        height, width = _checked(size)
+        height, width = checked_size(size)
         if self.kind == "stretch":
             return self._whole((height, width), self.canvas)
         scale = min(self.canvas[0] / height, self.canvas[1] / width)
@@ -51,7 +51,7 @@ class PictureFit:
 
     def predict_plan(self, size: tuple[int, int]) -> ResizePlan:
         """Returns how a picture `(H, W)` is predicted."""
-        height, width = _checked(size)
+        height, width = checked_size(size)
         if self.kind in ("stretch", "letterbox"):
             return self.plan(size)
         if self.kind == "native":
@@ -65,9 +65,9 @@ class PictureFit:
         """Returns multiples of the stride about the canvas's area: few different sizes, so that
         few graphs are compiled."""
         area = self.canvas[0] * self.canvas[1]
-        longest = max(_STRIDE, area // _STRIDE // _STRIDE * _STRIDE)
+        longest = max(STRIDE, area // STRIDE // STRIDE * STRIDE)
         sides = (math.sqrt(area * height / width), math.sqrt(area * width / height))
-        return tuple(min(longest, max(_STRIDE, round(side / _STRIDE) * _STRIDE)) for side in sides)
+        return tuple(min(longest, max(STRIDE, round(side / STRIDE) * STRIDE)) for side in sides)
 
     @staticmethod
     def _whole(original: tuple[int, int], resized: tuple[int, int]) -> ResizePlan:
@@ -80,13 +80,3 @@ class PictureFit:
             side=max(resized),
             rectangle=tuple(resized),
         )
-
-
-def _checked(size: tuple[int, int]) -> tuple[int, int]:
-    height, width = int(size[0]), int(size[1])
-    if height < 1 or width < 1:
-        raise DataError(
-            f"expected a picture with at least one pixel, got {height} x {width} (height x width). "
-            "Remove it from the data set."
-        )
-    return height, width

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
-from pathlib import Path
 
 import numpy as np
 from keras import ops
@@ -14,6 +12,7 @@ from tfseg.errors import ConfigError
 from tfseg.structures import Prediction
 from tfseg.structures.semantic import CLASS_MAP
 from tfseg.visualize.boxes import as_picture
+from tfseg.visualize.picture_page import Plated
 
 __all__ = ["Inspection", "inspect"]
 
@@ -21,8 +20,8 @@ _LAYERS = range(1, 5)
 _LONG_SIDE = 300  # of one map in a panel
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Inspection:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Inspection(Plated):
     """One picture's way through the decoder's four layers; `h_i, w_i` is the size of layer i, N
     the number of classes with the background. Padding of the input is cut off; it had its part in
     the attention.
@@ -52,35 +51,18 @@ class Inspection:
     prediction: Prediction
     class_names: tuple[str, ...]
 
+    page_title = "Inside the portrait network"
+
     @functools.cached_property
     def plates(self) -> tuple:
         """The pictures with headings and words, in the order of the steps."""
         return _plates(self)
-
-    @property
-    def pictures(self) -> dict[str, np.ndarray]:
-        """Name to picture, uint8 `(H, W, 3)`, in the order of the steps."""
-        return {plate.name: plate.picture for plate in self.plates}
-
-    def save(self, directory: str | os.PathLike) -> Path:
-        """Writes each picture as PNG and `index.html` with all of them; returns the page's path."""
-        from tfseg.visualize.picture_page import save_plates
-
-        return save_plates(directory, "Inside the portrait network", self._lead(), self.plates)
 
     def _lead(self) -> str:
         where = self.prediction.path or f"picture {self.prediction.image_id}"
         classes = self.prediction.label_maps[CLASS_MAP]
         sizes = ", ".join("{} x {}".format(*one.shape) for one in self.boundary)
         return f"{where}: four layers of {sizes} cells; {np.mean(classes > 0):.1%} is foreground."
-
-    def __repr__(self) -> str:
-        return f"Inspection({self._lead()} pictures: {', '.join(self.pictures)})"
-
-    def _repr_html_(self) -> str:
-        from tfseg.visualize.picture_page import plates_html
-
-        return plates_html(self._lead(), self.plates)
 
 
 def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspection:
