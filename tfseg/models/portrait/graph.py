@@ -182,7 +182,7 @@ class Blocks:
 
     def conv(self, x, filters, size, name, *, bias=True, strides=1, rate=1):
         """A convolution with "same" padding and no activation."""
-        return self.layers.Conv2D(
+        return self._conv_layer(rate)(
             filters,
             size,
             strides,
@@ -193,6 +193,13 @@ class Blocks:
             name=name,
             **self._dtype,
         )(x)
+
+    def _conv_layer(self, rate):
+        if rate == 1 or self._resize is not None:  # layers of our own exist for Keras 3 alone
+            return self.layers.Conv2D
+        from tfseg.nn.layers.atrous_conv import AtrousConv2D
+
+        return AtrousConv2D
 
     def depthwise(self, x, name, *, strides=1, rate=1):
         """A 3x3 depthwise convolution without bias."""
