@@ -25,7 +25,7 @@ SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_inf
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format bench clean distclean
+.PHONY: help setup demo test test-slow coverage lint format bench clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -37,8 +37,8 @@ setup: $(DEV)  ## Install everything into .venv (the other targets do it too)
 demo: $(CORE)  ## Train, measure, draw and export a model on drawn people, in minutes
 	@$(BIN)/tfseg demo $(if $(OUT),--out $(OUT)) $(ARGS)
 
-test: lint  ## Lint, then every test that takes seconds, on TensorFlow and on JAX; prints coverage
-	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" --cov --cov-report=term $(ARGS)
+test: lint  ## Lint, then every test that takes seconds, on TensorFlow and on JAX
+	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" $(ARGS)
 	@$(ON_JAX) $(BIN)/python -m pytest -q $(PARALLEL) -m "both_backends and not slow" \
 	    tests/nn tests/models $(ARGS)
 
@@ -46,6 +46,9 @@ test-slow: $(DEV)  ## The tests that take minutes to hours: they train
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
 	@$(ON_JAX) $(BIN)/python -m pytest -q -m both_backends tests/engine $(ARGS)
 	@$(ON_JAX) $(BIN)/python -m pytest -q -m "both_backends and slow" tests/models/portrait $(ARGS)
+
+coverage: $(DEV)  ## Which lines the tests on TensorFlow run; counting them takes half as long again
+	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" --cov --cov-report=term $(ARGS)
 
 lint: $(DEV)  ## Check style and layout
 	@$(BIN)/ruff check .
