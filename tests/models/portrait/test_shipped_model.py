@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tfseg
-from tfseg.data import PortraitCropsDataset, Subset
+from tfseg.data import PortraitCropsDataset, Subset, SyntheticPeople
 
 LIMIT = 25e6  # bytes of a file
 
@@ -26,6 +26,26 @@ def test_it_loads_by_name_and_its_files_are_small(shipped, repo_root):
     values = [np.asarray(weight) for weight in shipped.keras_model.weights]
     assert all(np.isfinite(value).all() for value in values)
     assert shipped.fitted and shipped.class_names == ("person",)
+
+
+@pytest.mark.parametrize("name", ["float16", "int8"])
+def test_its_files_for_phones_follow_it(shipped, repo_root, name):
+    pytest.importorskip("ai_edge_litert")
+    pytest.importorskip("tensorflow")
+    from tfseg.export.quantize.flatbuffer import facts
+    from tfseg.export.quantize.metadata import read_metadata
+    from tfseg.export.quantize.runner import PhoneRunner
+
+    content = (repo_root / "savedmodels" / "portrait" / f"{name}.tflite").read_bytes()
+    told, labels = read_metadata(content)
+    assert labels == ["background", "person"] and told["input"]["height"] == 256
+    assert name == "float16" or facts(content).float_tensors == ()
+    runner = PhoneRunner(content)
+    image = SyntheticPeople(1, size=256, seed=3, people=(1, 1))[0].image[:, :192]
+    expected = shipped.predict(image)[0].label_maps["alpha"] / 255
+    apart = np.abs(runner(image)[..., 0] - expected)
+    # The int8 file was trained on, and a drawn person is none that either network is sure of.
+    assert apart.mean() < (0.002 if name == "float16" else 0.1)
 
 
 @pytest.mark.slow
