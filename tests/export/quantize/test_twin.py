@@ -43,8 +43,8 @@ def test_equal_weights_give_equal_outputs(options, shape):
     probability = keras.ops.convert_to_numpy(keras.ops.softmax(expected["logits"]))
     if options.classes == 2:
         probability = probability[..., 1:]
-    # Not a constant map, which would equal anything.
-    assert np.ptp(probability[..., -1]) > 0.1
+    # Not a constant map, which would equal anything: it varies by hundreds of tolerances.
+    assert np.ptp(probability[..., -1]) > 0.004
     np.testing.assert_allclose(model(images, training=False), probability, atol=1e-5)
 
 
