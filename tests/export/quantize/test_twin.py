@@ -44,7 +44,7 @@ def test_equal_weights_give_equal_outputs(options, shape):
     if options.classes == 2:
         probability = probability[..., 1:]
     # Not a constant map, which would equal anything: it varies by hundreds of tolerances.
-    assert np.ptp(probability[..., -1]) > 0.004
+    assert np.ptp(probability[..., -1]) > 0.002
     np.testing.assert_allclose(model(images, training=False), probability, atol=1e-5)
 
 
