@@ -41,12 +41,15 @@ def compile_inference(network: keras.Model) -> Callable[[Mapping], dict[str, np.
 def _tensorflow_inference(network):
     import tensorflow as tf
 
-    # One signature per set of shapes; without it a Python number would trace anew each time.
-    compiled = tf.function(lambda inputs: network(inputs, training=False), reduce_retracing=False)
+    # Traced by hand for each set of shapes: `tf.function` takes many sizes for a mistake and warns.
+    function, traced = tf.function(lambda inputs: network(inputs, training=False)), {}
 
     def infer(inputs):
-        outputs = compiled({name: tf.convert_to_tensor(value) for name, value in inputs.items()})
-        return {name: value.numpy() for name, value in outputs.items()}
+        tensors = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
+        key = tuple((name, value.dtype, tuple(value.shape)) for name, value in tensors.items())
+        if key not in traced:
+            traced[key] = function.get_concrete_function(tensors)
+        return {name: value.numpy() for name, value in traced[key](tensors).items()}
 
     return infer
 
