@@ -234,6 +234,29 @@ def test_all_start_from_the_same_weights(folder, tmp_path, monkeypatch):
         call(folder, tmp_path / "out", weights=tmp_path / "gone.h5")
 
 
+def test_each_may_go_on_from_its_namesake(folder, tmp_path, monkeypatch):
+    own = {}
+    for seed, name in enumerate(FILES):
+        start = make(read_all([folder / "base.yaml"], [f"train.seed={seed}"])[0])
+        start.save_weights(tmp_path / f"{name}.weights.h5")
+        own[name] = start.keras_model.box.weights[0].numpy()
+    begun = []
+
+    def fit(self, *args, **options):
+        begun.append(self.keras_model.box.weights[0].numpy())
+        raise TrainingError("far enough")
+
+    monkeypatch.setattr(ToyEstimator, "fit", fit)
+    pattern = str(tmp_path / "{name}.weights.h5")
+    call(folder, tmp_path / "out", weights=pattern)
+    assert not np.array_equal(*own.values())
+    for values, expected in zip(begun, own.values(), strict=True):
+        np.testing.assert_array_equal(values, expected)
+    assert f"each from {pattern}" in (tmp_path / "out" / "table.md").read_text()
+    with pytest.raises(WeightsError, match="gone/base: the starting weights cannot be read"):
+        call(folder, tmp_path / "out", weights=tmp_path / "gone" / "{name}")
+
+
 def test_a_loss_that_is_not_finite_stops_one_and_not_the_others(folder, tmp_path):
     (tmp_path / "broken.yaml").write_text(
         f"extends: {folder / 'base.yaml'}\nmodel: {{broken_picture: 2}}\n"

@@ -34,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of all experiments; default: 0")
     parser.add_argument(
-        "--weights", metavar="PATH", help="weights or saved model that each experiment starts from"
+        "--weights",
+        metavar="PATH",
+        help="weights or saved model that each experiment starts from; {name} in it stands for the "
+        "experiment's name",
     )
     parser.add_argument(
         "--set",

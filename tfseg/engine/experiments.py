@@ -85,7 +85,8 @@ def run_experiments(
         val: Validation data for all, or None.
         out: The folder; it is made.
         weights: Weights or saved model that each experiment starts from; layers that do not fit
-            are left as they are.
+            are left as they are. `{name}` in it stands for the experiment's name, so that
+            `runs/first/{name}/final` goes on where another list ended.
         about: What the table should say about the data: texts and numbers by name.
 
     Raises:
@@ -94,10 +95,12 @@ def run_experiments(
         WeightsError: If the starting weights are missing or nothing in them fits.
     """
     about = {"hardware": _hardware(), **(about or {})}
-    start = None if weights is None else {"path": str(weights), "digest": _digest(weights)}
     data = {"pictures": len(train), "held_out": 0 if val is None else len(val)}
     data |= {"classes": list(train.class_names)}
-    jobs = [_Job(one, Path(out) / one.name, make(one).config, start, data) for one in experiments]
+    jobs = [
+        _Job(one, Path(out) / one.name, make(one).config, _start(weights, one.name), data)
+        for one in experiments
+    ]
     outcomes = {job.experiment.name: _kept(job) for job in jobs}
     # At once, in case that nothing is left to train: the last call may have been for others.
     experiment_table.write(out, list(outcomes.values()), about)
@@ -108,22 +111,19 @@ def run_experiments(
             log.info("%s: finished before", title)
             continue
         log.info("%s: %s", title, job.experiment.change or "no change")
-        outcomes[name] = _run(job, make, train, val, weights)
+        outcomes[name] = _run(job, make, train, val)
         experiment_table.write(out, list(outcomes.values()), about)
     return list(outcomes.values())
 
 
-def _run(job: _Job, make, train, val, weights) -> Outcome:
+def _run(job: _Job, make, train, val) -> Outcome:
     _write(job.outcome())
     estimator = make(job.experiment)
-    if weights is not None and not (job.folder / "checkpoints" / "last.npz").is_file():
-        loaded = estimator.load_weights(weights, skip_mismatch=True)
-        log.info(
-            "%d layers start from %s, %d do not fit",
-            len(loaded.loaded),
-            weights,
-            len(loaded.skipped),
-        )
+    if job.start is not None and not (job.folder / "checkpoints" / "last.npz").is_file():
+        path = _path_for(job.experiment.name, job.start["path"])
+        loaded = estimator.load_weights(path, skip_mismatch=True)
+        counts = len(loaded.loaded), path, len(loaded.skipped)
+        log.info("%d layers start from %s, %d do not fit", *counts)
     try:
         estimator.fit(train, val, run_dir=job.folder, resume=True)
         outcome = job.outcome(result=_result(estimator, job.folder))
@@ -197,6 +197,17 @@ def _write(outcome: Outcome) -> None:
     content = {"facts": outcome.facts, "result": outcome.result, "failure": outcome.failure}
     text = json.dumps({"name": outcome.experiment.name, **content}, indent=2, allow_nan=False)
     write_bytes(outcome.folder / STATE_FILE, text.encode())
+
+
+def _start(weights: str | os.PathLike | None, name: str) -> dict | None:
+    """Returns the starting weights of an experiment, and what tells them apart."""
+    if weights is None:
+        return None
+    return {"path": str(weights), "digest": _digest(_path_for(name, str(weights)))}
+
+
+def _path_for(name: str, weights: str) -> str:
+    return weights.replace("{name}", name)
 
 
 def _digest(weights: str | os.PathLike) -> str:
