@@ -1,0 +1,172 @@
+"""Cutting people out of photographs: the shipped portrait model and MediaPipe's in turn.
+
+Both get a picture in memory and return a mask of its size. The peer is MediaPipe's selfie
+segmentation, which phones use for the same job: `general` sees 256 x 256 pixels, `landscape`
+144 x 256. Quality is measured on the portrait crops of Clothing Co-Parsing's val.txt (TFSEG_DATA),
+whose training part our model has seen and theirs has not; without photographs, drawn people are
+timed alone. Each contestant is held to `--threads` cores.
+
+    python benchmarks/portrait.py --threads 1 --peer-python ../mediapipe/bin/python
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import harness
+
+MEASURES = ("person_iou", "iou_person_image_mean", "boundary_f")
+
+
+def tfseg_file(settings: dict):
+    """A file of the shipped model, run as docs/phone.md does."""
+    import ai_edge_litert
+    import cv2
+
+    from tfseg.export.quantize.runner import PhoneRunner
+    from tfseg.models.portrait.fit import PictureFit
+
+    hold_to(settings["threads"])
+    content = (harness.ROOT / "savedmodels" / "portrait" / settings["file"]).read_bytes()
+    runner = PhoneRunner(content, settings["threads"])
+    fit = PictureFit(runner.image_shape, "letterbox")
+
+    def cut(image):
+        plan = fit.plan(image.shape[:2])
+        probability = runner(plan.image(image))[..., -1]
+        height, width = plan.resized
+        inside = probability[plan.top : plan.top + height, plan.left : plan.left + width]
+        return cv2.resize(inside, image.shape[1::-1]) >= 0.5
+
+    return everything(cut, settings, f"ai-edge-litert {ai_edge_litert.__version__}")
+
+
+def tfseg_predict(settings: dict):
+    """`predict` of the shipped model."""
+    import tfseg
+    from tfseg.structures.semantic import predicted_class_map
+
+    hold_to(settings["threads"])
+    model = tfseg.PortraitSegmenter.from_pretrained("portrait")
+
+    def cut(image):
+        (prediction,) = model.predict([image])
+        return predicted_class_map(prediction) == 1
+
+    return everything(cut, settings, f"tensorflow {version('tensorflow')}")
+
+
+def mediapipe(settings: dict):
+    """MediaPipe's selfie segmentation at its usual threshold."""
+    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+
+    hold_to(settings["threads"])
+    model = SelfieSegmentation(model_selection=settings["selection"])
+
+    def cut(image):
+        return model.process(image).segmentation_mask >= 0.5
+
+    return everything(cut, settings, f"mediapipe {version('mediapipe')}")
+
+
+def hold_to(threads: int) -> None:
+    """Lets this process use so many cores, whatever its libraries wish."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def everything(cut, settings: dict, versions: str):
+    """Writes the masks of all pictures, and returns the timed step: one picture."""
+    import numpy as np
+
+    folder = Path(settings["folder"])
+    with np.load(folder / "pictures.npz") as stored:
+        pictures = {name: stored[name] for name in stored}
+    masks = {name: np.packbits(cut(image)) for name, image in pictures.items()}
+    np.savez(folder / f"{settings['name']}.npz", **masks)
+    middle = sorted(pictures.values(), key=lambda image: image.size)[len(pictures) // 2]
+    height, width = middle.shape[:2]
+    return lambda: cut(middle), {"picture": f"{height} x {width}", "versions": versions}
+
+
+def quality(samples: list, path: Path) -> dict:
+    """Returns the measures of one contestant's masks."""
+    import numpy as np
+
+    from tfseg.metrics.semantic import SemanticEvaluator
+    from tfseg.structures import Prediction
+
+    evaluator = SemanticEvaluator(("person",))
+    with np.load(path) as masks:
+        for number, sample in enumerate(samples):
+            bits = np.unpackbits(masks[f"p{number}"], count=sample.size[0] * sample.size[1])
+            mask = bits.reshape(1, *sample.size).astype(bool)
+            box = np.array([[0, 0, *sample.size]], np.float32)  # masks alone are measured
+            fields = {"scores": [1.0], "class_ids": [1], "class_names": ("person",)}
+            evaluator.update(sample, Prediction.from_masks(mask, boxes=box, **fields))
+    report = evaluator.compute()
+    return {key: float(report[key]) for key in MEASURES}
+
+
+def pictures(limit: int | None) -> tuple[list, bool]:
+    """Returns the samples, and whether they are photographs."""
+    from tfseg.data import PortraitCropsDataset
+    from tfseg.data.synthetic import SyntheticPeople
+
+    data = Path(os.environ.get("TFSEG_DATA", harness.ROOT / ".." / "shared" / "data"))
+    folder = data / "clothing_co_parsing"
+    if not folder.is_dir():
+        return list(SyntheticPeople(1, size=512, seed=0, people=(1, 1))), False
+    return list(PortraitCropsDataset(folder, "val"))[:limit], True
+
+
+CONTESTANTS = {
+    "tfseg float16.tflite": (tfseg_file, {"file": "float16.tflite"}),
+    "tfseg int8.tflite": (tfseg_file, {"file": "int8.tflite"}),
+    "tfseg predict": (tfseg_predict, {}),
+    "mediapipe general": (mediapipe, {"selection": 0}),
+    "mediapipe landscape": (mediapipe, {"selection": 1}),
+}
+
+
+def main() -> None:
+    """Runs the contest, and measures what came out."""
+    import numpy as np
+
+    parser = harness.arguments(__doc__, rounds=20)
+    parser.add_argument("--limit", type=int, metavar="N", help="the first photographs alone")
+    args = parser.parse_args()
+    workers = {name: prepare for name, (prepare, _) in CONTESTANTS.items()}
+    if args.worker:
+        harness.serve(workers, args.worker)
+        return
+    samples, real = pictures(args.limit)
+    contestants = []
+    for name, (prepare, more) in CONTESTANTS.items():
+        peer = prepare is mediapipe
+        python = {"python": args.peer_python} if peer else {}
+        settings = {**more, "name": name}
+        contestants.append(harness.Contestant(name, peer=peer, settings=settings, **python))
+    with tempfile.TemporaryDirectory() as folder:
+        stored = {f"p{number}": sample.image for number, sample in enumerate(samples)}
+        np.savez(Path(folder, "pictures.npz"), **stored)
+        results = harness.contest(
+            contestants,
+            __file__,
+            settings={"folder": folder, "pictures": len(samples), "photographs": real},
+            rounds=args.rounds,
+            warmup=args.warmup,
+            threads=args.threads,
+        )
+        for name, run in results["runs"].items() if real else ():
+            run["quality"] = quality(samples, Path(folder, f"{name}.npz"))
+            print(name, *(f"{key} {value:.4f}" for key, value in run["quality"].items()), sep="  ")
+    results["benchmark"] = "portrait"
+    harness.finish(results, args.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
