@@ -58,8 +58,8 @@ format: $(DEV)  ## Put style and layout right
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(DEV)  ## Measure speed against a peer; see benchmarks/README.md
-	@for name in import_time inference training_step loader stages; do \
+bench: $(DEV)  ## Measure speed against peers; see benchmarks/README.md
+	@for name in import_time inference training_step loader stages portrait; do \
 	    $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; \
 	done
 
