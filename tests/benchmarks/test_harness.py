@@ -134,7 +134,9 @@ def test_the_machine_is_described():
     assert facts["processor"]
 
 
-@pytest.mark.parametrize("name", ["inference", "training_step", "stages", "import_time", "portrait"])
+@pytest.mark.parametrize(
+    "name", ["inference", "training_step", "stages", "import_time", "portrait"]
+)
 def test_each_benchmark_explains_itself(name):
     path = harness.ROOT / "benchmarks" / f"{name}.py"
     run = subprocess.run(
