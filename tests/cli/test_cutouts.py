@@ -12,6 +12,7 @@ from PIL import Image
 
 from tfseg import models
 from tfseg.cli.main import main
+from tfseg.models.portrait.config import PortraitConfig
 from tfseg.structures import Prediction
 from tfseg.visualize import save_png
 
@@ -22,7 +23,7 @@ class PretendPortrait:
     """Takes what is bright for people, with a soft edge of one pixel below; boxes divide it."""
 
     system, cuts_out, class_names = "portrait", True, ("person",)
-    config = SimpleNamespace(foreground="person")
+    config = PortraitConfig()
     asked: list = []
 
     def predict(self, images, *, boxes=None, detector=None, score_threshold=None):
@@ -184,6 +185,9 @@ def test_the_files_of_other_models_too(portrait):
     words = ["predict", "portrait", "two.png", "--out"]
     assert main([*words, "drawn", "--format", "drawn"]) == 0
     assert sorted(p.name for p in Path("drawn").iterdir()) == ["predictions.json", "two.png"]
+    for form in ("drawn", "coco"):
+        assert main([*words, "one.png", "--format", form]) == 2
+    assert not Path("one.png").exists()
     assert main([*words, "coco.json", "--format", "coco"]) == 0
     (record,) = json.loads(Path("coco.json").read_text())
     assert record["category_id"] == 1 and record["score"] == pytest.approx(0.9)

@@ -80,5 +80,5 @@ def _with_people(model, args: argparse.Namespace):
         raise ConfigError(f"{word}: a {model.system} model finds its objects itself; leave it out.")
     detector = None
     if args.detector is not None:
-        detector = people.load_detector(args.detector, model.config.foreground)
+        detector = people.load_detector(args.detector, model.config.foreground_name)
     return model.with_people(args.boxes, detector)

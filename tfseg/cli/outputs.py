@@ -8,7 +8,18 @@ from pathlib import Path
 
 from tfseg.errors import ConfigError
 
-__all__ = ["check_inputs_stay", "check_place", "free_name", "names_of", "one_file", "write_text"]
+__all__ = [
+    "PICTURES",
+    "check_folder",
+    "check_inputs_stay",
+    "check_place",
+    "free_name",
+    "names_of",
+    "one_file",
+    "write_text",
+]
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 
 
 def check_place(out: str | None, endings: Iterable[str] = (".json",)) -> None:
@@ -29,6 +40,12 @@ def check_place(out: str | None, endings: Iterable[str] = (".json",)) -> None:
         raise ConfigError(f"--out {out}: {place} is a file; name a folder, or a .json file.")
     if not os.access(place, os.W_OK | os.X_OK):
         raise ConfigError(f"--out {out}: the folder {place} cannot be written to.")
+
+
+def check_folder(out: str, form: str) -> None:
+    """Raises ConfigError if `--out` is named like a picture, where `form` fills a folder."""
+    if Path(out).suffix.lower() in PICTURES and not Path(out).is_dir():
+        raise ConfigError(f"--out {out}: --format {form} fills a folder; name one.")
 
 
 def one_file(out: str, count: int, transparent: bool) -> Path | None:

@@ -40,7 +40,6 @@ EXAMPLES = """\
   tfseg predict portrait photo.jpg --out blurred.jpg --background blur
   tfseg predict portrait photos/ --out cut --background beach.jpg
   tfseg predict portrait photo.jpg --out people --instances --boxes boxes.json"""
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         print("tfseg predict: give --out for files, or --json.", file=sys.stderr)
         return 2
     _check_words(args)
-    outputs.check_place(args.out, {".json", *PICTURES})
+    outputs.check_place(args.out, {".json", *outputs.PICTURES})
     cutter = cutouts.Cutter(args)
     dataset = _dataset(args)
     named = _named(_pictures(args.images)) if dataset is None else list(_samples(dataset))
@@ -98,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     model = models.load(args.model_dir)
     files = _files(args, model, cutter, named, dataset)
     if args.detector is not None:
-        find = people.detecting(args.detector, model.config.foreground)
+        find = people.detecting(args.detector, model.config.foreground_name)
     failed = _predict(args, model, named, find, files)
     count, text, line = files.finish(failed)
     if line:
@@ -137,6 +136,8 @@ def _files(args, model, cutter: cutouts.Cutter, named, dataset):
                 "model does."
             )
         form = form or "drawn"
+    if form in ("coco", "drawn") and args.out is not None:
+        outputs.check_folder(args.out, form)
     if form == "coco":
         from tfseg.data import coco_results
 
@@ -228,9 +229,13 @@ def _pictures(words: list[str]) -> list[str]:
         if not path.is_dir():
             files.append(word)
             continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES and p.is_file())
+        inside = sorted(
+            p for p in path.iterdir() if p.suffix.lower() in outputs.PICTURES and p.is_file()
+        )
         if not inside:
-            raise DataError(f"{word}: no pictures in this folder ({', '.join(sorted(PICTURES))}).")
+            raise DataError(
+                f"{word}: no pictures in this folder ({', '.join(sorted(outputs.PICTURES))})."
+            )
         files += map(str, inside)
     return files
 

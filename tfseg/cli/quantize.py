@@ -89,7 +89,7 @@ def after_interrupt(args: argparse.Namespace) -> str:
 
 
 def _count(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.strip().isdecimal() else -1
     if number < 0:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text}")
     return number

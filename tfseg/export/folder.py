@@ -43,7 +43,7 @@ def free_folder(directory: str | os.PathLike, overwrite: bool) -> Path:
     if directory.is_dir() and any(directory.iterdir()) and not overwrite:
         raise ExportError(
             f"{directory}: the folder is not empty. Choose another (TensorFlow Serving takes the "
-            "highest number beside it), or pass overwrite=True."
+            "highest number beside it), or overwrite it: overwrite=True, --overwrite."
         )
     return directory
 

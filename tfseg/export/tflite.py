@@ -91,7 +91,7 @@ def refuse_other_systems(estimator, where: str = "") -> None:
     reason = _REASONS.get(estimator.system, _OTHER)
     raise ExportError(
         f"{where}a {estimator.system!r} model cannot become a TFLite model. {reason} "
-        'Use format="saved_model".'
+        'Use format="saved_model", or tfseg export.'
     )
 
 

@@ -73,7 +73,33 @@ def test_a_detector_gives_the_boxes(person_everywhere):
     np.testing.assert_allclose(found.scores, [0.9, 0.8])
 
 
+def test_boxes_of_one_picture_in_every_form(person_everywhere):
+    scores = [0.9, 0.8]
+    for boxes in (HALVES, (HALVES, scores), [[HALVES, scores]], [(np.array(HALVES), scores)]):
+        assert len(person_everywhere.predict(PICTURE, boxes=boxes)[0]) == 2
+    for nobody in ([], [[]], np.zeros((0, 4))):
+        assert len(person_everywhere.predict(PICTURE, boxes=nobody)[0]) == 0
+
+
+def test_only_detected_boxes_are_doubles(person_everywhere, caplog):
+    height, width = PICTURE.shape[:2]
+    close = [(0, 0, height, width - 2), (0, 2, height, width)]
+    assert len(person_everywhere.predict(PICTURE, boxes=close)[0]) == 2
+    assert len(person_everywhere.predict(PICTURE, boxes=(close, [0.9, 0.8]))[0]) == 1
+    assert not caplog.records
+    assert len(person_everywhere.predict(PICTURE, boxes=(HALVES, [0.9, 0.3]))[0]) == 1
+    assert "scores below 0.5 (affinity__score_threshold): box 1." in caplog.text
+
+
 def test_bad_boxes_are_named(portrait_model):
+    for wrong, message in (
+        ("truth", "is for evaluate"),
+        ([10, 20, 30, 40], "one box is a list too"),
+        ([[("a", 2, 3, 4)]], "expected numbers"),
+        ([[(1, 2, 3), (1, 2, 3, 4)]], "expected numbers"),
+    ):
+        with pytest.raises(DataError, match=message):
+            portrait_model.predict(PICTURE, boxes=wrong)
     with pytest.raises(DataError, match="2 pictures"):
         portrait_model.predict([PICTURE] * 2, boxes=[HALVES])
     with pytest.raises(DataError, match=r"\(K, 4\)"):

@@ -147,7 +147,8 @@ class PortraitSegmenter(Estimator):
             images: See `Estimator.predict`.
             boxes: For each picture the persons' boxes `(K, 4)`, `(y1, x1, y2, x2)` in pixels of
                 the original, ends exclusive; with scores `(K, 5)` or a pair. None for a picture
-                leaves it whole. For one picture its boxes alone will do.
+                leaves it whole. For one picture its boxes alone will do. Boxes without scores are
+                all taken; with scores, low ones and doubles go, see `AffinityConfig`.
             detector: Finds the boxes instead: a model that predicts persons, such as
                 `tfseg.MaskRCNN`, or a callable `image -> (boxes, scores)`.
             batch_size: Pictures computed at once; sizes may differ.
@@ -170,6 +171,7 @@ class PortraitSegmenter(Estimator):
             found = None if find is None else find(item)
             if given is not None:
                 found = next(given, None)
+                people.warn_of_low_scores(found, prediction, self.config)
             prediction = people.divide(item.image, prediction, found, self.config)
             if score_threshold is not None:
                 prediction = prediction[prediction.scores >= score_threshold]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -11,10 +13,13 @@ from tfseg.models.portrait import affinity
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.structures import Prediction
 
-__all__ = ["Finder", "divide", "finder", "paired_boxes", "scored"]
+_LOG = logging.getLogger(__name__)
+
+__all__ = ["Finder", "divide", "finder", "paired_boxes", "scored", "warn_of_low_scores"]
 
 Finder = Callable[[object], tuple[np.ndarray, np.ndarray | None] | None]
-"""`(sample or picture with .image) -> (boxes, scores)`; None where nobody says."""
+"""`(sample or picture with .image) -> (boxes, scores)`; None where nobody says. No scores: all of
+the boxes are persons."""
 
 
 def finder(boxes, detector, config: PortraitConfig) -> Finder | None:
@@ -59,15 +64,21 @@ def paired_boxes(boxes, count: int | None) -> Iterator[tuple[np.ndarray, np.ndar
     Raises:
         DataError: If there are not as many as pictures.
     """
-    if count == 1 and _is_one(boxes):
-        boxes = [boxes]
-    if not isinstance(boxes, Iterable):
+    if not isinstance(boxes, Iterable) or isinstance(boxes, (str, bytes, dict)):
+        got = repr(boxes) if isinstance(boxes, str) else type(boxes).__name__
         raise DataError(
-            f"boxes: expected boxes (K, 4) for each picture, got {type(boxes).__name__}."
+            f"boxes: expected boxes (K, 4) for each picture, got {got}. 'truth', the annotated "
+            "ones, is for evaluate."
         )
+    boxes = boxes if isinstance(boxes, (np.ndarray, tuple)) else list(boxes)
+    if count == 1 and (_is_one(boxes) or _is_pair(boxes)):
+        boxes = [boxes]
     boxes = list(boxes)
     if count is not None and len(boxes) != count:
-        raise DataError(f"boxes: expected them for each of {count} pictures, got {len(boxes)}.")
+        raise DataError(
+            f"boxes: expected them for each of {count} pictures, got {len(boxes)}. Each picture "
+            "has a list of boxes, and one box is a list too: [[[y1, x1, y2, x2]], ...]."
+        )
     return map(scored, boxes)
 
 
@@ -77,20 +88,62 @@ def _is_one(boxes) -> bool:
         array = np.asarray(boxes, np.float64)
     except (TypeError, ValueError):
         return False
-    return array.ndim == 2 or (isinstance(boxes, np.ndarray) and array.size == 0)
+    return array.ndim == 2 or array.shape == (0,)
+
+
+def _is_pair(boxes) -> bool:
+    """True for boxes `(K, 4)` with scores `(K,)` beside them."""
+    if not isinstance(boxes, (tuple, list)) or len(boxes) != 2:
+        return False
+    try:
+        return np.ndim(boxes[0]) == 2 and np.ndim(boxes[1]) == 1
+    except ValueError:  # lists of lists of different lengths
+        return False
 
 
 def scored(boxes) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """Returns boxes float64 `(K, 4)` and their scores `(K,)`, None where all are sure."""
+    """Returns boxes `(K, 4)` and their scores `(K,)`, None where all are sure.
+
+    Raises:
+        DataError: If they are no numbers in rows of equal length.
+    """
     if boxes is None:
         return None
-    if isinstance(boxes, tuple) and len(boxes) == 2 and np.ndim(boxes[1]) == 1:
-        if np.ndim(boxes[0]) == 2:
-            return boxes
-    array = np.asarray(boxes, np.float64)
+    if _is_pair(boxes):
+        return _numbers(boxes[0]), _numbers(boxes[1])
+    array = _numbers(boxes)
     if array.ndim == 2 and array.shape[1] == 5:
         return array[:, :4], array[:, 4]
     return array, None
+
+
+def _numbers(values) -> np.ndarray:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        got = repr(values)
+        raise DataError(
+            "boxes: expected numbers (K, 4) as (y1, x1, y2, x2), with scores (K, 5) or a pair of "
+            f"both; got {got[:80]}{'...' * (len(got) > 80)}."
+        ) from error
+
+
+def warn_of_low_scores(found, prediction: Prediction, config: PortraitConfig) -> None:
+    """Says which of a user's boxes `divide` will leave out."""
+    if found is None or found[1] is None:
+        return
+    low = np.flatnonzero(found[1] < config.affinity.score_threshold)
+    if low.size:
+        _LOG.warning(
+            "%s: left out for scores below %g (affinity__score_threshold): box %s.",
+            _place(prediction),
+            config.affinity.score_threshold,
+            ", ".join(map(str, low)),
+        )
+
+
+def _place(prediction: Prediction) -> str:
+    return prediction.path or f"picture {prediction.image_id}"
 
 
 def divide(image: np.ndarray, prediction: Prediction, found, config: PortraitConfig) -> Prediction:
@@ -99,17 +152,28 @@ def divide(image: np.ndarray, prediction: Prediction, found, config: PortraitCon
     Args:
         image: uint8 `(H, W, 3)`.
         prediction: Of the same picture, with its class map.
-        found: `(boxes, scores)`, or None, which changes nothing.
+        found: `(boxes, scores)`, or None, which changes nothing. Boxes without scores were not
+            detected but stated: each is a person, however much two of them overlap.
         config: Which class, and how.
 
     Returns:
         Class map and alpha as before; objects of the foreground class with tight boxes, best
         score first; a box without foreground gives none.
+
+    Raises:
+        DataError: Naming the picture, if the boxes are none.
     """
     if found is None:
         return prediction
     mask = prediction.label_maps["classes"] == config.foreground_id
-    people = affinity.instances(image, mask, *found, config=config.affinity)
+    boxes, scores = found
+    settings = config.affinity
+    if scores is None:
+        settings = dataclasses.replace(settings, nms_iou=1.0)
+    try:
+        people = affinity.instances(image, mask, boxes, scores, config=settings)
+    except DataError as error:
+        raise DataError(f"{_place(prediction)}: {error}") from error
     return Prediction(
         size=prediction.size,
         boxes=people.boxes,

@@ -43,10 +43,15 @@ def check_boxes(boxes, scores=None) -> tuple[np.ndarray, np.ndarray]:
     """Returns boxes float64 `(K, 4)` and scores float64 `(K,)`; scores left out are 1.
 
     Raises:
-        DataError: Another shape, a number that is not finite, an end before its start, or a score
-            outside [0, 1].
+        DataError: No numbers, another shape, a number that is not finite, an end before its start,
+            or a score outside [0, 1].
     """
-    boxes = np.asarray(boxes, np.float64)
+    try:
+        boxes = np.asarray(boxes, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"expected boxes (K, 4) as numbers (y1, x1, y2, x2) in pixels, got {str(boxes)[:80]}."
+        ) from error
     boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise DataError(

@@ -15,6 +15,7 @@ __all__ = ["slic", "slic_of_scikit_image"]
 _NEAR = tuple((y, x) for y in (0, -1, 1) for x in (0, -1, 1))
 _NOWHERE = 15  # in place of one of the nine: a pixel outside the mask
 _FAR = np.float32(1e12)
+_ONE_THREAD = 4096  # pixels: BLAS shares larger products among threads, which wait more than work
 _AT_ONCE = 1 << 14  # pixels whose nine distances stay in a core's cache
 
 
@@ -186,7 +187,11 @@ def _nearest(towards: np.ndarray, features: np.ndarray, outside: np.ndarray) -> 
     """Returns which of the nine centres is nearest to each pixel, int32 `(T, P)`; 15 outside."""
     # The bits of floats that are not negative sort as whole numbers do. The last four make room
     # for the number of the centre, so that the minimum brings it along.
-    bits = np.matmul(towards, features).view(np.int32)
+    distances = np.empty((len(features), 9, features.shape[2]), np.float32)
+    for start in range(0, features.shape[2], _ONE_THREAD):
+        part = np.s_[..., start : start + _ONE_THREAD]
+        np.matmul(towards, features[part], out=distances[part])
+    bits = distances.view(np.int32)
     bits &= ~_NOWHERE
     bits |= np.arange(9, dtype=np.int32)[:, None]
     found = bits.min(axis=1)
