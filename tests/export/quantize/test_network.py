@@ -136,7 +136,6 @@ def test_the_guides_program_runs_without_tfseg(quantised, tmp_path):
     alpha = PhoneRunner(content)(fitted)[top : top + inside]
     # Of more than two classes each has its map, the background the first one.
     alpha = alpha[..., 0] if len(names) == 1 else alpha[..., 1:].sum(-1)
-    near = Image.fromarray(np.uint8(255 * alpha))
-    near = np.asarray(near.resize(photo.shape[1::-1], Image.Resampling.BILINEAR))
+    near = np.asarray(Image.fromarray(np.uint8(255 * alpha)).resize(photo.shape[1::-1]))
     assert np.ptp(near) > (5 if quantised.range == 0.1 else 0)
     np.testing.assert_allclose(cut[..., 3].astype(int), near, atol=2)
