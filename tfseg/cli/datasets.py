@@ -14,6 +14,7 @@ __all__ = [
     "add_set_argument",
     "add_split_arguments",
     "data_section",
+    "not_negative",
     "open_both",
     "open_split",
     "place",
@@ -28,9 +29,21 @@ _NO_VAL = (
 
 def positive(text: str) -> int:
     """Returns a whole number of at least 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
+    return _whole(text, 1)
+
+
+def not_negative(text: str) -> int:
+    """Returns a whole number of at least 0, for argparse."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"expected a number of at least {least}, got {text}")
     return number
 
 

@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tfseg.data.picture_files import SUFFIXES
 from tfseg.errors import ConfigError
 
 __all__ = [
-    "PICTURES",
-    "check_folder",
     "check_inputs_stay",
     "check_place",
     "free_name",
@@ -18,8 +17,6 @@ __all__ = [
     "one_file",
     "write_text",
 ]
-
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 
 
 def check_place(out: str | None, endings: Iterable[str] = (".json",)) -> None:
@@ -32,20 +29,17 @@ def check_place(out: str | None, endings: Iterable[str] = (".json",)) -> None:
     if out is None:
         return
     place = Path(out)
-    if place.suffix.lower() in endings and not place.is_dir():
-        place = place.parent
+    if not place.is_dir():
+        if place.suffix.lower() in endings:
+            place = place.parent
+        elif place.suffix.lower() in SUFFIXES:
+            raise ConfigError(f"--out {out}: what is written here fills a folder; name one.")
     while not place.exists():
         place = place.parent
     if not place.is_dir():
         raise ConfigError(f"--out {out}: {place} is a file; name a folder, or a .json file.")
     if not os.access(place, os.W_OK | os.X_OK):
         raise ConfigError(f"--out {out}: the folder {place} cannot be written to.")
-
-
-def check_folder(out: str, form: str) -> None:
-    """Raises ConfigError if `--out` is named like a picture, where `form` fills a folder."""
-    if Path(out).suffix.lower() in PICTURES and not Path(out).is_dir():
-        raise ConfigError(f"--out {out}: --format {form} fills a folder; name one.")
 
 
 def one_file(out: str, count: int, transparent: bool) -> Path | None:

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfseg.cli import cutouts, datasets, outputs, people, prediction_files, quiet
+from tfseg.data.picture_files import SUFFIXES, pictures_in
 from tfseg.errors import ConfigError, DataError
 
 EXAMPLES = """\
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         print("tfseg predict: give --out for files, or --json.", file=sys.stderr)
         return 2
     _check_words(args)
-    outputs.check_place(args.out, {".json", *outputs.PICTURES})
+    outputs.check_place(args.out, (".json", *SUFFIXES))
     cutter = cutouts.Cutter(args)
     dataset = _dataset(args)
     named = _named(_pictures(args.images)) if dataset is None else list(_samples(dataset))
@@ -136,8 +137,6 @@ def _files(args, model, cutter: cutouts.Cutter, named, dataset):
                 "model does."
             )
         form = form or "drawn"
-    if form in ("coco", "drawn") and args.out is not None:
-        outputs.check_folder(args.out, form)
     if form == "coco":
         from tfseg.data import coco_results
 
@@ -229,14 +228,7 @@ def _pictures(words: list[str]) -> list[str]:
         if not path.is_dir():
             files.append(word)
             continue
-        inside = sorted(
-            p for p in path.iterdir() if p.suffix.lower() in outputs.PICTURES and p.is_file()
-        )
-        if not inside:
-            raise DataError(
-                f"{word}: no pictures in this folder ({', '.join(sorted(outputs.PICTURES))})."
-            )
-        files += map(str, inside)
+        files += map(str, pictures_in(path))
     return files
 
 

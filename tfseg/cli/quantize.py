@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("ROWS", "COLUMNS"),
         help="of the phone's pictures, best in multiples of 32; default: the model's own",
     )
-    parser.add_argument("--epochs", type=_count, default=3, help="0 calibrates only; default: 3")
+    parser.add_argument(
+        "--epochs", type=datasets.not_negative, default=3, help="0 calibrates only; default: 3"
+    )
     parser.add_argument(
         "--steps", type=datasets.positive, help="of an epoch; default: all pictures"
     )
@@ -86,10 +88,3 @@ def run(args: argparse.Namespace) -> int:
 def after_interrupt(args: argparse.Namespace) -> str:
     """Returns how to go on after Ctrl-C."""
     return "Finished epochs are kept beside OUT; go on with the same words and --resume."
-
-
-def _count(text: str) -> int:
-    number = int(text) if text.strip().isdecimal() else -1
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text}")
-    return number

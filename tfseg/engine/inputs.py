@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfseg.data.picture_files import pictures_in
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
 __all__ = ["Item", "align_classes", "read_items", "read_one"]
-
-# What a folder given to `predict` is searched for; a single file may have any name.
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 class Item(NamedTuple):
@@ -40,7 +38,7 @@ def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
         DataError: Naming the picture, while iterating.
     """
     if _is_path(images) and Path(images).is_dir():
-        images = _files_of(Path(images))
+        images = pictures_in(Path(images))
     elif _is_single(images):
         images = [images]
     elif isinstance(images, dict) or not (
@@ -113,16 +111,6 @@ def _is_single(value) -> bool:
         return True
     shape = getattr(value, "shape", None)
     return shape is not None and len(shape) in (2, 3) and not hasattr(value, "class_names")
-
-
-def _files_of(folder: Path) -> list[Path]:
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())
-    if not found:
-        raise DataError(
-            f"{folder}: no pictures in this folder (looked for {', '.join(_SUFFIXES)}; folders "
-            "inside are not searched)."
-        )
-    return found
 
 
 class _Renumbered:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfseg.errors import ConfigError, DataError
 from tfseg.models.portrait import affinity
+from tfseg.models.portrait.affinity.boxes import as_numbers
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.structures import Prediction
 
@@ -110,22 +111,11 @@ def scored(boxes) -> tuple[np.ndarray, np.ndarray | None] | None:
     if boxes is None:
         return None
     if _is_pair(boxes):
-        return _numbers(boxes[0]), _numbers(boxes[1])
-    array = _numbers(boxes)
+        return as_numbers(boxes[0]), as_numbers(boxes[1])
+    array = as_numbers(boxes)
     if array.ndim == 2 and array.shape[1] == 5:
         return array[:, :4], array[:, 4]
     return array, None
-
-
-def _numbers(values) -> np.ndarray:
-    try:
-        return np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        got = repr(values)
-        raise DataError(
-            "boxes: expected numbers (K, 4) as (y1, x1, y2, x2), with scores (K, 5) or a pair of "
-            f"both; got {got[:80]}{'...' * (len(got) > 80)}."
-        ) from error
 
 
 def warn_of_low_scores(found, prediction: Prediction, config: PortraitConfig) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfseg.errors import DataError
 
-__all__ = ["Boxes", "check_boxes", "choose_boxes"]
+__all__ = ["Boxes", "as_numbers", "check_boxes", "choose_boxes"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,6 +39,22 @@ class Boxes:
         return bool(shared.any())
 
 
+def as_numbers(values) -> np.ndarray:
+    """Returns boxes, or their scores, as float64.
+
+    Raises:
+        DataError: If they are no numbers in rows of equal length.
+    """
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        got = repr(values)
+        raise DataError(
+            "expected numbers, boxes (K, 4) as (y1, x1, y2, x2) in pixels and scores (K,), got "
+            f"{got[:80]}{'...' * (len(got) > 80)}."
+        ) from error
+
+
 def check_boxes(boxes, scores=None) -> tuple[np.ndarray, np.ndarray]:
     """Returns boxes float64 `(K, 4)` and scores float64 `(K,)`; scores left out are 1.
 
@@ -46,18 +62,13 @@ def check_boxes(boxes, scores=None) -> tuple[np.ndarray, np.ndarray]:
         DataError: No numbers, another shape, a number that is not finite, an end before its start,
             or a score outside [0, 1].
     """
-    try:
-        boxes = np.asarray(boxes, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"expected boxes (K, 4) as numbers (y1, x1, y2, x2) in pixels, got {str(boxes)[:80]}."
-        ) from error
+    boxes = as_numbers(boxes)
     boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise DataError(
             f"expected boxes (K, 4) as (y1, x1, y2, x2) in pixels, got the shape {boxes.shape}."
         )
-    scores = np.ones(len(boxes)) if scores is None else np.asarray(scores, np.float64).reshape(-1)
+    scores = np.ones(len(boxes)) if scores is None else as_numbers(scores).reshape(-1)
     if len(scores) != len(boxes):
         raise DataError(f"expected a score for each of {len(boxes)} boxes, got {len(scores)}.")
     for name, values in (("box", boxes), ("score", scores)):
