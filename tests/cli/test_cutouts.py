@@ -198,7 +198,7 @@ def test_the_files_of_other_models_too(portrait):
     [
         (["--alpha", "--background", "white"], "--alpha and --background"),
         (["--background", "nowhere.jpg"], "--background nowhere.jpg: expected blur, a colour"),
-        (["--background", "notes.txt"], "notes.txt: expected a picture"),
+        (["--background", "notes.txt"], "or the file of a picture; this is no picture"),
         (["--instances"], "--instances: give the boxes"),
         (["--boxes", "boxes.json"], "are for --instances"),
         (["--instances", "--boxes", "boxes.json", "--detector", "model"], "give one of them"),

@@ -59,6 +59,13 @@ def test_a_mask_rcnn_is_refused_before_its_data_is_read(asked, pretend, capsys):
     assert pretend.opened == []
 
 
+def test_a_taken_folder_is_found_before_the_data_is_read(asked, pretend, capsys, tmp_path):
+    (tmp_path / "kept.txt").write_text("mine")
+    words = ["quantize", "model", "--data", "photos", "--out", str(tmp_path)]
+    assert main(words) == 1
+    assert "the folder is not empty" in capsys.readouterr().err and pretend.opened == []
+
+
 def test_wrong_numbers_are_wrong_use(asked, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["quantize", "model", "--data", "photos", "--out", "p", "--epochs", "-1"])

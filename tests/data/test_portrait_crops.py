@@ -108,7 +108,8 @@ def test_a_photo_without_any_tag_is_left_out_and_named(tmp_path, caplog):
     root = write(tmp_path, maps)
     with caplog.at_level(logging.WARNING, logger="tfseg.data"):
         assert PortraitCropsDataset(root).image_ids == ("0001",)
-    assert caplog.messages == ["left out, without any tag in their maps: 0002"]
+    PortraitCropsDataset(root)
+    assert caplog.messages == [f"{root}: left out, without any tag in their maps: 0002"]
     with pytest.raises(DataError, match="no map of the split has a tag"):
         PortraitCropsDataset(root, ["0002"])
 

@@ -59,3 +59,12 @@ def test_load_report_counts_and_names():
     assert text.startswith("w.h5: 2 layers loaded, 1 skipped, 1 missing, 1 unused")
     assert "skipped c: shape (3,)" in text and "missing d" in text and "unused e" in text
     assert str(LoadReport()).endswith("0 unused names in the file")
+
+
+def test_load_report_of_many_layers_stays_short():
+    names = tuple(f"layer{i}" for i in range(40))
+    lines = str(LoadReport(missing=names, unused=names[:9])).splitlines()
+    assert "40 missing, 9 unused" in lines[0]
+    assert lines[1:9] == [f"  missing layer{i}" for i in range(8)]
+    assert lines[9] == "  missing 32 more, such as layer39"
+    assert lines[10:] == [f"  unused layer{i}" for i in range(9)]

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from tfseg.cli import outputs
-from tfseg.errors import ConfigError
+from tfseg.errors import ConfigError, DataError
 
 __all__ = ["Cutter", "add_arguments", "people_paths", "words"]
+
+_BACKGROUNDS = "expected blur, a colour such as white or '#00aa00', or the file of a picture"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +91,6 @@ def _background(word: str | None):
     """Returns what `replace_background` takes: None, "blur", a colour, or a picture."""
     if word is None:
         return None
-    from tfseg.data.images import read_image
     from tfseg.visualize.cutout import check_background
 
     try:
@@ -97,11 +98,19 @@ def _background(word: str | None):
         return word
     except ConfigError:
         if os.path.exists(word):
-            return read_image(word)
-    raise ConfigError(
-        f"--background {word}: expected blur, a colour such as white or '#00aa00', or the file of "
-        "a picture; there is no such file."
-    )
+            return _picture(word)
+        raise ConfigError(f"--background {word}: {_BACKGROUNDS}; there is no such file.") from None
+
+
+def _picture(file: str) -> np.ndarray:
+    from tfseg.data.images import read_image
+
+    try:
+        return read_image(file)
+    except DataError:
+        raise ConfigError(
+            f"--background {file}: {_BACKGROUNDS}; this is no picture, or a damaged one."
+        ) from None
 
 
 def people_paths(folder: Path, drawing: str, taken: set[str]) -> Iterator[Path]:

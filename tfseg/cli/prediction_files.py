@@ -42,8 +42,6 @@ class _Recorded:
 class Drawings(_Recorded):
     """Objects drawn on their pictures, and predictions.json."""
 
-    what = "drawings"
-
     def add(self, prediction, item, path: str, name: str) -> None:
         """Draws one picture."""
         drawing = None if self.out is None else self.out / name
@@ -57,7 +55,10 @@ class Drawings(_Recorded):
         if self.out is None:
             return count, text, ""
         outputs.write_text(self.out / "predictions.json", text)
-        return count, text, f"wrote {count} {self.what} and predictions.json to {self.out}"
+        return count, text, f"wrote {self._made()} and predictions.json to {self.out}"
+
+    def _made(self) -> str:
+        return _counted(len(self.records), "drawing")
 
 
 class People(Drawings):
@@ -93,8 +94,10 @@ class People(Drawings):
         if self.file is not None:
             line = f"wrote {self.file}" if self.records else ""
             return len(self.records), self._text(failed), line
-        self.what = f"drawings, {self.cut} cut-outs"
         return super().finish(failed)
+
+    def _made(self) -> str:
+        return f"{super()._made()}, {_counted(self.cut, 'cut-out')}"
 
 
 class CutOuts(_Recorded):
@@ -132,7 +135,8 @@ class CutOuts(_Recorded):
 
     def finish(self, failed: list[dict]) -> tuple[int, str, str]:
         """Nothing is left to write."""
-        place = f"{self.count} cut-outs to {self.out}" if self.file is None else f"{self.file}"
+        made = _counted(self.count, "cut-out")
+        place = f"{made} to {self.out}" if self.file is None else f"{self.file}"
         return len(self.records), self._text(failed), f"wrote {place}" if self.count else ""
 
 
@@ -182,6 +186,10 @@ def summary(prediction) -> str:
         return "nothing found"
     counts = {name: prediction.names.count(name) for name in dict.fromkeys(prediction.names)}
     return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _draw(prediction, image, target: Path) -> None:

@@ -56,8 +56,10 @@ def run(args: argparse.Namespace) -> int:
 
     settings = datasets.data_section(args)
     quiet.import_backend()
+    from tfseg.export import folder, tflite
+
+    folder.free_folder(args.out, args.overwrite)
     model = models.load(args.model_dir)
-    from tfseg.export import tflite
 
     tflite.refuse_other_systems(model, f"{args.model_dir}: ")
     train, val = datasets.open_both(args, settings)

@@ -5,6 +5,7 @@ The photographs and their tag maps are those of `tfseg.data.clothing_co_parsing`
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Sequence
@@ -99,7 +100,7 @@ class PortraitCropsDataset:
             bare = not self._photos.tag_map(place).any()
             (empty if bare else places).append(identity if bare else place)
         if empty:
-            _LOG.warning("left out, without any tag in their maps: %s", ", ".join(empty))
+            _warn(self._photos.root, ", ".join(empty))
         if not places:
             raise DataError(f"{self._photos.root}: no map of the split has a tag. Check the files.")
         return places
@@ -133,6 +134,12 @@ class PortraitCropsDataset:
             label_maps={"classes": person.astype(np.int32)},
             path=self._photos.image_path(place),
         )
+
+
+@functools.cache
+def _warn(root: str, names: str) -> None:
+    # Once for a folder: a training set may have several parts of it.
+    _LOG.warning("%s: left out, without any tag in their maps: %s", root, names)
 
 
 def portrait_box(

@@ -89,9 +89,16 @@ class LoadReport:
             f"{len(self.missing)} missing, {len(self.unused)} unused names in the file"
         ]
         lines += [f"  skipped {name}: {reason}" for name, reason in self.skipped.items()]
-        lines += [f"  missing {name}" for name in self.missing]
-        lines += [f"  unused {name}" for name in self.unused]
+        lines += _first("missing", self.missing) + _first("unused", self.unused)
         return "\n".join(lines)
+
+
+def _first(what: str, names: tuple[str, ...], shown: int = 8) -> list[str]:
+    """Returns a line for each name, or for the first of many."""
+    if len(names) <= shown + 1:
+        return [f"  {what} {name}" for name in names]
+    more = f"  {what} {len(names) - shown} more, such as {names[-1]}"
+    return [*_first(what, names[:shown]), more]
 
 
 def _number(value: float) -> str:
