@@ -279,3 +279,12 @@ def test_folders_by_other_names_and_what_is_missing(save, tmp_path):
     (empty / "masks").mkdir()
     with pytest.raises(DataError, match="no annotated pictures"):
         PngMaskDataset(empty)
+
+
+@pytest.mark.parametrize("name", ["masks/a.jpg", "masks/a/hat.jpg", "masks/hat/a.TIF"])
+def test_masks_of_another_kind_are_faults_not_empty_pictures(save, name):
+    folder = save({name: LEFT, "masks/b.png": LOW}, ("a.jpg", "b.jpg"))
+    with pytest.raises(DataError, match=r"masks of objects are PNG files.*image_masks"):
+        PngMaskDataset(folder)
+    lenient = PngMaskDataset(folder, drop_invalid=True)
+    assert lenient.image_ids == ("b",)

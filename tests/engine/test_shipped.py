@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_estimator import ToyEstimator
 
+import tfseg
 from tfseg import models
 from tfseg.engine import shipped
 from tfseg.errors import WeightsError
@@ -101,3 +102,11 @@ def test_the_built_package_holds_what_loading_needs(repo_root, tmp_path):
         "configs/toy/a.yaml",
         *(f"savedmodels/toy/{name}" for name in kept),
     }
+
+
+def test_weights_are_loaded_by_name():
+    model = tfseg.PortraitSegmenter(preset="light", image_size=(64, 64))
+    report = model.load_weights("portrait")
+    assert model.fitted and not report.missing and "savedmodels" in report.source
+    with pytest.raises(WeightsError, match="portait: does not exist"):
+        model.load_weights("portait")

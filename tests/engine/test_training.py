@@ -343,3 +343,12 @@ def test_fitting_again_goes_on_from_the_weights():
     first = made.fit(Squares(8)).history[0]["loss"]
     assert made.fit(Squares(8)).history[0]["loss"] < first
     assert weights.named_weights(made.keras_model).keys() == {"body", "norm", "box", "scores"}
+
+
+def test_the_table_of_rates_travels_with_a_saved_optimizer():
+    optimizer = keras.optimizers.SGD(stages.Rates([0.1, 0.2]))
+    told = keras.saving.serialize_keras_object(optimizer)
+    again = keras.saving.deserialize_keras_object(told)
+    assert [float(again._learning_rate(step)) for step in (0, 1, 2)] == pytest.approx(
+        [0.1, 0.2, 0.2]
+    )

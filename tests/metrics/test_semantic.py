@@ -204,3 +204,16 @@ def test_bad_input_is_named_and_not_counted():
         SemanticEvaluator(("person",), boundary_width=-1)
     with pytest.raises(ConfigError, match="class_names"):
         SemanticEvaluator("person")
+
+
+def test_truth_with_void_rims_has_no_boundary_to_measure():
+    truth = np.zeros((30, 30), np.int32)
+    truth[8:22, 8:22] = 255
+    truth[11:19, 11:19] = 1
+    exact = np.where(truth == 255, 0, truth)
+    beside = exact.copy()
+    beside[25:29, 1:5] = 1
+    for found in (exact, beside, np.roll(exact, 6, 0)):
+        assert all(map(math.isnan, boundary_scores(truth, found)))
+    truth[11, 8:11] = 0  # a gap in the rim: here the outline is known
+    assert boundary_scores(truth, exact)[1] == 1

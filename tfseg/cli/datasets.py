@@ -105,9 +105,18 @@ def data_section(args: argparse.Namespace) -> dict:
 
 
 def open_split(
-    args: argparse.Namespace, settings: Mapping, part: str, split: str | None, **options
+    args: argparse.Namespace,
+    settings: Mapping,
+    part: str,
+    split: str | None,
+    *,
+    whole_maps: bool = False,
+    **options,
 ):
-    """Returns one part of the data set; see `place` for the arguments.
+    """Returns one part of the data set; see `place` for the other arguments.
+
+    `whole_maps` is for networks that label every pixel: where nobody names a format, PASCAL VOC is
+    read with its void pixels, which are neither learnt nor measured, instead of by its objects.
 
     With `val_fraction` among the settings, the parts "train" and "val" are shares of the training
     pictures, the same ones at every call.
@@ -117,14 +126,26 @@ def open_split(
     share = settings.get("val_fraction")
     if share is None or split not in (None, "train", "val"):
         where, given = place(args, settings, part, split, **options)
-        return sources.open_dataset(where, **given)
+        return sources.open_dataset(where, **(_with_maps(where, given) if whole_maps else given))
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
         raise ConfigError(f"val_fraction: expected a number between 0 and 1, got {share!r}.")
     if "parts" in settings:
         raise ConfigError("val_fraction is for one data set; with data.parts name data.val_parts.")
     where, given = place(args, settings, "train", None, **options)
+    given = _with_maps(where, given) if whole_maps else given
     parts = dataset.train_val_split(sources.open_dataset(where, **given), share)
     return parts[0] if (split or part) == "train" else parts[1]
+
+
+def _with_maps(where: str, given: dict) -> dict:
+    from tfseg.data import sources
+
+    chosen = given.get("format", "auto") != "auto" or given.keys() & {"parts", "val_parts"}
+    others = given.keys() - {"split", "format", "classes", "synonyms", "drop_invalid", "keep_empty"}
+    if chosen or others or not Path(where).is_dir():
+        return given
+    is_voc = sources.recognise(where, given["split"]) == "voc"
+    return {**given, "format": "voc_semantic"} if is_voc else given
 
 
 def place(
@@ -173,24 +194,25 @@ def _meant_for(args: argparse.Namespace, settings: Mapping) -> Mapping:
     return {name: value for name, value in settings.items() if name in said | parts}
 
 
-def open_both(args: argparse.Namespace, settings: Mapping):
+def open_both(args: argparse.Namespace, settings: Mapping, *, whole_maps: bool = False):
     """Returns the training and the validation set, which is None where there is none.
 
     Args:
         args: The words of `add_arguments` and `add_split_arguments`.
         settings: The section `data` of an experiment file.
+        whole_maps: See `open_split`.
     """
     settings = _split_settings(args, settings)
-    train = open_split(args, settings, "train", None)
+    train = open_split(args, settings, "train", None, whole_maps=whole_maps)
     if str(settings.get("val_split", "val")).lower() == "none":
         return train, None
     where, _ = place(args, settings, "val", None)
     if "val_fraction" in settings or "val_split" in settings:
-        return train, open_split(args, settings, "val", None)
+        return train, open_split(args, settings, "val", None, whole_maps=whole_maps)
     if Path(where).is_file():
         raise ConfigError(f"{where} is one file, so it has no part for validation. {_NO_VAL}")
     try:
-        return train, open_split(args, settings, "val", None)
+        return train, open_split(args, settings, "val", None, whole_maps=whole_maps)
     except DataError as error:
         raise DataError(f"{error} {_NO_VAL}") from error
 

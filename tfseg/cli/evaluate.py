@@ -57,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
     model = models.load(args.model_dir)
     if with_people:
         model = _with_people(model, args)
-    dataset = datasets.open_split(args, settings, "val", args.split, classes=model.class_names)
+    maps = getattr(model, "cuts_out", False) and not with_people
+    names = model.class_names
+    dataset = datasets.open_split(args, settings, "val", args.split, whole_maps=maps, classes=names)
     options = {"limit": args.limit, "progress": show_progress}
     show_progress(0, min(len(dataset), args.limit or len(dataset)))  # the first one takes longest
     if args.save_predictions is not None:

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     model = models.load(args.model_dir)
 
     tflite.refuse_other_systems(model, f"{args.model_dir}: ")
-    train, val = datasets.open_both(args, settings)
+    train, val = datasets.open_both(args, settings, whole_maps=True)
     changed = {"batch_size": args.batch_size, "augmentation": args.augmentation}
     changed = {f"train__{key}": value for key, value in changed.items() if value is not None}
     model.set_params(**changed)

@@ -49,9 +49,10 @@ def run(args: argparse.Namespace) -> int:
     loaded = files.load_config(path, overrides=args.set)
     if not args.resume:
         _refuse_to_overwrite(_run_dir(args))
-    train, val = datasets.open_both(args, loaded["data"])
+    name = loaded.get("system", "mask_rcnn")
+    train, val = datasets.open_both(args, loaded["data"], whole_maps=name == "portrait")
     quiet.import_backend()
-    system = models.system(loaded.get("system", "mask_rcnn"))
+    system = models.system(name)
     model = system(files.build(system.config_class, loaded, classes=tuple(train.class_names)))
     if args.weights and not args.resume:
         print(model.load_weights(args.weights, skip_mismatch=True))

@@ -67,5 +67,5 @@ def _mismatch(name: str, array: np.ndarray, channels: int) -> str:
         remedy += " or samples with such images; picture files hold RGB or grey alone"
     return (
         f"{name}: the model reads pictures of {channels} channels, this one has {has} (shape "
-        f"{array.shape}). {remedy}, or make the model with channels={has}."
+        f"{array.shape}). {remedy}, or use a model made for {has} (channels={has} of Mask R-CNN)."
     )

@@ -55,7 +55,7 @@ class CompositeDataset:
         start: Number of the first picture.
         overlap: `(least, most)` share of each person but the nearest that others hide, 0 to 1, as
             near as places allow.
-        feather: Width of the soft edge in pixels, 0 for a hard one.
+        feather: Width of the soft edge in pixels; 0 leaves what resizing makes of a hard one.
         match: How much of the new place's light people take on, 0 to 1.
         grain: Largest strength of common noise, in grey values.
         memory_limit: Bytes of cut-outs that are kept; backgrounds take half of it besides.

@@ -240,7 +240,9 @@ def _find_labelme(path: str, split: str) -> tuple[str, dict]:
 def _find_png(path: str, split: str) -> tuple[str, dict]:
     found = _png_places(Path(path), split)
     if found is None:
-        raise _no_part(path, split, f"{split}/images/, {split}/masks/ or masks/{split}/")
+        fault = _no_part(path, split, f"{split}/images/, {split}/masks/ or masks/{split}/")
+        whole = split != "train" and _png_places(Path(path), "train")
+        raise DataError(f"{fault} What lies there is the part 'train'.") if whole else fault
     return found
 
 

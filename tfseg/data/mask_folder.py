@@ -85,6 +85,18 @@ def list_pictures(scan: Scan, folder: str) -> dict[str, str]:
     return found
 
 
+def list_masks(scan: Scan, folder: str) -> tuple[list[str], list[str]]:
+    """Returns the PNG files of a folder of masks, and the other pictures in it, as faults."""
+    wrong = [n for n in list_files(folder, _ENDINGS) if not n.lower().endswith(".png")]
+    for name in wrong:
+        message = (
+            "masks of objects are PNG files, others may not keep their numbers. Convert it, or "
+            f"read one mask a picture with format image_masks, {DROP}"
+        )
+        scan.fault("bad_mask", os.path.join(folder, name), message, os.path.splitext(name)[0])
+    return list_files(folder, ".png"), wrong
+
+
 def _is_bowl(root: str) -> bool:
     """Returns whether each folder in `root` holds a picture and its masks."""
     if os.path.isdir(os.path.join(root, "masks")) or not os.path.isdir(root):
@@ -103,7 +115,10 @@ def _scan_bowl(scan: Scan, root: str, only: str) -> None:
         if not all(map(os.path.isdir, places)):
             continue
         pictures = [os.path.join(places[0], n) for n in list_files(places[0], _ENDINGS)]
-        files = [(os.path.join(places[1], n), only) for n in list_files(places[1], ".png")]
+        names, wrong = list_masks(scan, places[1])
+        if wrong:
+            continue
+        files = [(os.path.join(places[1], n), only) for n in names]
         scan.counts[only] += len(files)
         if len(pictures) != 1:
             message = f"expected one picture in images/, got {len(pictures)}. Correct it, {DROP}"
@@ -118,6 +133,7 @@ class _Masks:
 
     def __init__(self, scan: Scan, root: str, folder: str, only: str):
         self.scan, self.root, self.folder, self.only = scan, root, folder, only
+        self.unread: set[str | None] = set()
         self.names = self._class_names()
         places = (os.path.join(folder, "instances.json"), os.path.join(root, "instances.json"))
         self.instances = self._json(find_file(places))
@@ -125,13 +141,15 @@ class _Masks:
     def read(self, pictures: dict[str, str]) -> None:
         """Adds each picture with its masks to the scan."""
         contents = {stem: MaskFiles() for stem in pictures}
-        for name in list_files(self.folder, ".png"):
+        for name in self._list(self.folder, pictures):
             self._sort_flat(contents, pictures, name)
         for folder in sorted(os.listdir(self.folder)):
             path = os.path.join(self.folder, folder)
-            for name in list_files(path, ".png") if os.path.isdir(path) else ():
+            for name in self._list(path, pictures) if os.path.isdir(path) else ():
                 self._sort_nested(contents, pictures, folder, name)
         for stem, path in pictures.items():
+            if stem in self.unread:
+                continue  # with part of its objects it would teach that the others are background
             content = contents[stem]
             labels = [label for _, label in content.files]
             known = self._classes_of_map(stem, content) if content.maps else ()
@@ -139,6 +157,14 @@ class _Masks:
             self.scan.counts.update([*labels, *(known or ())])
             labels = None if known is None else (*labels, *known)
             self.scan.add(Picture(stem, where, path, content, labels))
+
+    def _list(self, folder: str, pictures: dict) -> list[str]:
+        names, wrong = list_masks(self.scan, folder)
+        inside = os.path.basename(folder)
+        for stem in (os.path.splitext(name)[0] for name in wrong):
+            known = [name for name in (inside, stem) if name in pictures]
+            self.unread.add(known[0] if known else _prefix(stem, pictures))
+        return names
 
     def _sort_flat(self, contents: dict, pictures: dict, name: str) -> None:
         stem, path = os.path.splitext(name)[0], os.path.join(self.folder, name)

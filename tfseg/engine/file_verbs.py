@@ -100,8 +100,9 @@ class FileVerbs:
         """Gives the layers their weights from a file or a saved model; all or, on error, none.
 
         Args:
-            path: A `.weights.h5` file of `save_weights`, a folder of `save`, or a file of
-                another program that one of `weight_readers` knows by its content.
+            path: A `.weights.h5` file of `save_weights`, a folder of `save`, the name of a model
+                (`shipped.known_models`), or a file of another program that one of
+                `weight_readers` knows by its content.
             skip_mismatch: Take the layers that fit, for instance all but the last ones for
                 other classes, and list the others in the report. A model that had no weights
                 before must then be trained before it predicts.
@@ -110,6 +111,8 @@ class FileVerbs:
             WeightsError: Naming the layers that do not fit, or what the file is.
         """
         path = Path(path)
+        if not path.exists():
+            path = shipped.known_models().get(str(path), path)
         if path.is_dir():
             checkpoint.read_model_json(path)
             path = path / checkpoint.WEIGHTS_FILE

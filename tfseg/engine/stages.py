@@ -59,6 +59,7 @@ class Batches(keras.utils.PyDataset):
         self._stream, self._next = None, -1
 
 
+@keras.saving.register_keras_serializable("tfseg")
 class Rates(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate of each step of a stage, looked up in a table that plain Python made.
 

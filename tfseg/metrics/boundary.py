@@ -42,7 +42,9 @@ def boundary_scores(
     that near, F their harmonic mean. Any class change is a boundary, whichever the classes.
 
     A share of nothing is NaN: precision without a predicted, recall without a true boundary. F is
-    NaN if there is neither, and 0 if there is only one of them.
+    NaN if there is neither, and 0 if there is only one of them. Where ignored pixels keep all
+    classes of the truth apart, as the void rims of PASCAL VOC do, nothing says where its boundary
+    is, and all three are NaN.
 
     Args:
         truth: int `(H, W)`; where it is 255, neither of the two has a boundary.
@@ -53,6 +55,8 @@ def boundary_scores(
         raise ConfigError(f"boundary_width: expected a number of pixels from 0 up, got {width!r}.")
     counted = truth != IGNORED
     true_edge, found_edge = boundary_pixels(truth, counted), boundary_pixels(predicted, counted)
+    if not true_edge.any() and len(np.unique(truth[counted])) > 1:
+        return math.nan, math.nan, math.nan
     precision = _share_near(found_edge, true_edge, width)
     recall = _share_near(true_edge, found_edge, width)
     if math.isnan(precision) and math.isnan(recall):

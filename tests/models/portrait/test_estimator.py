@@ -198,3 +198,11 @@ def test_fit_save_and_load(portrait_data, tmp_path):
     assert isinstance(again, PortraitSegmenter)
     one, two = (m.predict(PICTURE)[0].label_maps["alpha"] for m in (model, again))
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_boxes_go_with_pictures_that_come_one_by_one(person_everywhere, number):
+    pictures = (PICTURE for _ in range(2))
+    assert len(person_everywhere.predict(pictures, boxes=[HALVES] * 2)) == 2
+    with pytest.raises(DataError, match="boxes: expected them for each of"):
+        person_everywhere.predict((PICTURE for _ in range(2)), boxes=[HALVES] * number)

@@ -170,7 +170,9 @@ class PortraitSegmenter(Estimator):
         for item, prediction in self._predict_items(items, batch_size, None):
             found = None if find is None else find(item)
             if given is not None:
-                found = next(given, None)
+                if len(done) == len(given):
+                    people.check_number(given, f"more than {len(given)}")
+                found = given[len(done)]
                 people.warn_of_low_scores(found, prediction, self.config)
             prediction = people.divide(item.image, prediction, found, self.config)
             if score_threshold is not None:
@@ -178,6 +180,8 @@ class PortraitSegmenter(Estimator):
             done.append(prediction)
             if progress is not None:
                 progress(len(done), count)
+        if given is not None:
+            people.check_number(given, len(done))
         return done
 
     def evaluate(self, dataset, *, boxes=None, detector=None, **options) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -16,7 +16,15 @@ from tfseg.structures import Prediction
 
 _LOG = logging.getLogger(__name__)
 
-__all__ = ["Finder", "divide", "finder", "paired_boxes", "scored", "warn_of_low_scores"]
+__all__ = [
+    "Finder",
+    "check_number",
+    "divide",
+    "finder",
+    "paired_boxes",
+    "scored",
+    "warn_of_low_scores",
+]
 
 Finder = Callable[[object], tuple[np.ndarray, np.ndarray | None] | None]
 """`(sample or picture with .image) -> (boxes, scores)`; None where nobody says. No scores: all of
@@ -54,8 +62,8 @@ def finder(boxes, detector, config: PortraitConfig) -> Finder | None:
     return truth
 
 
-def paired_boxes(boxes, count: int | None) -> Iterator[tuple[np.ndarray, np.ndarray | None] | None]:
-    """Yields `(boxes, scores)` for each picture.
+def paired_boxes(boxes, count: int | None) -> list[tuple[np.ndarray, np.ndarray | None] | None]:
+    """Returns `(boxes, scores)` for each picture.
 
     Args:
         boxes: For each picture boxes `(K, 4)`, with scores `(K, 5)`, a pair of both, or None. For
@@ -75,12 +83,18 @@ def paired_boxes(boxes, count: int | None) -> Iterator[tuple[np.ndarray, np.ndar
     if count == 1 and (_is_one(boxes) or _is_pair(boxes)):
         boxes = [boxes]
     boxes = list(boxes)
-    if count is not None and len(boxes) != count:
+    if count is not None:
+        check_number(boxes, count)
+    return list(map(scored, boxes))
+
+
+def check_number(boxes: Sequence, count: int | str) -> None:
+    """Raises DataError unless there are boxes for so many pictures."""
+    if len(boxes) != count:
         raise DataError(
             f"boxes: expected them for each of {count} pictures, got {len(boxes)}. Each picture "
             "has a list of boxes, and one box is a list too: [[[y1, x1, y2, x2]], ...]."
         )
-    return map(scored, boxes)
 
 
 def _is_one(boxes) -> bool:
