@@ -132,3 +132,11 @@ def test_options_that_make_no_sense_are_refused():
         segmentation_graph.serving_graph(Pretended(), score_threshold=0.5)
     with pytest.raises(ExportError, match="probabilities: a 'portrait' model finds objects"):
         detection_graph.serving_graph(Pretended(), probabilities=True)
+
+
+def test_a_file_of_another_kind_is_told():
+    stored = io.BytesIO()
+    Image.new("RGB", (8, 6)).save(stored, "WEBP")
+    for content in (stored.getvalue(), b"no picture", b""):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="expected JPEG, PNG or GIF"):
+            decoded(tf.constant(content))

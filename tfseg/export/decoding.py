@@ -12,10 +12,14 @@ __all__ = ["brightness", "decoded"]
 def decoded(encoded: tf.Tensor) -> tf.Tensor:
     """Returns an encoded picture, a scalar string, as a viewer shows it: uint8 `(H, W, 3)`, RGB.
 
-    JPEG, PNG and GIF are understood. The EXIF orientation of a JPEG is applied; what is
-    transparent in a PNG is laid on white.
+    JPEG, PNG and GIF are understood, others an error that says so. The EXIF orientation of a JPEG
+    is applied; what is transparent in a PNG is laid on white.
     """
     is_png = tf.equal(tf.strings.substr(encoded, 0, 8), b"\x89PNG\r\n\x1a\n")
+    start = tf.strings.substr(encoded, 0, 3)
+    known = is_png | tf.equal(start, b"\xff\xd8\xff") | tf.equal(start, b"GIF")
+    with tf.control_dependencies([tf.debugging.Assert(known, ["expected JPEG, PNG or GIF"])]):
+        encoded = tf.identity(encoded)
     # The accurate transform is what other decoders use; TensorFlow's default is a fast one.
     image = tf.cond(
         is_png,
