@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -105,18 +106,9 @@ def data_section(args: argparse.Namespace) -> dict:
 
 
 def open_split(
-    args: argparse.Namespace,
-    settings: Mapping,
-    part: str,
-    split: str | None,
-    *,
-    whole_maps: bool = False,
-    **options,
+    args: argparse.Namespace, settings: Mapping, part: str, split: str | None, **options
 ):
-    """Returns one part of the data set; see `place` for the other arguments.
-
-    `whole_maps` is for networks that label every pixel: where nobody names a format, PASCAL VOC is
-    read with its void pixels, which are neither learnt nor measured, instead of by its objects.
+    """Returns one part of the data set; see `place` for the arguments.
 
     With `val_fraction` among the settings, the parts "train" and "val" are shares of the training
     pictures, the same ones at every call.
@@ -126,13 +118,12 @@ def open_split(
     share = settings.get("val_fraction")
     if share is None or split not in (None, "train", "val"):
         where, given = place(args, settings, part, split, **options)
-        return sources.open_dataset(where, **(_with_maps(where, given) if whole_maps else given))
+        return sources.open_dataset(where, **given)
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
         raise ConfigError(f"val_fraction: expected a number between 0 and 1, got {share!r}.")
     if "parts" in settings:
         raise ConfigError("val_fraction is for one data set; with data.parts name data.val_parts.")
     where, given = place(args, settings, "train", None, **options)
-    given = _with_maps(where, given) if whole_maps else given
     parts = dataset.train_val_split(sources.open_dataset(where, **given), share)
     return parts[0] if (split or part) == "train" else parts[1]
 
@@ -149,7 +140,13 @@ def _with_maps(where: str, given: dict) -> dict:
 
 
 def place(
-    args: argparse.Namespace, settings: Mapping, part: str, split: str | None, **options
+    args: argparse.Namespace,
+    settings: Mapping,
+    part: str,
+    split: str | None,
+    *,
+    whole_maps: bool = False,
+    **options,
 ) -> tuple[str, dict]:
     """Returns where a data set lies, and the options that open one part of it.
 
@@ -160,6 +157,8 @@ def place(
             `parts` and `val_parts`: a set made of several.
         part: "train" or "val"; the settings may give it another name.
         split: The name that the words give, or None.
+        whole_maps: For networks that label every pixel: where nobody names a format, PASCAL VOC is
+            read with its void pixels, which are neither learnt nor measured, not by its objects.
         options: Further options; they outrank the settings.
 
     Raises:
@@ -176,7 +175,8 @@ def place(
         where = ""  # each part says where it lies
     if where is None:
         raise ConfigError("no pictures named: give --data PATH, or data.path in the config.")
-    return where, {"split": split or splits[part], **given}
+    given = {"split": split or splits[part], **given}
+    return where, _with_maps(where, given) if whole_maps else given
 
 
 def _meant_for(args: argparse.Namespace, settings: Mapping) -> Mapping:
@@ -200,19 +200,20 @@ def open_both(args: argparse.Namespace, settings: Mapping, *, whole_maps: bool =
     Args:
         args: The words of `add_arguments` and `add_split_arguments`.
         settings: The section `data` of an experiment file.
-        whole_maps: See `open_split`.
+        whole_maps: See `place`.
     """
     settings = _split_settings(args, settings)
-    train = open_split(args, settings, "train", None, whole_maps=whole_maps)
+    opened = functools.partial(open_split, args, settings, split=None, whole_maps=whole_maps)
+    train = opened("train")
     if str(settings.get("val_split", "val")).lower() == "none":
         return train, None
     where, _ = place(args, settings, "val", None)
     if "val_fraction" in settings or "val_split" in settings:
-        return train, open_split(args, settings, "val", None, whole_maps=whole_maps)
+        return train, opened("val")
     if Path(where).is_file():
         raise ConfigError(f"{where} is one file, so it has no part for validation. {_NO_VAL}")
     try:
-        return train, open_split(args, settings, "val", None, whole_maps=whole_maps)
+        return train, opened("val")
     except DataError as error:
         raise DataError(f"{error} {_NO_VAL}") from error
 

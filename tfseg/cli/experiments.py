@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     from tfseg.config.experiments import read_all
 
     found = read_all(_paths(args.experiments), [*args.set, f"train.seed={args.seed}"])
-    train, val = datasets.open_both(args, _data_section(found))
+    maps = all(one.loaded.get("system") == "portrait" for one in found)
+    train, val = datasets.open_both(args, _data_section(found), whole_maps=maps)
     quiet.import_backend()
     from tfseg.engine.experiments import run_experiments
 

@@ -60,7 +60,6 @@ def run(args: argparse.Namespace) -> int:
 
     folder.free_folder(args.out, args.overwrite)
     model = models.load(args.model_dir)
-
     tflite.refuse_other_systems(model, f"{args.model_dir}: ")
     train, val = datasets.open_both(args, settings, whole_maps=True)
     changed = {"batch_size": args.batch_size, "augmentation": args.augmentation}

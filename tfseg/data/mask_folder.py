@@ -141,11 +141,11 @@ class _Masks:
     def read(self, pictures: dict[str, str]) -> None:
         """Adds each picture with its masks to the scan."""
         contents = {stem: MaskFiles() for stem in pictures}
-        for name in self._list(self.folder, pictures):
+        for name in self._list(self.folder, pictures, ""):
             self._sort_flat(contents, pictures, name)
         for folder in sorted(os.listdir(self.folder)):
             path = os.path.join(self.folder, folder)
-            for name in self._list(path, pictures) if os.path.isdir(path) else ():
+            for name in self._list(path, pictures, folder) if os.path.isdir(path) else ():
                 self._sort_nested(contents, pictures, folder, name)
         for stem, path in pictures.items():
             if stem in self.unread:
@@ -158,12 +158,10 @@ class _Masks:
             labels = None if known is None else (*labels, *known)
             self.scan.add(Picture(stem, where, path, content, labels))
 
-    def _list(self, folder: str, pictures: dict) -> list[str]:
-        names, wrong = list_masks(self.scan, folder)
-        inside = os.path.basename(folder)
+    def _list(self, place: str, pictures: dict, folder: str) -> list[str]:
+        names, wrong = list_masks(self.scan, place)
         for stem in (os.path.splitext(name)[0] for name in wrong):
-            known = [name for name in (inside, stem) if name in pictures]
-            self.unread.add(known[0] if known else _prefix(stem, pictures))
+            self.unread.add(folder if folder in pictures else _picture_of(stem, pictures))
         return names
 
     def _sort_flat(self, contents: dict, pictures: dict, name: str) -> None:
@@ -184,7 +182,7 @@ class _Masks:
             label = re.sub(r"[_.-]?\d+$", "", stem)
             contents[folder].files.append((path, label or self.only))
             return
-        picture = stem if stem in contents else _prefix(stem, pictures)
+        picture = _picture_of(stem, pictures)
         if picture is None:
             self._no_picture(path, stem)
             self.scan.counts[folder] += 0
@@ -258,6 +256,11 @@ class _Masks:
             self.scan.fault("malformed", path, message)
             return {}
         return content
+
+
+def _picture_of(stem: str, pictures: dict[str, str]) -> str | None:
+    """Returns the picture that has a mask's name, or begins it."""
+    return stem if stem in pictures else _prefix(stem, pictures)
 
 
 def _prefix(stem: str, pictures: dict[str, str]) -> str | None:
