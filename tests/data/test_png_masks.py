@@ -3,6 +3,7 @@
 import json
 import pickle
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +11,7 @@ from PIL import Image
 from tfseg.data.dataset import check_dataset
 from tfseg.data.doctor import diagnose
 from tfseg.data.png_masks import PngMaskDataset
+from tfseg.data.sources import open_dataset
 from tfseg.errors import DataError
 
 SIZE = (60, 80)
@@ -160,6 +162,32 @@ def test_id_maps_that_nothing_names_are_of_one_class(save):
     assert dataset.class_names == ("cell",) and dataset[0].class_ids.tolist() == [1, 1]
     assert len(dataset) == 2 and len(dataset[1]) == 0
     assert PngMaskDataset(folder, keep_empty=False).image_ids == ("a",)
+
+
+SOFT = cv2.GaussianBlur(LOW, (7, 7), 0)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_soft_mask_is_no_map_of_objects(save, bits):
+    folder = save({"masks/a.png": SOFT if bits == 8 else SOFT.astype(np.uint16) * 257})
+    with pytest.raises(DataError, match=r"a\.png.*soft mask.*format='image_masks'"):
+        PngMaskDataset(folder)[0]
+    assert "soft_mask" in [problem.code for problem in diagnose(folder).of("error")]
+    pairs = open_dataset(folder, format="image_masks", values="threshold", classes=["person"])
+    np.testing.assert_array_equal(pairs[0].label_maps["classes"], SOFT >= 128)
+
+
+def test_maps_of_many_objects_are_not_taken_for_soft_masks(save):
+    many = np.arange(300).reshape(15, 20).repeat(4, 0).repeat(4, 1)
+    rim = np.where(LOW, 255, 0).astype(np.uint8)  # 255 is most of it, beside objects 1 to 9
+    rim[0, :9] = range(1, 10)
+    folder = save(
+        {"masks/a.png": many.astype(np.uint16), "masks/b.png": rim}, pictures=("a.jpg", "b.jpg")
+    )
+    assert [len(sample.masks) for sample in PngMaskDataset(folder)] == [299, 10]
+    named = {str(number): "shoe" for number in np.unique(SOFT)[1:]}
+    folder = save({"masks/a.png": SOFT, "masks/a.json": named})
+    assert len(PngMaskDataset(folder)[0].masks) == len(named)  # what is named is meant
 
 
 def test_crowds_and_both_kinds_of_mask_together(save):

@@ -54,7 +54,8 @@ class PngMaskDataset(LabelledPictures):
     else "object".
 
     A fault raises unless `drop_invalid`: a mask without its picture, of another size, damaged or
-    covering nothing, a number without a class, a class for a number that no pixel has.
+    covering nothing, a number without a class, a class for a number that no pixel has, a soft mask
+    (white with greys around it) where nothing names the classes of its numbers.
     Pictures without masks have no objects and teach what is background. A mask that has the
     size of a picture's stored pixels is turned with it as the picture's EXIF tag says.
 
@@ -134,6 +135,14 @@ class PngMaskDataset(LabelledPictures):
 
     def _draw_map(self, scan: Scan, picture: Picture, file: str, ids: np.ndarray) -> list[Drawn]:
         content, drawn = picture.content, []
+        if content.only is not None and _is_soft(ids, self._skip):
+            raise MaskError(
+                "soft_mask",
+                f"{file}: most of it is white, with greys around that: the soft mask of one "
+                "cut-out, no map whose numbers are objects. Read such folders with "
+                "format='image_masks', values='threshold' (commands: --format image_masks "
+                "--set data.values=threshold)",
+            )
         before, classes = len(content.files), None
         if content.class_map is not None:
             path = content.class_map
@@ -164,6 +173,21 @@ class PngMaskDataset(LabelledPictures):
                 number,
             )
         return drawn
+
+
+def _is_soft(ids: np.ndarray, skip: Sequence[int]) -> bool:
+    """Returns whether numbers are rather shades of one mask: many, and white the most of it.
+
+    Objects are mostly numbered 1, 2, 3; a large 255 beside such numbers is a rim, or one object.
+    """
+    white = 65535 if ids.max(initial=0) > 255 else 255
+    if white in skip or ids.max(initial=0) != white:
+        return False
+    values, counts = np.unique(ids, return_counts=True)
+    between = (values > 0) & (values < white)
+    number = int(between.sum())
+    in_turn = number < 128 and values[between].max(initial=0) == number
+    return number >= 8 and not in_turn and counts[-1] > counts[between].sum() / 2
 
 
 def _numbers(path: str) -> np.ndarray:
