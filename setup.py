@@ -32,6 +32,7 @@ EXTRAS = {
         "tensorflow-model-optimization>=0.8,<0.9",
         "tf_keras>=2.21,<2.22",
         "ai-edge-litert>=2.0",
+        "openvino>=2026.0",
     ],
     "keras-cv": ["keras-cv>=0.9,<0.10"],
     "keras-hub": ["keras-hub>=0.29"],

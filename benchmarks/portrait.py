@@ -24,15 +24,16 @@ MEASURES = ("person_iou", "iou_person_image_mean", "boundary_f")
 
 def tfseg_file(settings: dict):
     """A file of the shipped model, run as docs/phone.md does."""
-    import ai_edge_litert
     import cv2
 
-    from tfseg.export.quantize.runner import PhoneRunner
+    from tfseg.export.quantize.runner import OpenVinoRunner, PhoneRunner
     from tfseg.models.portrait.fit import PictureFit
 
     hold_to(settings["threads"])
     content = (harness.ROOT / "savedmodels" / "portrait" / settings["file"]).read_bytes()
-    runner = PhoneRunner(content, settings["threads"])
+    runtime = settings["runtime"]
+    kind = {"openvino": OpenVinoRunner, "ai-edge-litert": PhoneRunner}[runtime]
+    runner = kind(content, settings["threads"])
     fit = PictureFit(runner.image_shape, "letterbox")
 
     def cut(image):
@@ -42,7 +43,7 @@ def tfseg_file(settings: dict):
         inside = probability[plan.top : plan.top + height, plan.left : plan.left + width]
         return cv2.resize(inside, image.shape[1::-1]) >= 0.5
 
-    return everything(cut, settings, f"ai-edge-litert {ai_edge_litert.__version__}")
+    return everything(cut, settings, f"{runtime} {version(runtime)}")
 
 
 def tfseg_predict(settings: dict):
@@ -124,8 +125,12 @@ def pictures(limit: int | None) -> tuple[list, bool]:
 
 
 CONTESTANTS = {
-    "tfseg float16.tflite": (tfseg_file, {"file": "float16.tflite"}),
-    "tfseg int8.tflite": (tfseg_file, {"file": "int8.tflite"}),
+    "tfseg float16.tflite": (
+        tfseg_file,
+        {"file": "float16.tflite", "runtime": "ai-edge-litert"},
+    ),
+    "tfseg int8.tflite": (tfseg_file, {"file": "int8.tflite", "runtime": "ai-edge-litert"}),
+    "tfseg int8, OpenVINO": (tfseg_file, {"file": "int8.tflite", "runtime": "openvino"}),
     "tfseg predict": (tfseg_predict, {}),
     "mediapipe general": (mediapipe, {"selection": 0}),
     "mediapipe landscape": (mediapipe, {"selection": 1}),

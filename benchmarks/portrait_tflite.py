@@ -1,7 +1,8 @@
 """The portrait network as TFLite files: size, latency and the time of each kind of operation.
 
 Weights are random, which changes no speed: float32, float16, and both kinds of int8, on 1 and 2
-threads, in turn. `tfseg quantize` writes the same table, with measures, for a trained model.
+threads, in turn, with LiteRT and, where it is installed, with OpenVINO. `tfseg quantize` writes the
+same table, with measures, for a trained model.
 
     python benchmarks/portrait_tflite.py --preset light --size 256 192
 """
@@ -9,6 +10,7 @@ threads, in turn. `tfseg quantize` writes the same table, with measures, for a t
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -27,7 +29,8 @@ def main() -> None:
     parser.add_argument("--output", default="benchmarks/results/portrait_tflite.json")
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from tfseg.export.quantize.compare import compare, table_text
+    from tfseg.export.quantize.compare import compare
+    from tfseg.export.quantize.table import table_text
     from tfseg.models.portrait import PortraitSegmenter
 
     shape = tuple(args.size)
@@ -44,16 +47,7 @@ def main() -> None:
     }
     print(table_text(rows, details))
     results = {"benchmark": "portrait_tflite", "details": details}
-    results["files"] = [
-        {
-            "name": row.name,
-            "bytes": row.size,
-            "milliseconds": row.milliseconds,
-            "float_tensors": row.float_tensors,
-            "operations": [vars(entry) for entry in row.operations],
-        }
-        for row in rows
-    ]
+    results["files"] = [dataclasses.asdict(row) for row in rows]
     Path(args.output).parent.mkdir(parents=True, exist_ok=True)
     Path(args.output).write_text(json.dumps(results, indent=2) + "\n")
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 import zipfile
 
 import numpy as np
@@ -10,6 +11,7 @@ from networks import pictures, small_network
 
 from tfseg.errors import ExportError
 from tfseg.export.quantize import aware as rounding
+from tfseg.export.quantize import compare as comparing
 from tfseg.export.quantize import convert, metadata
 from tfseg.export.quantize.flatbuffer import (
     facts,
@@ -20,7 +22,7 @@ from tfseg.export.quantize.flatbuffer import (
 )
 from tfseg.export.quantize.input import FLOAT_MEAN, INPUT_RANGE, network_input
 from tfseg.export.quantize.profile import profile
-from tfseg.export.quantize.runner import PhoneRunner, to_logits
+from tfseg.export.quantize.runner import OpenVinoRunner, PhoneRunner, to_logits
 
 TOLD = {
     "name": "n",
@@ -85,6 +87,53 @@ def test_the_int8_file_equals_the_rounded_network(aware, files):
     found = np.stack([PhoneRunner(files["int8"])(image) for image in images])
     assert np.ptp(expected) > 0.1
     assert np.abs(found - expected).max() * 256 <= 1.01
+
+
+@pytest.mark.parametrize("name", ["float32", "float16", "post", "int8"])
+def test_openvino_computes_what_litert_does(files, name):
+    here, there = PhoneRunner(files[name]), OpenVinoRunner(files[name])
+    assert there.image_shape == (16, 16)
+    images = pictures(3, (16, 16))
+    expected = np.stack([here.raw(image) for image in images])
+    found = np.stack([there.raw(image) for image in images])
+    assert found.dtype == expected.dtype and np.ptp(expected) > 0.1
+    off = np.abs(found.astype(np.float32) - expected)
+    if name == "post":  # where x86 has no dot products of bytes, large sums saturate
+        assert np.ptp(expected) > 10 * off.mean()
+    elif name == "int8":
+        assert off.max() <= 2
+    else:
+        assert off.max() < 1e-5
+    there.invoke()
+    np.testing.assert_array_equal(there._get()[0], found[-1])
+
+
+def test_kernels_leave_room_for_sums_of_16_bits(files):
+    def largest(content):
+        model = model_of(content)
+        graph, found = model.subgraphs[0], []
+        for operation, name in zip(graph.operators, operation_names(model), strict=True):
+            if name.endswith("CONV_2D"):
+                kernel = graph.tensors[operation.inputs[1]]
+                numbers = np.asarray(model.buffers[kernel.buffer].data).view(np.int8)
+                found.append(int(np.abs(numbers.astype(int)).max()))
+        return found
+
+    assert len(largest(files["int8"])) >= 3
+    assert set(largest(files["int8"])) == {64} and set(largest(files["post"])) == {127}
+    assert 2 * 255 * 64 < 2**15
+
+
+def test_files_are_compared_with_every_runtime_installed(files, monkeypatch):
+    both = {name: files[name] for name in ("float32", "int8")}
+    rows = comparing.compare(both, None, rounds=2)
+    assert [row.name for row in rows] == ["float32", "int8"]
+    for row in rows:
+        assert row.measures == row.openvino.measures == {}
+        assert set(row.milliseconds) == set(row.openvino.milliseconds) == {1, 2}
+        assert min(*row.milliseconds.values(), *row.openvino.milliseconds.values()) > 0
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert [row.openvino for row in comparing.compare(both, None, rounds=2)] == [None, None]
 
 
 def test_no_pictures_no_ranges(network, aware):
@@ -167,8 +216,9 @@ def test_an_operation_alone_computes_what_it_does_inside(files):
 def test_what_is_no_tflite_file_is_refused():
     with pytest.raises(ExportError, match="TFL3"):
         facts(b"PK\3\4 something else")
-    with pytest.raises(ExportError, match="refuses"):
-        PhoneRunner(b"nothing at all, but long enough")
+    for runner in (PhoneRunner, OpenVinoRunner):
+        with pytest.raises(ExportError, match="refuses"):
+            runner(b"nothing at all, but long enough")
 
 
 def test_probabilities_become_logits_with_the_same_softmax():

@@ -17,6 +17,7 @@ from tfseg.export.quantize import optional
         (optional.tf_keras, "tf_keras"),
         (optional.tfmot, "tensorflow_model_optimization"),
         (optional.litert, "ai_edge_litert.interpreter"),
+        (optional.openvino, "openvino"),
     ],
 )
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch, load, module):
@@ -24,6 +25,12 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch, load, module):
     with pytest.raises(ExportError, match=r'pip install "tfseg\[quantize\]"') as error:
         load()
     assert module.split(".")[0] in str(error.value)
+
+
+def test_openvino_may_be_absent(monkeypatch):
+    assert optional.has_openvino()
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert not optional.has_openvino()
 
 
 @pytest.mark.parametrize("before", [None, "0"])

@@ -9,15 +9,18 @@ from tfseg.data.synthetic import SyntheticPeople
 from tfseg.errors import ExportError
 from tfseg.export.quantize import compare as comparing
 from tfseg.export.quantize import pipeline
-from tfseg.export.quantize.compare import FileResult, table_text
+from tfseg.export.quantize.compare import FileResult, RuntimeResult
 from tfseg.export.quantize.profile import OperationTime
+from tfseg.export.quantize.table import table_text
 from tfseg.export.quantize.training import FineTuning
 
 
-def row(name, size, slow, miou=0.9):
+def row(name, size, slow, miou=0.9, openvino=None):
+    if openvino is not None:
+        openvino = RuntimeResult({"miou": miou - 0.01}, {1: openvino, 2: openvino / 2})
     return FileResult(
         name, size, {"miou": miou}, {1: slow, 2: slow / 2}, 0,
-        [OperationTime("CONV_2D", 3, slow, 1.0)],
+        [OperationTime("CONV_2D", 3, slow, 1.0)], openvino,
     )  # fmt: skip
 
 
@@ -32,6 +35,17 @@ def test_the_table_compares_with_the_first_row():
     int8 = next(line for line in lines if line.startswith("| int8"))
     assert int8 == "| int8 | 0.8500 | 1.00 | 4.0x | 12.0 | 6.0 | 2.50x | 0 |"
     assert "| CONV_2D | 3 | 12.00 | 100% |" in lines
+    assert "Not measured: it is not installed (`pip install openvino`)." in lines
+
+
+def test_openvinos_part_compares_with_both_float_runs():
+    rows = [row("float32", 4_000_000, 30.0, openvino=24.0), row("int8", 1, 29.0, 0.85, 10.0)]
+    lines = table_text(rows, {}).splitlines()
+    start = lines.index("## The same files with OpenVINO")
+    table = [line for line in lines[start:] if line.startswith("|")][:4]
+    assert table[0].endswith("| faster | than LiteRT's float32 |")
+    assert table[2] == "| float32 | 0.8900 | 24.0 | 12.0 | 1.00x | 1.25x |"
+    assert table[3] == "| int8 | 0.8400 | 10.0 | 5.0 | 2.40x | 3.00x |"
 
 
 def test_how_pictures_meet_the_phone_follows_the_training():
@@ -80,7 +94,7 @@ def test_everything_is_written_together(tmp_path):
     float32, int8 = by_name["float32"], by_name["int8"]
     assert float32["size"] > 3 * int8["size"]
     assert (int8["float_tensors"], by_name["int8_post_training"]["float_tensors"]) == (0, 0)
-    assert set(int8["measures"]) == set(comparing.MEASURES)
+    assert set(int8["measures"]) == set(comparing.MEASURES) == set(int8["openvino"]["measures"])
     assert abs(float32["measures"]["miou"] - by_name["float16"]["measures"]["miou"]) < 0.01
     with pytest.raises(ExportError, match="not empty"):
         pipeline.quantize(model, people, None, tmp_path / "phone")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import tfseg
 from tfseg.data import PortraitCropsDataset, Subset, SyntheticPeople
@@ -46,6 +49,30 @@ def test_its_files_for_phones_follow_it(shipped, repo_root, name):
     apart = np.abs(runner(image)[..., 0] - expected)
     # The int8 file was trained on, and a drawn person is none that either network is sure of.
     assert apart.mean() < (0.002 if name == "float16" else 0.1)
+
+
+def test_the_guides_lines_for_openvino_run_it(repo_root, tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    pytest.importorskip("ai_edge_litert")
+    from tfseg.export.quantize.runner import OpenVinoRunner, PhoneRunner
+
+    content = (repo_root / "savedmodels" / "portrait" / "int8.tflite").read_bytes()
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "int8.tflite").write_bytes(content)
+    image = SyntheticPeople(1, size=256, seed=3, people=(1, 1))[0].image[:, :192]
+    Image.fromarray(image).save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    guide = (repo_root / "docs" / "phone.md").read_text()
+    lines = re.search(r"```python\n(import numpy as np, openvino.*?)```", guide, re.DOTALL)[1]
+    made: dict = {}
+    exec(lines, made)
+    picture = made["picture"].astype(np.uint8)
+    assert made["probability"].shape == (256, 192) and np.ptp(made["probability"]) > 0.5
+    np.testing.assert_allclose(
+        made["probability"], OpenVinoRunner(content)(picture)[..., 0], atol=1e-6
+    )
+    # Without dot products of bytes single pixels may be far off, and few are.
+    assert np.abs(made["probability"] - PhoneRunner(content)(picture)[..., 0]).mean() < 0.03
 
 
 @pytest.mark.slow

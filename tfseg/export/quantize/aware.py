@@ -79,13 +79,14 @@ def settle(aware) -> None:
     """Brings all ranges in line with the weights and with TFLite's operations; call it after
     training, whose last step moved the weights but not their ranges.
 
-    Kernels get the range of their values; resizing and pooling get the range of their inputs.
+    Kernels get the range of their values, with room beyond; resizing and pooling get the range of
+    their inputs.
     """
     for layer in aware.layers:
         for weight, _, variables in getattr(layer, "_weight_vars", ()):
             peak = np.abs(weight.numpy()).max(axis=tuple(range(len(weight.shape) - 1)))
-            peak = np.maximum(peak, 1e-6)
-            _assign(variables, -peak, peak)
+            reach = schemes.KERNEL_REACH * np.maximum(peak, 1e-6)
+            _assign(variables, -reach, reach)
         kind = type(getattr(layer, "layer", None)).__name__
         if kind in schemes.SAME_STEP and _range_of(layer):
             before = _range_of(_ranged_before(layer))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tfseg.errors import ExportError
 
-__all__ = ["litert", "tf_keras", "tfmot"]
+__all__ = ["has_openvino", "litert", "openvino", "tf_keras", "tfmot"]
 
 _LEGACY = "TF_USE_LEGACY_KERAS"
 
@@ -28,6 +28,20 @@ def tfmot():
 def litert():
     """Returns `ai_edge_litert.interpreter`, the small library that runs TFLite files."""
     return _imported("ai_edge_litert.interpreter")
+
+
+def openvino():
+    """Returns `openvino`, which runs the same files on servers and PCs."""
+    return _imported("openvino")
+
+
+def has_openvino() -> bool:
+    """Returns whether OpenVINO is installed: it has no builds for some systems, and tables do
+    without it there."""
+    try:
+        return bool(openvino())
+    except ExportError:
+        return False
 
 
 def _imported(name: str):

@@ -21,6 +21,7 @@ from tfseg.export.quantize.fixed_size import check_image_shape
 from tfseg.export.quantize.input import network_input
 from tfseg.export.quantize.optional import litert, tf_keras, tfmot
 from tfseg.export.quantize.phone import build_phone
+from tfseg.export.quantize.table import write_table
 from tfseg.export.quantize.training import FineTuning, fine_tune
 
 __all__ = ["FILES", "quantize"]
@@ -53,7 +54,8 @@ def quantize(
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Sequence[comparing.FileResult]:
     """Writes the four files of `FILES`, `comparison.json` and `comparison.md` into a new folder,
-    all or none of them, and returns the rows of the table.
+    all or none of them, and returns the rows of the table. Where OpenVINO is installed, the table
+    has its results beside LiteRT's.
 
     While it trains, `DIRECTORY.training.npz` beside the folder keeps what `resume` goes on from; it
     is removed in the end.
@@ -112,7 +114,7 @@ def _write(folder: Path, contents: dict[str, bytes], rows, details: dict) -> Non
     with writing(folder) as new:
         for name, content in contents.items():
             (new / FILES[name]).write_bytes(content)
-        comparing.write_table(rows, new, details)
+        write_table(rows, new, details)
 
 
 def _calibrated(estimator, train, shape, batches: int):

@@ -12,7 +12,12 @@ from types import SimpleNamespace
 from tfseg.errors import ExportError
 from tfseg.export.quantize.optional import tfmot
 
-__all__ = ["SAME_STEP", "configs", "is_rounded", "rule"]
+__all__ = ["KERNEL_REACH", "SAME_STEP", "configs", "is_rounded", "rule"]
+
+KERNEL_REACH = 127 / 64
+"""A kernel's range, as a multiple of its greatest value, which so becomes 64 in int8. The sum of
+two products with bytes, 2 * 255 * 64, then fits into the 16 bits that x86 has for it without dot
+products of bytes; libraries that use those (oneDNN, and with it OpenVINO) saturate otherwise."""
 
 _WEIGHTED = {"Conv2D": "kernel", "DepthwiseConv2D": "depthwise_kernel"}
 # What an interpreter fuses into the layer before it: nothing is rounded in between.
@@ -124,14 +129,26 @@ def configs() -> SimpleNamespace:
 
 def _kernel_quantizer(quantizers) -> type:
     """Returns the class that rounds a kernel with steps for each index of its last axis."""
+    import tensorflow as tf
 
     class Kernel(quantizers.LastValueQuantizer):
-        """Ranges of one axis; the base class makes them of all but the last."""
+        """Ranges of one axis, wider than the values; the base class has all axes but the last, and
+        no room."""
 
         def build(self, tensor_shape, name, layer):
             return {
                 key: layer.add_weight(f"{name}_{key}", shape=(tensor_shape[-1],), trainable=False)
                 for key in ("min_var", "max_var")
             }
+
+        def __call__(self, inputs, training, weights, **kwargs):
+            low, high = weights["min_var"], weights["max_var"]
+            if training:
+                peak = tf.reduce_max(tf.abs(inputs), axis=range(len(inputs.shape) - 1))
+                high = high.assign(KERNEL_REACH * tf.maximum(peak, 1e-6))
+                low = low.assign(-high)
+            return tf.quantization.fake_quant_with_min_max_vars_per_channel(
+                inputs, low, high, self.num_bits, self.narrow_range
+            )
 
     return Kernel
