@@ -142,8 +142,16 @@ def test_files_that_are_no_pictures(portrait, capsys):
     for name in ("gone.jpg: there is no such file", "empty.png: the file is empty", "cut_off.jpg:"):
         assert name in error
     assert "3 of 4 pictures failed" in error and os.listdir("cut") == ["a.png"]
-    assert main(["predict", "portrait", "gone.jpg", "--out", "x.png"]) == 1
-    assert not Path("x.png").exists()
+
+
+def test_where_no_file_is_there_no_model_is_loaded(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tfseg.models.load", lambda _: pytest.fail("the model was loaded"))
+    Path("empty.png").touch()
+    assert main(["predict", "portrait", "gone.jpg", "empty.png", "--out", "cut"]) == 1
+    error = capsys.readouterr().err
+    assert "gone.jpg: there is no such file" in error and "empty.png: the file is empty" in error
+    assert "2 of 2 pictures failed" in error and not Path("cut").exists()
 
 
 # VmHWM is the process's own; `ru_maxrss` starts with what the process that began it had.

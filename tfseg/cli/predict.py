@@ -92,6 +92,10 @@ def run(args: argparse.Namespace) -> int:
     dataset = _dataset(args)
     named = _named(_pictures(args.images)) if dataset is None else list(_samples(dataset))
     find = people.finder(args, len(named))
+    if dataset is None and not args.json and (faults := _faults_if_none_is_there(named)):
+        for fault in faults:
+            print(f"tfseg: {fault}", file=sys.stderr)
+        return _status(len(faults), 0)
     from tfseg import models
 
     quiet.import_backend()
@@ -105,9 +109,28 @@ def run(args: argparse.Namespace) -> int:
         _say(args, line)
     if args.json:
         print(text)
+    return _status(len(failed), count)
+
+
+def _status(failed: int, done: int) -> int:
+    """Returns the exit status, and says how many pictures failed."""
     if failed:
-        print(f"tfseg: {len(failed)} of {len(failed) + count} pictures failed", file=sys.stderr)
+        print(f"tfseg: {failed} of {failed + done} pictures failed", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _faults_if_none_is_there(named: list[tuple]) -> list[str]:
+    """Returns what is wrong with the files, if there is none to be read: loading a model to say so
+    takes seconds."""
+    from tfseg.data.images import check_file
+
+    faults = []
+    for _, path, _ in named:
+        try:
+            check_file(path)
+        except DataError as error:
+            faults.append(str(error))
+    return faults if len(faults) == len(named) else []
 
 
 def _check_words(args: argparse.Namespace) -> None:

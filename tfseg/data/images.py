@@ -17,6 +17,7 @@ from tfseg.errors import DataError
 
 __all__ = [
     "as_uint8",
+    "check_file",
     "image_size",
     "pillow_reason",
     "read_image",
@@ -69,7 +70,7 @@ def image_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
     Only the header is read, so a cut-off file passes.
     """
     name, data = _load(source) if isinstance(source, (bytes, bytearray)) else (str(source), None)
-    with _open(name, data if data is not None else _check_file(source)) as image:
+    with _open(name, data if data is not None else check_file(source)) as image:
         width, height = image.size
         return (width, height) if _orientation(image) >= 5 else (height, width)
 
@@ -202,8 +203,12 @@ def pillow_reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _check_file(source: str | os.PathLike) -> str:
-    """Returns the path of an existing, non-empty file."""
+def check_file(source: str | os.PathLike) -> str:
+    """Returns the path of a picture's file, which is there and not empty.
+
+    Raises:
+        DataError: It is not, or this is no path.
+    """
     try:
         path = os.fspath(source)
     except TypeError:
@@ -232,7 +237,7 @@ def _load(source: str | os.PathLike | bytes) -> tuple[str, bytes]:
         if not len(source):
             raise DataError("expected the bytes of a picture, got none.")
         return "image bytes", bytes(source)
-    path = _check_file(source)
+    path = check_file(source)
     try:
         with open(path, "rb") as file:
             return str(path), file.read()
