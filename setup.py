@@ -32,8 +32,9 @@ EXTRAS = {
         "tensorflow-model-optimization>=0.8,<0.9",
         "tf_keras>=2.21,<2.22",
         "ai-edge-litert>=2.0",
-        "openvino>=2026.0",
     ],
+    # Of its own, for it has no builds for some systems that have all others.
+    "openvino": ["openvino>=2026.0"],
     "keras-cv": ["keras-cv>=0.9,<0.10"],
     "keras-hub": ["keras-hub>=0.29"],
     "jax": ["jax>=0.10"],
@@ -53,7 +54,7 @@ EXTRAS = {
     ],
 }
 # Tests install what they test.
-EXTRAS["dev"] += EXTRAS["quantize"]
+EXTRAS["dev"] += EXTRAS["quantize"] + EXTRAS["openvino"]
 EXTRAS["all"] = sorted({name for names in EXTRAS.values() for name in names})
 # For PyTorch's own files; outside "all", for it may bring gigabytes of CUDA.
 EXTRAS["torch"] = ["torch>=2.5"]

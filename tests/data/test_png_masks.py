@@ -11,7 +11,6 @@ from PIL import Image
 from tfseg.data.dataset import check_dataset
 from tfseg.data.doctor import diagnose
 from tfseg.data.png_masks import PngMaskDataset
-from tfseg.data.sources import open_dataset
 from tfseg.errors import DataError
 
 SIZE = (60, 80)
@@ -165,29 +164,61 @@ def test_id_maps_that_nothing_names_are_of_one_class(save):
 
 
 SOFT = cv2.GaussianBlur(LOW, (7, 7), 0)
+JPEG = cv2.imdecode(cv2.imencode(".jpg", LOW)[1], cv2.IMREAD_GRAYSCALE)
+HALF = cv2.resize(LOW.repeat(3, 0).repeat(3, 1)[:-2, :-2], SIZE[::-1])  # linear
+SOFT_MASKS = {
+    "blurred": SOFT,
+    "16 bits": SOFT.astype(np.uint16) * 257,
+    "never quite certain": np.minimum(SOFT, 254),
+    "percent": SOFT * np.float32(100 / 255),
+    "was a JPEG file": JPEG,
+    "made smaller": HALF,
+    "grey in colours": np.repeat(SOFT[..., None], 3, 2),
+}
 
 
-@pytest.mark.parametrize("bits", [8, 16])
-def test_a_soft_mask_is_no_map_of_objects(save, bits):
-    folder = save({"masks/a.png": SOFT if bits == 8 else SOFT.astype(np.uint16) * 257})
-    with pytest.raises(DataError, match=r"a\.png.*soft mask.*format='image_masks'"):
-        PngMaskDataset(folder)[0]
-    assert "soft_mask" in [problem.code for problem in diagnose(folder).of("error")]
-    pairs = open_dataset(folder, format="image_masks", values="threshold", classes=["person"])
-    np.testing.assert_array_equal(pairs[0].label_maps["classes"], SOFT >= 128)
+@pytest.mark.parametrize("kind", SOFT_MASKS)
+def test_a_soft_mask_is_one_object(save, kind):
+    mask = SOFT_MASKS[kind]
+    mask = mask.astype(np.uint8) if mask.dtype == np.float32 else mask
+    assert len(np.unique(mask)) > 4
+    folder = save({"masks/a.png": mask})
+    (inside,) = PngMaskDataset(folder)[0].masks
+    plane = mask[..., 0] if mask.ndim == 3 else mask
+    np.testing.assert_array_equal(inside, plane > plane.max() / 2)
+    assert "soft_mask" in [problem.code for problem in diagnose(folder).of("warning")]
 
 
-def test_maps_of_many_objects_are_not_taken_for_soft_masks(save):
-    many = np.arange(300).reshape(15, 20).repeat(4, 0).repeat(4, 1)
-    rim = np.where(LOW, 255, 0).astype(np.uint8)  # 255 is most of it, beside objects 1 to 9
-    rim[0, :9] = range(1, 10)
-    folder = save(
-        {"masks/a.png": many.astype(np.uint16), "masks/b.png": rim}, pictures=("a.jpg", "b.jpg")
-    )
-    assert [len(sample.masks) for sample in PngMaskDataset(folder)] == [299, 10]
+def with_rims(ids):
+    """VOC's: what is near an object's edge is 255."""
+    near = np.ones((3, 3), np.uint8)
+    inside = (ids > 0).astype(np.uint8)
+    return np.where(cv2.dilate(inside, near) > cv2.erode(inside, near), 255, ids)
+
+
+FIELDS = np.arange(300).reshape(15, 20).repeat(4, 0).repeat(4, 1)
+APART = np.where((np.arange(60)[:, None] % 12 < 9) & (np.arange(80) % 16 < 12), 1, 0)
+NUMBERED = APART * (np.arange(60)[:, None] // 12 * 5 + np.arange(80) // 16 + 1)
+ID_MAPS = {
+    "touching": (FIELDS, 299),
+    "apart": (NUMBERED, 25),
+    "by tens": (NUMBERED * 10, 25),
+    "with rims": (with_rims(NUMBERED), 26),
+    "gaps and rims": (with_rims(NUMBERED * (NUMBERED % 3 != 0)), 18),
+    "a large 255 beside": (np.where(LOW, 255, NUMBERED % 9), 9),
+}
+
+
+@pytest.mark.parametrize("kind", ID_MAPS)
+def test_maps_of_many_objects_are_no_soft_masks(save, kind):
+    ids, count = ID_MAPS[kind]
+    assert len(PngMaskDataset(save({"masks/a.png": ids.astype(np.uint16)}))[0]) == count
+
+
+def test_shades_that_are_named_are_objects(save):
     named = {str(number): "shoe" for number in np.unique(SOFT)[1:]}
     folder = save({"masks/a.png": SOFT, "masks/a.json": named})
-    assert len(PngMaskDataset(folder)[0].masks) == len(named)  # what is named is meant
+    assert len(PngMaskDataset(folder)[0]) == len(named)
 
 
 def test_crowds_and_both_kinds_of_mask_together(save):

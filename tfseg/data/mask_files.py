@@ -10,12 +10,14 @@ from scipy import ndimage
 
 from tfseg.data.coco_masks import MaskError
 from tfseg.data.images import pillow_reason, stored_orientation, turn
+from tfseg.data.opencv import cv2
 from tfseg.structures import rle
 
 __all__ = [
     "check_size",
     "fitting_turn",
     "instances",
+    "is_soft",
     "read_ids",
     "read_inside",
     "read_stored",
@@ -154,3 +156,21 @@ def instances(ids: np.ndarray, skip: tuple[int, ...] = (0,)) -> list[tuple[int, 
             runs = rle.encode_crop(crop, window[0].start, window[1].start, ids.shape)
             found.append((int(values[place]), window, runs))
     return found
+
+
+def is_soft(ids: np.ndarray) -> bool:
+    """Returns whether the numbers of a map `(H, W)` are the shades of one mask, not objects.
+
+    Shades rise over edges: what is neither 0 nor the greatest number mostly has a smaller and a
+    greater number beside it, and what JPEG left of an edge at least some other number. Objects,
+    whatever their numbers, have an inside.
+    """
+    greatest = ids.max(initial=0)
+    between = (ids > 0) & (ids < greatest)
+    if greatest > 65535 or not between.any():
+        return False
+    values, near = ids.astype(np.float32), np.ones((3, 3), np.uint8)
+    above, below = cv2.erode(values, near) < values, cv2.dilate(values, near) > values
+    rising, inside = between & above & below, between & ~above & ~below
+    many = max(between.sum() / 5, 50 * inside.sum())
+    return rising.sum() > many and len(np.unique(ids[rising])) >= 3

@@ -10,6 +10,9 @@ What a file in `masks/` is, is told by its place and name:
 | `masks/<picture>_<class>.png`, `masks/<picture>_<class>_<number>.png` | one object |
 | `masks/<picture>.png` | an id map: each number but 0 is an object |
 
+Where nothing names an id map's numbers and they rise over edges, as in a mask that is soft, blurred or
+was a JPEG file, it is the mask of one object: inside is what is above half of the greatest number.
+
 `_` may be `-` or `.`. In the file of one object, inside is what is not zero (or, in a picture with
 transparency, not fully transparent). An id map has 1, 8 or 16 bits or a palette, or colours
 that stand for red + 256 green + 65536 blue, unless all of them are grey. The classes of its numbers are in the first of
@@ -39,7 +42,7 @@ from tfseg.data.coco_masks import MaskError
 from tfseg.data.frames import turned_problem
 from tfseg.data.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
 from tfseg.data.labels import only_class
-from tfseg.data.mask_files import check_size, instances, read_ids, read_inside, upright
+from tfseg.data.mask_files import check_size, instances, is_soft, read_ids, read_inside, upright
 from tfseg.data.mask_folder import scan_masks
 from tfseg.data.problem import Problem
 from tfseg.structures import rle
@@ -54,8 +57,7 @@ class PngMaskDataset(LabelledPictures):
     else "object".
 
     A fault raises unless `drop_invalid`: a mask without its picture, of another size, damaged or
-    covering nothing, a number without a class, a class for a number that no pixel has, a soft mask
-    (white with greys around it) where nothing names the classes of its numbers.
+    covering nothing, a number without a class, a class for a number that no pixel has.
     Pictures without masks have no objects and teach what is background. A mask that has the
     size of a picture's stored pixels is turned with it as the picture's EXIF tag says.
 
@@ -135,14 +137,9 @@ class PngMaskDataset(LabelledPictures):
 
     def _draw_map(self, scan: Scan, picture: Picture, file: str, ids: np.ndarray) -> list[Drawn]:
         content, drawn = picture.content, []
-        if content.only is not None and _is_soft(ids, self._skip):
-            raise MaskError(
-                "soft_mask",
-                f"{file}: most of it is white, with greys around that: the soft mask of one "
-                "cut-out, no map whose numbers are objects. Read such folders with "
-                "format='image_masks', values='threshold' (commands: --format image_masks "
-                "--set data.values=threshold)",
-            )
+        if content.only is not None and is_soft(ids):
+            scan.problems.append(_soft_problem(file, picture.path))
+            ids = np.where(2 * ids > ids.max(), 1, 0)
         before, classes = len(content.files), None
         if content.class_map is not None:
             path = content.class_map
@@ -175,19 +172,16 @@ class PngMaskDataset(LabelledPictures):
         return drawn
 
 
-def _is_soft(ids: np.ndarray, skip: Sequence[int]) -> bool:
-    """Returns whether numbers are rather shades of one mask: many, and white the most of it.
-
-    Objects are mostly numbered 1, 2, 3; a large 255 beside such numbers is a rim, or one object.
-    """
-    white = 65535 if ids.max(initial=0) > 255 else 255
-    if white in skip or ids.max(initial=0) != white:
-        return False
-    values, counts = np.unique(ids, return_counts=True)
-    between = (values > 0) & (values < white)
-    number = int(between.sum())
-    in_turn = number < 128 and values[between].max(initial=0) == number
-    return number >= 8 and not in_turn and counts[-1] > counts[between].sum() / 2
+def _soft_problem(file: str, picture: str) -> Problem:
+    return Problem(
+        "warning",
+        "soft_mask",
+        file,
+        "its numbers rise over edges as the shades of a soft mask do, so it was read as one "
+        "object: what is above half of the greatest. If the numbers are objects, name their class "
+        'in a file <picture>.json beside it, as in {"1": "object", "2": "object"}.',
+        picture,
+    )
 
 
 def _numbers(path: str) -> np.ndarray:

@@ -7,6 +7,7 @@ import functools
 import keras
 import numpy as np
 
+from tfseg.export.quantize.flatbuffer import model_of, operation_names
 from tfseg.export.quantize.optional import tf_keras
 from tfseg.models.portrait.graph import GraphOptions, build_graph
 
@@ -57,3 +58,15 @@ def small_network(channels: int = 1):
     logits = layers.UpSampling2D(2, interpolation="bilinear", name="logits")(logits)
     kind = "sigmoid" if channels == 1 else "softmax"
     return keras.Model(image, layers.Activation(kind, name="probability")(logits))
+
+
+def greatest_of_kernels(content: bytes) -> list[int]:
+    """The greatest absolute number in the kernel of each convolution of an int8 file."""
+    model, found = model_of(content), []
+    graph = model.subgraphs[0]
+    for operation, name in zip(graph.operators, operation_names(model), strict=True):
+        if name.endswith("CONV_2D"):
+            kernel = graph.tensors[operation.inputs[1]]
+            numbers = np.asarray(model.buffers[kernel.buffer].data).view(np.int8)
+            found.append(int(np.abs(numbers.astype(int)).max()))
+    return found

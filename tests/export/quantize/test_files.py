@@ -4,15 +4,16 @@ import io
 import json
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import pictures, small_network
+from networks import greatest_of_kernels, pictures, small_network
 
 from tfseg.errors import ExportError
 from tfseg.export.quantize import aware as rounding
 from tfseg.export.quantize import compare as comparing
-from tfseg.export.quantize import convert, metadata
+from tfseg.export.quantize import convert, metadata, runner
 from tfseg.export.quantize.flatbuffer import (
     facts,
     model_of,
@@ -91,6 +92,7 @@ def test_the_int8_file_equals_the_rounded_network(aware, files):
 
 @pytest.mark.parametrize("name", ["float32", "float16", "post", "int8"])
 def test_openvino_computes_what_litert_does(files, name):
+    pytest.importorskip("openvino")
     here, there = PhoneRunner(files[name]), OpenVinoRunner(files[name])
     assert there.image_shape == (16, 16)
     images = pictures(3, (16, 16))
@@ -109,22 +111,22 @@ def test_openvino_computes_what_litert_does(files, name):
 
 
 def test_kernels_leave_room_for_sums_of_16_bits(files):
-    def largest(content):
-        model = model_of(content)
-        graph, found = model.subgraphs[0], []
-        for operation, name in zip(graph.operators, operation_names(model), strict=True):
-            if name.endswith("CONV_2D"):
-                kernel = graph.tensors[operation.inputs[1]]
-                numbers = np.asarray(model.buffers[kernel.buffer].data).view(np.int8)
-                found.append(int(np.abs(numbers.astype(int)).max()))
-        return found
-
-    assert len(largest(files["int8"])) >= 3
-    assert set(largest(files["int8"])) == {64} and set(largest(files["post"])) == {127}
+    assert greatest_of_kernels(files["int8"]) == [64, 64, 64]
+    assert greatest_of_kernels(files["post"]) == [127, 127, 127]
     assert 2 * 255 * 64 < 2**15
 
 
+def test_openvino_runs_more_classes_on_more_threads():
+    pytest.importorskip("openvino")
+    content = convert.float_file(small_network(3))
+    picture = pictures(1, (16, 16))[0]
+    found = OpenVinoRunner(content, threads=2)(picture)
+    assert found.shape == (16, 16, 3)
+    np.testing.assert_allclose(found, PhoneRunner(content, threads=2)(picture), atol=1e-5)
+
+
 def test_files_are_compared_with_every_runtime_installed(files, monkeypatch):
+    pytest.importorskip("openvino")
     both = {name: files[name] for name in ("float32", "int8")}
     rows = comparing.compare(both, None, rounds=2)
     assert [row.name for row in rows] == ["float32", "int8"]
@@ -134,6 +136,34 @@ def test_files_are_compared_with_every_runtime_installed(files, monkeypatch):
         assert min(*row.milliseconds.values(), *row.openvino.milliseconds.values()) > 0
     monkeypatch.setitem(sys.modules, "openvino", None)
     assert [row.openvino for row in comparing.compare(both, None, rounds=2)] == [None, None]
+
+
+@pytest.mark.parametrize("error", [OSError("no space"), SystemExit("a DLL"), RuntimeError("x")])
+def test_where_openvino_fails_the_table_does_without(files, monkeypatch, caplog, error):
+    class Broken:
+        def Core(self):  # noqa: N802, OpenVINO's name
+            raise error
+
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(runner, "openvino", Broken)
+    (row,) = comparing.compare({"int8": files["int8"]}, None, rounds=2)
+    assert row.openvino is None and row.milliseconds[1] > 0
+    assert f"does not run here: {error}" in caplog.text
+
+
+def test_what_openvino_refuses_is_an_error_and_leaves_nothing(files, monkeypatch, tmp_path):
+    openvino = pytest.importorskip("openvino")
+    seen = []
+
+    def refused(core, path, **options):
+        seen.append(Path(path))
+        assert seen[-1].read_bytes() == files["int8"]
+        raise RuntimeError("not this one")
+
+    monkeypatch.setattr(openvino.Core, "read_model", refused)
+    with pytest.raises(ExportError, match="OpenVINO refuses the file: not this one"):
+        OpenVinoRunner(files["int8"])
+    assert len(seen) == 1 and not seen[0].parent.exists()
 
 
 def test_no_pictures_no_ranges(network, aware):
@@ -216,9 +246,8 @@ def test_an_operation_alone_computes_what_it_does_inside(files):
 def test_what_is_no_tflite_file_is_refused():
     with pytest.raises(ExportError, match="TFL3"):
         facts(b"PK\3\4 something else")
-    for runner in (PhoneRunner, OpenVinoRunner):
-        with pytest.raises(ExportError, match="refuses"):
-            runner(b"nothing at all, but long enough")
+    with pytest.raises(ExportError, match="refuses"):
+        PhoneRunner(b"nothing at all, but long enough")
 
 
 def test_probabilities_become_logits_with_the_same_softmax():

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from layerwise import differences
-from networks import original, pictures
+from networks import greatest_of_kernels, original, pictures
 from PIL import Image
 
 from tfseg.export.quantize import aware as rounding
@@ -74,6 +74,11 @@ def test_no_tensor_is_float_from_input_to_output(quantised):
     assert {"CONV_2D", "MEAN", "LOGISTIC", "MUL", "ADD"} - set(found.operations) <= {"MUL"}
 
 
+def test_kernels_leave_room_for_sums_of_16_bits(quantised):
+    # Four shares of the classifier are equal before training.
+    assert set(greatest_of_kernels(quantised.content)) == {64}
+
+
 def test_each_layer_of_the_file_equals_the_network_with_rounding(quantised):
     found = differences(quantised.aware, quantised.content, quantised.pictures[0])
     assert len(found) > 60
@@ -99,7 +104,8 @@ def test_the_files_output_follows_the_network_with_rounding(quantised):
 
 
 def test_calibration_alone_keeps_the_network(quantised):
-    assert np.abs(quantised.exact - quantised.rounded).mean() < 0.03
+    # Kernels have seven bits, which random weights use badly.
+    assert np.abs(quantised.exact - quantised.rounded).mean() < 0.05
 
 
 def test_the_guides_program_runs_without_tfseg(quantised, tmp_path):

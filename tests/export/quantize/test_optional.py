@@ -12,25 +12,34 @@ from tfseg.export.quantize import optional
 
 
 @pytest.mark.parametrize(
-    ("load", "module"),
+    ("load", "module", "extra"),
     [
-        (optional.tf_keras, "tf_keras"),
-        (optional.tfmot, "tensorflow_model_optimization"),
-        (optional.litert, "ai_edge_litert.interpreter"),
-        (optional.openvino, "openvino"),
+        (optional.tf_keras, "tf_keras", "quantize"),
+        (optional.tfmot, "tensorflow_model_optimization", "quantize"),
+        (optional.litert, "ai_edge_litert.interpreter", "quantize"),
+        (optional.openvino, "openvino", "openvino"),
     ],
 )
-def test_a_missing_package_is_named_with_its_remedy(monkeypatch, load, module):
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch, load, module, extra):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ExportError, match=r'pip install "tfseg\[quantize\]"') as error:
+    with pytest.raises(ExportError, match=rf'pip install "tfseg\[{extra}\]"') as error:
         load()
     assert module.split(".")[0] in str(error.value)
 
 
-def test_openvino_may_be_absent(monkeypatch):
-    assert optional.has_openvino()
-    monkeypatch.setitem(sys.modules, "openvino", None)
-    assert not optional.has_openvino()
+def test_openvino_reports_to_nobody(tmp_path):
+    pytest.importorskip("openvino")
+    code = (
+        "import sys\n"
+        "from tfseg.export.quantize import optional\n"
+        "optional.openvino().Core()\n"
+        "print('openvino_telemetry' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout.strip() == "False" and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("before", [None, "0"])

@@ -35,7 +35,7 @@ def test_the_table_compares_with_the_first_row():
     int8 = next(line for line in lines if line.startswith("| int8"))
     assert int8 == "| int8 | 0.8500 | 1.00 | 4.0x | 12.0 | 6.0 | 2.50x | 0 |"
     assert "| CONV_2D | 3 | 12.00 | 100% |" in lines
-    assert "Not measured: it is not installed (`pip install openvino`)." in lines
+    assert 'Not measured: `pip install "tfseg[openvino]"` installs it.' in lines
 
 
 def test_openvinos_part_compares_with_both_float_runs():

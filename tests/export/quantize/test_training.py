@@ -73,7 +73,7 @@ def test_it_learns_resumes_and_stays_in_int8(tmp_path, monkeypatch):
     np.testing.assert_array_equal(whole.get_layer("first_bn").layer.moving_mean, statistics)
     # Ranges fit the last weights, and the resize has its input's.
     weight, _, limits = whole.get_layer("last")._weight_vars[0]
-    np.testing.assert_allclose(limits["max_var"], np.abs(weight).max((0, 1, 2)) * 127 / 64)
+    np.testing.assert_allclose(limits["max_var"], np.abs(weight).max((0, 1, 2)) * 127 / 64, 1e-4)
     last, wide = (whole.get_layer(name)._output_quantizer_vars for name in ("last", "logits"))
     assert float(last["max_var"]) == float(wide["max_var"]) != 6
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -63,16 +64,17 @@ def test_the_guides_lines_for_openvino_run_it(repo_root, tmp_path, monkeypatch):
     Image.fromarray(image).save(tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     guide = (repo_root / "docs" / "phone.md").read_text()
-    lines = re.search(r"```python\n(import numpy as np, openvino.*?)```", guide, re.DOTALL)[1]
+    lines = re.search(r"```python\n(import sys\n\nsys.mod.*?)```", guide, re.DOTALL)[1]
+    monkeypatch.setitem(sys.modules, "openvino_telemetry", None)  # and as before after the lines
     made: dict = {}
     exec(lines, made)
-    picture = made["picture"].astype(np.uint8)
+    picture = np.asarray(made["picture"])
     assert made["probability"].shape == (256, 192) and np.ptp(made["probability"]) > 0.5
     np.testing.assert_allclose(
         made["probability"], OpenVinoRunner(content)(picture)[..., 0], atol=1e-6
     )
-    # Without dot products of bytes single pixels may be far off, and few are.
-    assert np.abs(made["probability"] - PhoneRunner(content)(picture)[..., 0]).mean() < 0.03
+    # Rounded elsewhere in between.
+    assert np.abs(made["probability"] - PhoneRunner(content)(picture)[..., 0]).mean() < 0.005
 
 
 @pytest.mark.slow

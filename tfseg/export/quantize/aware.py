@@ -82,10 +82,13 @@ def settle(aware) -> None:
     Kernels get the range of their values, with room beyond; resizing and pooling get the range of
     their inputs.
     """
-    for layer in aware.layers:
+    for number, layer in enumerate(aware.layers):
         for weight, _, variables in getattr(layer, "_weight_vars", ()):
             peak = np.abs(weight.numpy()).max(axis=tuple(range(len(weight.shape) - 1)))
-            reach = schemes.KERNEL_REACH * np.maximum(peak, 1e-6)
+            # The converter merges equal kernels of equal ranges, such as the classifier's shares
+            # before training, and rounds what it merged anew, to the whole of int8.
+            own = 1 + number * 2**-20
+            reach = schemes.KERNEL_REACH * own * np.maximum(peak, 1e-6)
             _assign(variables, -reach, reach)
         kind = type(getattr(layer, "layer", None)).__name__
         if kind in schemes.SAME_STEP and _range_of(layer):

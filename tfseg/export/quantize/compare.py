@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,9 +12,8 @@ import numpy as np
 
 from tfseg.errors import ExportError
 from tfseg.export.quantize.flatbuffer import facts
-from tfseg.export.quantize.optional import has_openvino
 from tfseg.export.quantize.profile import OperationTime, profile
-from tfseg.export.quantize.runner import OpenVinoRunner, PhoneRunner, to_logits
+from tfseg.export.quantize.runner import OpenVinoRunner, PhoneRunner, Runner, to_logits
 from tfseg.models.portrait.fit import PictureFit
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
 
 MEASURES = ("miou", "person_iou", "iou_person_image_mean", "boundary_f")
 THREADS = (1, 2)
+
+log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +55,7 @@ class FileResult:
         milliseconds: Threads to LiteRT's median time of one picture.
         float_tensors: How many of its tensors are float.
         operations: LiteRT's time by kind of operation on one thread, the slowest first.
-        openvino: The same with OpenVINO, or None where that is not installed.
+        openvino: The same with OpenVINO, or None where that is not installed or fails.
     """
 
     name: str
@@ -83,10 +86,21 @@ def compare(
         rounds: Of timing; in each, every file has one turn.
         progress: Called with pictures done and their number.
     """
+    kinds: dict[str, type[Runner]] = {"litert": PhoneRunner}
+    if _runs_with_openvino(files):
+        kinds["openvino"] = OpenVinoRunner
+
+    def runners(threads: int = 1) -> dict[tuple[str, str], Runner]:
+        return {
+            (runtime, name): kind(content, threads)
+            for runtime, kind in kinds.items()
+            for name, content in files.items()
+        }
+
     found = {}
     if dataset is not None:
-        found = measures(_runners(files), estimator, dataset, limit, progress)
-    times = {threads: latencies(_runners(files, threads), rounds) for threads in THREADS}
+        found = measures(runners(), estimator, dataset, limit, progress)
+    times = {threads: latencies(runners(threads), rounds) for threads in THREADS}
     results = {
         key: RuntimeResult(found.get(key, {}), {count: times[count][key] for count in THREADS})
         for key in times[1]
@@ -104,16 +118,19 @@ def compare(
     ]
 
 
-def _runners(files: Mapping[str, bytes], threads: int = 1) -> dict[tuple[str, str], PhoneRunner]:
-    """Returns a runner for every installed runtime and every file."""
-    kinds = {"litert": PhoneRunner}
-    if has_openvino():
-        kinds["openvino"] = OpenVinoRunner
-    return {
-        (runtime, name): kind(content, threads)
-        for runtime, kind in kinds.items()
-        for name, content in files.items()
-    }
+def _runs_with_openvino(files: Mapping[str, bytes]) -> bool:
+    """Returns whether OpenVINO is installed and runs all files. If it fails, that is said, and the
+    table goes without it: files that took hours to train are not lost for it."""
+    if importlib.util.find_spec("openvino") is None:
+        return False
+    try:
+        for content in files.values():
+            runner = OpenVinoRunner(content)
+            runner(np.zeros((*runner.image_shape, 3), np.uint8))
+    except (Exception, SystemExit) as error:  # its import ends the process where a DLL is missing
+        log.warning("the table goes without OpenVINO, which does not run here: %s", error)
+        return False
+    return True
 
 
 def phone_fit(estimator, image_shape: tuple[int, int]) -> PictureFit:
@@ -123,7 +140,7 @@ def phone_fit(estimator, image_shape: tuple[int, int]) -> PictureFit:
     return PictureFit(tuple(image_shape), kind)
 
 
-def measures(runners, estimator, dataset, limit=None, progress=None) -> dict:
+def measures(runners: Mapping, estimator, dataset, limit=None, progress=None) -> dict:
     """Returns for each runner its measures on a data set, at the pictures' own sizes."""
     shapes = {runner.image_shape for runner in runners.values()}
     if len(shapes) != 1:

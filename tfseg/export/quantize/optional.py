@@ -1,15 +1,17 @@
-"""The libraries of the extra `[quantize]`, imported when they are needed and not before."""
+"""The libraries of the extras `[quantize]` and `[openvino]`, imported when they are needed and not
+before."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
 import os
+import sys
 from collections.abc import Iterator
 
 from tfseg.errors import ExportError
 
-__all__ = ["has_openvino", "litert", "openvino", "tf_keras", "tfmot"]
+__all__ = ["litert", "openvino", "tf_keras", "tfmot"]
 
 _LEGACY = "TF_USE_LEGACY_KERAS"
 
@@ -31,27 +33,22 @@ def litert():
 
 
 def openvino():
-    """Returns `openvino`, which runs the same files on servers and PCs."""
-    return _imported("openvino")
+    """Returns `openvino`, which runs the same files on servers and PCs.
+
+    Importing it would report that to its makers; here it does not.
+    """
+    with _absent("openvino_telemetry"):
+        return _imported("openvino", "openvino")
 
 
-def has_openvino() -> bool:
-    """Returns whether OpenVINO is installed: it has no builds for some systems, and tables do
-    without it there."""
-    try:
-        return bool(openvino())
-    except ExportError:
-        return False
-
-
-def _imported(name: str):
+def _imported(name: str, extra: str = "quantize"):
     try:
         return importlib.import_module(name)
     except ImportError as error:
         package = name.partition(".")[0]
         raise ExportError(
             f"the package {package!r} is needed here and could not be imported ({error}). "
-            'Install it with: pip install "tfseg[quantize]"'
+            f'Install it with: pip install "tfseg[{extra}]"'
         ) from error
 
 
@@ -70,3 +67,15 @@ def _same_environment() -> Iterator[None]:
             os.environ.pop(_LEGACY, None)
         else:
             os.environ[_LEGACY] = before
+
+
+@contextlib.contextmanager
+def _absent(name: str) -> Iterator[None]:
+    """Lets imports of a module fail, unless it was imported before."""
+    known = name in sys.modules
+    sys.modules.setdefault(name, None)
+    try:
+        yield
+    finally:
+        if not known:
+            sys.modules.pop(name, None)

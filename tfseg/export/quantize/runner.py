@@ -4,6 +4,7 @@ servers and PCs OpenVINO is a second choice, whose int8 needs no dot products of
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,30 +13,21 @@ from tfseg.errors import ExportError
 from tfseg.export.quantize.input import FLOAT_MEAN, network_input
 from tfseg.export.quantize.optional import litert, openvino
 
-__all__ = ["OpenVinoRunner", "PhoneRunner", "to_logits"]
+__all__ = ["OpenVinoRunner", "PhoneRunner", "Runner", "to_logits"]
 
 _LEAST = 1 / 512  # half an int8 step of probability: nothing is more certain than the file can say
 
 
-class PhoneRunner:
-    """Runs one file of `convert` with LiteRT.
+class Runner:
+    """What runs one file of `convert`; subclasses bring the runtime.
 
     Args:
-        content: The file.
-        threads: Threads of the interpreter.
-
-    Raises:
-        ExportError: If this is no TFLite file, or a package is missing.
+        source: LiteRT's description of the input.
+        result: Its description of the output.
     """
 
-    def __init__(self, content: bytes, threads: int = 1):
-        try:
-            self._interpreter = litert().Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ExportError(f"the TFLite interpreter refuses the file: {error}") from error
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+    def __init__(self, source: Mapping, result: Mapping):
+        self._input, self._output = source, result
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -66,6 +58,33 @@ class PhoneRunner:
 
     def invoke(self) -> None:
         """Computes the last picture once more: what is to be timed."""
+        raise NotImplementedError
+
+    def _set(self, values: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _get(self) -> np.ndarray:
+        """Returns a copy of the output."""
+        raise NotImplementedError
+
+
+class PhoneRunner(Runner):
+    """Runs one file of `convert` with LiteRT.
+
+    Args:
+        content: The file.
+        threads: Threads of the interpreter.
+
+    Raises:
+        ExportError: If this is no TFLite file, or a package is missing.
+    """
+
+    def __init__(self, content: bytes, threads: int = 1):
+        self._interpreter = _interpreter(content, threads)
+        super().__init__(*_details(self._interpreter))
+
+    def invoke(self) -> None:
+        """Computes the last picture once more."""
         self._interpreter.invoke()
 
     def _set(self, values: np.ndarray) -> None:
@@ -75,11 +94,11 @@ class PhoneRunner:
         return self._interpreter.get_tensor(self._output["index"])
 
 
-class OpenVinoRunner(PhoneRunner):
-    """Runs one file of `convert` with OpenVINO on the processor.
+class OpenVinoRunner(Runner):
+    """Runs one file of `convert` with OpenVINO on the processor, float files in float32.
 
     On x86 processors without dot products of bytes (VNNI) it adds up pairs of int8 products in 16
-    bits, where large ones saturate: results may differ from LiteRT's by more than rounding there.
+    bits, where those of kernels beyond -64 to 64 may saturate.
 
     Args:
         content: The file.
@@ -90,7 +109,7 @@ class OpenVinoRunner(PhoneRunner):
     """
 
     def __init__(self, content: bytes, threads: int = 1):
-        super().__init__(content, threads)  # LiteRT knows the steps of input and output
+        super().__init__(*_details(_interpreter(content)))  # OpenVINO tells no steps
         core = openvino().Core()
         settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
         with tempfile.TemporaryDirectory() as folder:  # of TFLite it reads files alone, not bytes
@@ -103,7 +122,7 @@ class OpenVinoRunner(PhoneRunner):
                 raise ExportError(f"OpenVINO refuses the file: {error}") from error
 
     def invoke(self) -> None:
-        """Computes the last picture once more: what is to be timed."""
+        """Computes the last picture once more."""
         self._request.infer()
 
     def _set(self, values: np.ndarray) -> None:
@@ -111,6 +130,19 @@ class OpenVinoRunner(PhoneRunner):
 
     def _get(self) -> np.ndarray:
         return self._request.get_output_tensor(0).data.copy()
+
+
+def _interpreter(content: bytes, threads: int = 1):
+    try:
+        found = litert().Interpreter(model_content=content, num_threads=threads)
+        found.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ExportError(f"the TFLite interpreter refuses the file: {error}") from error
+    return found
+
+
+def _details(interpreter) -> tuple[Mapping, Mapping]:
+    return interpreter.get_input_details()[0], interpreter.get_output_details()[0]
 
 
 def to_logits(probability: np.ndarray) -> np.ndarray:

@@ -70,7 +70,7 @@ def _openvino_parts(rows: Sequence[FileResult], keys: Sequence[str]) -> list[str
     """Returns the part of the table that tells how OpenVINO runs the files."""
     title, first = "## The same files with OpenVINO", rows[0]
     if first.openvino is None:
-        return [title, "Not measured: it is not installed (`pip install openvino`)."]
+        return [title, 'Not measured: `pip install "tfseg[openvino]"` installs it.']
     head = ["file", *(_TITLES[key] for key in keys), *_HEAD_OF_TIMES, "faster"]
     head.append(f"than LiteRT's {first.name}")
     body = []
@@ -81,7 +81,7 @@ def _openvino_parts(rows: Sequence[FileResult], keys: Sequence[str]) -> list[str
     explained = (
         f"For servers and PCs. Faster: than {first.name} with OpenVINO, and than {first.name} with "
         "LiteRT, on one thread, in the same turns. Where x86 has no dot products of bytes (VNNI), "
-        "sums of int8 products saturate: the measures tell what that costs."
+        "int8 sums of post-training files may saturate; what was trained for int8 has smaller ones."
     )
     return [title, _markdown(head, body), explained]
 
