@@ -36,6 +36,7 @@ LIBRARIES = {
     "tf_keras": ("export/quantize",),
     "tensorflow_model_optimization": ("export/quantize",),
     "ai_edge_litert": ("export/quantize",),
+    "openvino": ("export/quantize",),
     "flatbuffers": ("export/quantize",),
     "tensorflow_serving": ("export/serving.py",),
     "imgaug": ("data/augment",),
