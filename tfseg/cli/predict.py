@@ -130,7 +130,9 @@ def _faults_if_none_is_there(named: list[tuple]) -> list[str]:
             check_file(path)
         except DataError as error:
             faults.append(str(error))
-    return faults if len(faults) == len(named) else []
+        else:
+            return []
+    return faults
 
 
 def _check_words(args: argparse.Namespace) -> None:

@@ -83,13 +83,12 @@ def settle(aware) -> None:
     their inputs.
     """
     for number, layer in enumerate(aware.layers):
-        for weight, _, variables in getattr(layer, "_weight_vars", ()):
-            peak = np.abs(weight.numpy()).max(axis=tuple(range(len(weight.shape) - 1)))
+        for weight, quantizer, variables in getattr(layer, "_weight_vars", ()):
+            quantizer(weight, training=True, weights=variables)
             # The converter merges equal kernels of equal ranges, such as the classifier's shares
             # before training, and rounds what it merged anew, to the whole of int8.
             own = 1 + number * 2**-20
-            reach = schemes.KERNEL_REACH * own * np.maximum(peak, 1e-6)
-            _assign(variables, -reach, reach)
+            _assign(variables, own * variables["min_var"], own * variables["max_var"])
         kind = type(getattr(layer, "layer", None)).__name__
         if kind in schemes.SAME_STEP and _range_of(layer):
             before = _range_of(_ranged_before(layer))

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class RuntimeResult:
-    """What another runtime makes of a file.
+    """What a runtime makes of a file.
 
     Attributes:
         measures: Name to number, or empty without pictures.
@@ -105,17 +105,20 @@ def compare(
         key: RuntimeResult(found.get(key, {}), {count: times[count][key] for count in THREADS})
         for key in times[1]
     }
-    return [
-        FileResult(
-            name,
-            len(content),
-            **vars(results["litert", name]),
+    rows = []
+    for name, content in files.items():
+        own = results["litert", name]
+        row = FileResult(
+            name=name,
+            size=len(content),
+            measures=own.measures,
+            milliseconds=own.milliseconds,
             float_tensors=len(facts(content).float_tensors),
             operations=profile(content),
             openvino=results.get(("openvino", name)),
         )
-        for name, content in files.items()
-    ]
+        rows.append(row)
+    return rows
 
 
 def _runs_with_openvino(files: Mapping[str, bytes]) -> bool:

@@ -171,7 +171,7 @@ class PortraitSegmenter(Estimator):
             found = None if find is None else find(item)
             if given is not None:
                 if len(done) == len(given):
-                    people.check_number(given, f"more than {len(given)}")
+                    raise people.wrong_number(given, f"more than {len(given)}")
                 found = given[len(done)]
                 people.warn_of_low_scores(found, prediction, self.config)
             prediction = people.divide(item.image, prediction, found, self.config)
@@ -180,8 +180,8 @@ class PortraitSegmenter(Estimator):
             done.append(prediction)
             if progress is not None:
                 progress(len(done), count)
-        if given is not None:
-            people.check_number(given, len(done))
+        if given is not None and len(given) != len(done):
+            raise people.wrong_number(given, len(done))
         return done
 
     def evaluate(self, dataset, *, boxes=None, detector=None, **options) -> Report:

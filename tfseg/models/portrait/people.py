@@ -18,12 +18,12 @@ _LOG = logging.getLogger(__name__)
 
 __all__ = [
     "Finder",
-    "check_number",
     "divide",
     "finder",
     "paired_boxes",
     "scored",
     "warn_of_low_scores",
+    "wrong_number",
 ]
 
 Finder = Callable[[object], tuple[np.ndarray, np.ndarray | None] | None]
@@ -83,18 +83,17 @@ def paired_boxes(boxes, count: int | None) -> list[tuple[np.ndarray, np.ndarray 
     if count == 1 and (_is_one(boxes) or _is_pair(boxes)):
         boxes = [boxes]
     boxes = list(boxes)
-    if count is not None:
-        check_number(boxes, count)
+    if count is not None and len(boxes) != count:
+        raise wrong_number(boxes, count)
     return list(map(scored, boxes))
 
 
-def check_number(boxes: Sequence, count: int | str) -> None:
-    """Raises DataError unless there are boxes for so many pictures."""
-    if len(boxes) != count:
-        raise DataError(
-            f"boxes: expected them for each of {count} pictures, got {len(boxes)}. Each picture "
-            "has a list of boxes, and one box is a list too: [[[y1, x1, y2, x2]], ...]."
-        )
+def wrong_number(boxes: Sequence, count: int | str) -> DataError:
+    """Returns the error that boxes are not those of so many pictures."""
+    return DataError(
+        f"boxes: expected them for each of {count} pictures, got {len(boxes)}. Each picture "
+        "has a list of boxes, and one box is a list too: [[[y1, x1, y2, x2]], ...]."
+    )
 
 
 def _is_one(boxes) -> bool:
