@@ -59,7 +59,7 @@ format: $(DEV)  ## Put style and layout right
 	@$(BIN)/ruff format .
 
 bench: $(DEV)  ## Measure speed against peers; see benchmarks/README.md
-	@for name in import_time inference training_step loader stages portrait; do \
+	@for name in import_time memory inference training_step loader stages portrait; do \
 	    $(BIN)/python benchmarks/$$name.py $(ARGS) || exit 1; \
 	done
 

@@ -161,14 +161,14 @@ class PredictVerbs:
 
     def _run_rows(self, rows: list[dict], batch_size: int) -> list[dict[str, np.ndarray]]:
         """Returns the outputs of each row; rows of one shape are computed at once."""
-        groups = {}
+        groups, whole = {}, not runtime.any_batch(self.keras_model)
         for index, row in enumerate(rows):
             shapes = tuple(np.shape(value) for value in row.values())
             groups.setdefault(shapes, []).append(index)
         answers = [{} for _ in rows]
         for members in groups.values():
-            # Filled up with copies, so that one compiled function serves all of a shape.
-            filled = members + members[-1:] * (batch_size - len(members))
+            # Filled up with copies, where that lets one compiled function serve all of a shape.
+            filled = members + members[-1:] * (batch_size - len(members)) * whole
             names = rows[members[0]]
             outputs = self._run({n: np.stack([rows[i][n] for i in filled]) for n in names})
             for place, index in enumerate(members):

@@ -5,17 +5,22 @@ The only file of the engine that knows TensorFlow and JAX by name.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import logging
 import os
 import platform
 import random
+import threading
 from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
 
-__all__ = ["compile_inference", "needs_jit", "scalar_writer", "seeded", "versions"]
+__all__ = ["any_batch", "compile_inference", "needs_jit", "scalar_writer", "seeded", "versions"]
+
+KEPT_SHAPES = 32
+"""Compiled shapes that are kept; of the portrait network each takes about 20 MB."""
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +28,13 @@ log = logging.getLogger(__name__)
 def compile_inference(network: keras.Model) -> Callable[[Mapping], dict[str, np.ndarray]]:
     """Returns a function from named arrays (with a batch axis) to named arrays.
 
-    It is traced once for each set of shapes, reads the network's weights at each call, and may
-    be called from several threads.
+    It reads the network's weights at each call and may be called from several threads. It is
+    compiled once for each set of shapes; the last `KEPT_SHAPES` are kept, so that memory does not
+    grow with the number of image sizes.
+
+    A network may have an attribute `open_axes`, `{input: axes}`: the axes of that input whose size
+    its computation need not know beforehand. TensorFlow compiles it once for all their sizes; to
+    JAX every size is another shape.
     """
     if keras.backend.backend() == "jax":
         return _jax_inference(network)
@@ -38,34 +48,81 @@ def compile_inference(network: keras.Model) -> Callable[[Mapping], dict[str, np.
     return eager
 
 
+def any_batch(network: keras.Model) -> bool:
+    """True where one compiled function of the network takes batches of all lengths."""
+    open_axes = getattr(network, "open_axes", {}).values()
+    return keras.backend.backend() != "jax" and any(0 in axes for axes in open_axes)
+
+
+class _Recent:
+    """The values that were used last, made when they are missing.
+
+    Args:
+        make: `key -> value`.
+        size: How many are kept.
+    """
+
+    def __init__(self, make: Callable, size: int):
+        self._make, self._size = make, size
+        self._values, self._lock = collections.OrderedDict(), threading.Lock()
+
+    def __getitem__(self, key):
+        with self._lock:  # held while one is made: nobody makes it twice
+            if key not in self._values:
+                self._values[key] = self._make(key)
+            self._values.move_to_end(key)
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+            return self._values[key]
+
+
 def _tensorflow_inference(network):
     import tensorflow as tf
 
-    # Traced by hand for each set of shapes: `tf.function` takes many sizes for a mistake and warns.
-    function, traced = tf.function(lambda inputs: network(inputs, training=False)), {}
+    open_axes = getattr(network, "open_axes", {})
+
+    def trace(key):
+        # One function for each, by hand: of many shapes of one function `tf.function` warns, and
+        # it keeps them all.
+        function = tf.function(lambda inputs: network(inputs, training=False))
+        specs = {name: tf.TensorSpec(shape, dtype) for name, dtype, shape in key}
+        return function.get_concrete_function(specs)
+
+    traced = _Recent(trace, KEPT_SHAPES)
 
     def infer(inputs):
         tensors = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
-        key = tuple((name, value.dtype, tuple(value.shape)) for name, value in tensors.items())
-        if key not in traced:
-            traced[key] = function.get_concrete_function(tensors)
+        key = tuple(
+            (name, value.dtype, _opened(value.shape, open_axes.get(name, ())))
+            for name, value in tensors.items()
+        )
         return {name: value.numpy() for name, value in traced[key](tensors).items()}
 
     return infer
 
 
+def _opened(shape, axes) -> tuple[int | None, ...]:
+    """Returns a shape with None for the axes whose size is left open."""
+    return tuple(None if axis in axes else int(size) for axis, size in enumerate(shape))
+
+
 def _jax_inference(network):
     import jax
 
-    def forward(trainable, fixed, inputs):
-        return network.stateless_call(trainable, fixed, inputs, training=False)[0]
+    def compile_for(key):
+        # A function of its own for each: what `jax.jit` compiles for one function, it keeps.
+        def forward(trainable, fixed, inputs):
+            return network.stateless_call(trainable, fixed, inputs, training=False)[0]
 
-    compiled = jax.jit(forward)
+        return jax.jit(forward)
+
+    compiled = _Recent(compile_for, KEPT_SHAPES)
 
     def infer(inputs):
         trainable = [variable.value for variable in network.trainable_variables]
         fixed = [variable.value for variable in network.non_trainable_variables]
-        outputs = compiled(trainable, fixed, dict(inputs))
+        key = tuple((name, np.shape(value)) for name, value in inputs.items())
+        outputs = compiled[key](trainable, fixed, dict(inputs))
         return {name: np.asarray(value) for name, value in outputs.items()}
 
     return infer

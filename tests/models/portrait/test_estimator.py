@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -43,6 +44,26 @@ def test_batches_give_what_single_pictures_give(portrait_model):
     two = portrait_model.predict(pictures, batch_size=2)
     for a, b in zip(one, two):
         assert np.abs(a.label_maps["alpha"].astype(int) - b.label_maps["alpha"]).max() <= 1
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX knows every size")
+def test_one_graph_serves_images_of_all_sizes(portrait_model):
+    model = portrait_model.with_people()  # the same network; `set_params` would build another
+    model._infer, traced = None, []
+    network, random = model.keras_model, np.random.default_rng(0)
+    forward, answers = network.graph.call, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network.graph, "call", lambda x, **k: traced.append(1) or forward(x, **k))
+        for fit in ("native", "proportional"):
+            model._config = portrait_model.config.replace(image_fit=fit)
+            for shape in [(40, 56), (33, 97), (1, 1), (96, 45)]:
+                image = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
+                inputs = {"image": model._predict_inputs(image)[0]["image"][None]}
+                answers.append((inputs, model._run(inputs)["logits"]))
+        model.predict([image] * 3, batch_size=2)
+    assert traced == [1]
+    for inputs, logits in answers[1:4:2]:  # with each size known, operation by operation
+        np.testing.assert_allclose(logits, network(inputs)["logits"], atol=1e-5)
 
 
 def test_boxes_divide_the_mask(person_everywhere):

@@ -30,6 +30,23 @@ def test_it_computes_what_a_convolution_computes(side, bias):
         np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX knows every size")
+def test_a_graph_for_all_sizes_leaves_the_same_taps_out():
+    import tensorflow as tf
+
+    (_, ours), _ = twins(4, (9, 9), True)
+    kernel = np.array(ours.kernel)
+    kernel[[0, 2]] = np.inf
+    ours.bias.assign(np.arange(5.0))
+    traced = tf.function(ours, input_signature=[tf.TensorSpec((None, None, None, 4))])
+    for tall in (False, True):  # the outer rows are infinite in the second round
+        for side in [(1, 1), (4, 5), (4, 9), *([] if tall else [(5, 4), (9, 9)])]:
+            x = np.random.default_rng(0).normal(size=(2, *side, 4)).astype("float32")
+            np.testing.assert_allclose(traced(x), ours(x), atol=1e-5)
+            assert np.isfinite(traced(x)).all()
+        ours.kernel.assign(kernel)
+
+
 def test_taps_outside_are_not_computed():
     """An infinite tap would show: infinity times the padding's 0 is not a number."""
     (_, ours), x = twins(6, (8, 6), False)

@@ -38,7 +38,10 @@ class PortraitNetwork(keras.Model):
 
     Attributes:
         graph: The functional model; its inputs lie in [-1, 1].
+        open_axes: See `runtime.compile_inference`: images of any number and size.
     """
+
+    open_axes = {"image": (0, 1, 2)}
 
     def __init__(self, config: PortraitConfig, **kwargs):
         super().__init__(name="portrait", dtype=config.precision, autocast=False, **kwargs)
