@@ -7,9 +7,10 @@ Two sets, with true boxes and the union of the true masks: composites of 2 to 5 
 of Clothing Co-Parsing's val.txt, and the pictures of COCO's val.json with at least two people
 (TFSEG_DATA). Every way gets the same boxes and the same mask. The baselines give each foreground
 pixel to the box, among those that hold it, with the nearest centre; or to the smallest.
-`--portrait` adds a trained model's masks, `--mask-rcnn` another one's boxes and its own instances;
-`--variants` other settings. Instance AP as `tfseg.metrics.CocoAP` computes it. Written are
-results.json, results.md and a page of pictures, worst and best.
+`--portrait` adds a trained model's masks, also for foreground outside of all boxes left alone
+(`outside="leave"`) and for the first baseline, `--mask-rcnn` another one's boxes and its own
+instances; `--variants` other settings. Instance AP as `tfseg.metrics.CocoAP` computes it. Written
+are results.json, results.md and a page of pictures, worst and best.
 """
 
 from __future__ import annotations
@@ -70,7 +71,11 @@ def smallest_box(image, mask, boxes, scores) -> np.ndarray:
 
 def affinity(**settings) -> Way:
     """The affinity step with some settings."""
-    config = TRUE_BOXES.replace(**settings)
+    return step_of(TRUE_BOXES.replace(**settings))
+
+
+def step_of(config: AffinityConfig) -> Way:
+    """The affinity step with these settings."""
     return lambda image, mask, boxes, scores: split(image, mask, boxes, scores, config=config)
 
 
@@ -78,6 +83,7 @@ def ways(variants: str | None) -> dict[str, Way]:
     """Returns what is compared, by name."""
     found = {
         "affinity": affinity(),
+        "affinity, outside left alone": affinity(outside="leave"),
         "nearest box centre": nearest_centre,
         "smallest box": smallest_box,
     }
@@ -203,9 +209,15 @@ def with_models(sample: Sample, boxes, mask, models: dict, extra: dict) -> None:
         for mask_name, foreground in masks.items():
             if (from_name, mask_name) == ("true boxes", "true mask"):
                 continue
-            measure = extra.setdefault(f"affinity, {from_name}, {mask_name}", Measure())
-            labels = split(sample.image, foreground, found, scores, config=config)
-            measure.ap.update(sample, as_prediction(labels, found, scores, sample.image_id))
+            chosen = {
+                "affinity": step_of(config),
+                "affinity, outside left alone": step_of(config.replace(outside="leave")),
+                "nearest box centre": nearest_centre,
+            }
+            for way_name, way in chosen.items():
+                measure = extra.setdefault(f"{way_name}, {from_name}, {mask_name}", Measure())
+                labels = way(sample.image, foreground, found, scores)
+                measure.ap.update(sample, as_prediction(labels, found, scores, sample.image_id))
 
 
 def table(rows: dict) -> str:

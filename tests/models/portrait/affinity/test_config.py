@@ -27,6 +27,7 @@ def test_the_numbers_of_the_specification():
         ({"iterations": 0}, "iterations"),
         ({"superpixels": "opencv"}, "superpixels"),
         ({"nms_iou": 1.2}, "nms_iou"),
+        ({"outside": "drop"}, "outside"),
     ],
 )
 def test_bad_settings_are_named(settings, message):

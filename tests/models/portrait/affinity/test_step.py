@@ -161,6 +161,17 @@ def test_strays_join_most_of_their_component_or_nobody():
     assert (found[8:] == 0).all()
 
 
+def test_strays_are_nobodys_where_the_settings_say_so():
+    mask = np.zeros((12, 30), bool)
+    mask[:4] = True
+    image, boxes = np.zeros((12, 30, 3), np.uint8), [(0, 0, 6, 10), (0, 10, 6, 22)]
+    joined = explain(image, mask, boxes)
+    left = explain(image, mask, boxes, config=AffinityConfig(outside="leave"))
+    assert (left.labels[:, 22:] == 0).all() and (joined.labels[:4, 22:] == 2).all()
+    np.testing.assert_array_equal(left.labels[:, :22], joined.labels[:, :22])
+    assert left.facts["stray_pixels"] == joined.facts["stray_pixels"] == 4 * 8
+
+
 def test_every_pixel_of_a_reached_component_is_given_and_nothing_else():
     image, mask, boxes, scores = random_case(7)
     found = split(image, mask, boxes, scores)

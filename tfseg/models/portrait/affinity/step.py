@@ -153,7 +153,7 @@ class _Work:
         window = nodes = None
         if boxes.any_intersect() and self.facts["uncertain_pixels"]:
             window, nodes = self._share(boxes, regions, codes, pixels, labels)
-        if strays:
+        if strays and self.config.outside == "join":
             adopt_strays(labels, self.mask, boxes.places + 1)
             self._done("strays")
         return Explanation(labels, boxes, self.facts, self.seconds, window, nodes)
