@@ -23,6 +23,7 @@ then those of the data set.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,11 +250,10 @@ def _pictures(words: list[str]) -> list[str]:
     """Returns the files, folders replaced by the pictures directly inside."""
     files = []
     for word in words:
-        path = Path(word)
-        if not path.is_dir():
+        if not os.path.isdir(word):
             files.append(word)
             continue
-        files += map(str, pictures_in(path))
+        files += map(str, pictures_in(Path(word)))
     return files
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
-from tfseg.data.images import as_uint8, to_rgb
+from tfseg.data.image_sources import layout_hint
+from tfseg.data.images import as_uint8, read_image, to_rgb
 from tfseg.errors import DataError
 
 __all__ = ["grey", "to_channels"]
@@ -40,7 +42,7 @@ def to_channels(array: np.ndarray, channels: int, name: str = "image array") -> 
     Raises:
         DataError: For another number of channels, naming both, and whatever `to_rgb` refuses.
     """
-    array = np.asarray(array)
+    array = read_image(array) if isinstance(array, Image.Image) else np.asarray(array)
     if channels == 3:
         if array.ndim == 3 and array.shape[2] > 4:
             raise DataError(_mismatch(name, array, channels))
@@ -61,6 +63,8 @@ def to_channels(array: np.ndarray, channels: int, name: str = "image array") -> 
 
 
 def _mismatch(name: str, array: np.ndarray, channels: int) -> str:
+    if (array.ndim != 3 or array.shape[2] != channels) and (hint := layout_hint(array.shape)):
+        return f"{name}: expected pixels (H, W, {channels}), got shape {array.shape}.{hint}"
     has = array.shape[2] if array.ndim == 3 else 1
     remedy = f"Pass arrays (H, W, {channels})"
     if channels not in (1, 3):

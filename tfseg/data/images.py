@@ -13,6 +13,13 @@ import zlib
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from tfseg.data.image_sources import (
+    base64_remedy,
+    check_text,
+    file_bytes,
+    is_file_object,
+    layout_hint,
+)
 from tfseg.errors import DataError
 
 __all__ = [
@@ -28,11 +35,14 @@ __all__ = [
 ]
 
 ORIENTATION_TAG = 0x0112
+_CLOSED = (
+    "its file was closed before its pixels were read. Pass it while the file is open, or the path."
+)
 _JPEG_END = b"\xff\xd9"
 _ENDS = (_JPEG_END, b"IEND\xaeB`\x82")  # of a JPEG and of a PNG file
 
 
-def read_image(source: str | os.PathLike | bytes) -> np.ndarray:
+def read_image(source) -> np.ndarray:
     """Returns a picture as a viewer shows it: uint8 `(H, W, 3)`, RGB, contiguous.
 
     The EXIF orientation is applied. Grey becomes three equal channels; transparency is laid on
@@ -40,23 +50,35 @@ def read_image(source: str | os.PathLike | bytes) -> np.ndarray:
     frame counts. Colour profiles are not applied.
 
     Args:
-        source: A file, or the bytes of one.
+        source: The path of a file, its bytes, an open file or an upload (anything with `.read()`),
+            or an image of Pillow, which is taken as its file is, at the frame where it stands.
 
     Raises:
         DataError: The file is missing, a folder, empty, cut off, no picture, or has more pixels
             than Pillow's guard against decompression bombs allows (twice
             `PIL.Image.MAX_IMAGE_PIXELS`, 179 million).
     """
+    if isinstance(source, Image.Image):
+        return _upright(source, str(getattr(source, "filename", "") or "image of Pillow"))
     name, data = _load(source)
+    with _open(name, data) as image:
+        return _upright(image, name, data)
+
+
+def _upright(image: Image.Image, name: str, data: bytes = b"") -> np.ndarray:
+    """Returns the pixels of an image of Pillow; `data` is its file, where that is at hand."""
     try:
-        with _open(name, data) as image:
-            orientation = _orientation(image)
-            pixels = _jpeg_pixels(image, data)
-            if pixels is None:
-                pixels = _pillow_pixels(image, name)
+        orientation = _orientation(image)
+        pixels = _jpeg_pixels(image, data)
+        if pixels is None:
+            pixels = _pillow_pixels(image, name)
     except DataError:
         raise
+    except AssertionError as error:  # so Pillow says that an image lost its file
+        raise DataError(f"{name}: {_CLOSED}") from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, zlib.error) as error:
+        if "closed" in str(error):
+            raise DataError(f"{name}: {_CLOSED}") from error
         raise DataError(
             f"{name}: expected a complete picture, but it is cut off or damaged ({error}). "
             "Fetch or export the file again, or take it out of the data set."
@@ -135,19 +157,16 @@ def to_rgb(array: np.ndarray, name: str = "image array") -> np.ndarray:
     Raises:
         DataError: Another shape, no pixels, values outside these ranges, NaN or infinity.
     """
+    if isinstance(array, Image.Image):
+        return read_image(array)
     array = np.asarray(array)
     shape = array.shape
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4):
-        hint = ""
-        if array.ndim == 3 and shape[0] in (1, 3, 4):
-            hint = " The channels seem to come first: use array.transpose(1, 2, 0)."
-        elif array.ndim == 4:
-            hint = " A batch is a list of pictures: pass list(array)."
         raise DataError(
             f"{name}: expected pixels (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got shape "
-            f"{shape}.{hint}"
+            f"{shape}.{layout_hint(shape)}"
         )
     if 0 in shape:
         raise DataError(f"{name}: expected at least one pixel, got shape {shape}.")
@@ -176,8 +195,8 @@ def as_uint8(array: np.ndarray, name: str) -> np.ndarray:
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if kind not in "iuf":
         raise DataError(
-            f"{name}: expected numbers for pixels, got dtype {array.dtype}. Convert the array "
-            "with array.astype('uint8')."
+            f"{name}: expected numbers for pixels, got dtype {array.dtype}. Convert the array: "
+            "with .astype('float32') for values from 0 to 1, with .astype('uint8') for 0 to 255."
         )
     if kind == "f" and not np.isfinite(array).all():
         raise DataError(
@@ -186,10 +205,12 @@ def as_uint8(array: np.ndarray, name: str) -> np.ndarray:
         )
     low, high = array.min(), array.max()
     if low < 0 or high > 255:
+        remedy = "Undo any mean subtraction or scaling first: the models do their own."
+        if low >= 0 and high <= 65535 and kind != "f":
+            remedy = "Pixels of 16 bits are uint16: pass array.astype('uint16')."
         raise DataError(
             f"{name}: expected {array.dtype} pixels between 0 and 255"
-            f"{' (or 0 and 1)' if kind == 'f' else ''}, got {low:g} to {high:g}. Undo any mean "
-            "subtraction or scaling first: the models do their own."
+            f"{' (or 0 and 1)' if kind == 'f' else ''}, got {low:g} to {high:g}. {remedy}"
         )
     if kind == "f":
         array = np.rint(array * 255.0 if high <= 1 else array)
@@ -213,8 +234,8 @@ def check_file(source: str | os.PathLike) -> str:
         path = os.fspath(source)
     except TypeError:
         raise DataError(
-            f"expected the path or the bytes of a picture, got {type(source).__name__}. Arrays "
-            "go through tfseg.data.images.to_rgb."
+            f"expected the path, the bytes or the open file of a picture, got "
+            f"{type(source).__name__}. Arrays go through tfseg.data.images.to_rgb."
         ) from None
     if isinstance(path, str) and path.startswith(("http://", "https://")):
         raise DataError(f"{path}: addresses are not fetched. Download the picture first.")
@@ -223,6 +244,7 @@ def check_file(source: str | os.PathLike) -> str:
             f"{path}: expected the file of a picture, got a folder. Name its files one by one."
         )
     if not os.path.exists(path):
+        check_text(os.fsdecode(path))
         folder = os.path.dirname(path) or "."
         known = "" if os.path.isdir(folder) else f" (there is no folder {folder!r} either)"
         raise DataError(f"{path}: there is no such file{known}. Check the path.")
@@ -237,6 +259,8 @@ def _load(source: str | os.PathLike | bytes) -> tuple[str, bytes]:
         if not len(source):
             raise DataError("expected the bytes of a picture, got none.")
         return "image bytes", bytes(source)
+    if is_file_object(source):
+        return file_bytes(source)
     path = check_file(source)
     try:
         with open(path, "rb") as file:
@@ -255,6 +279,8 @@ def _open(name: str, data: bytes | str) -> Image.Image:
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         start = data[:8] if isinstance(data, bytes) else _first_bytes(data)
+        if isinstance(data, bytes) and (remedy := base64_remedy(data)):
+            raise DataError(f"{name}: {remedy}") from None
         raise DataError(
             f"{name}: expected a picture (JPEG, PNG, WebP, GIF, TIFF, BMP), but the file begins "
             f"with {start!r}. Convert it, fetch it again, or take it out of the data set."
@@ -298,13 +324,14 @@ def _jpeg_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
 
 def _pillow_pixels(image: Image.Image, name: str) -> np.ndarray:
     """Returns the stored pixels of any file that Pillow opens, uint8 `(H, W, 3)`."""
-    image.seek(0)
     mode = image.mode
     if mode in ("I", "F") or mode.startswith("I;16"):
         values = np.asarray(image)
         if mode == "I" and values.min() >= 0 and 255 < values.max() <= 65535:
             values = values.astype(np.uint16)
         return to_rgb(values.astype(np.uint16) if mode.startswith("I;16") else values, name)
+    if mode == "La":  # Pillow knows no way from it to RGBA
+        image = image.convert("LA")
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return to_rgb(np.asarray(image.convert("RGBA")), name)
     return np.asarray(image.convert("RGB"))

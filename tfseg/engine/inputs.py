@@ -9,11 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfseg.data.channels import to_channels
+from tfseg.data.image_sources import is_source, layout_hint
+from tfseg.data.images import read_image
 from tfseg.data.picture_files import pictures_in
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
 __all__ = ["Item", "align_classes", "read_items", "read_one"]
+
+_EXPECTED = (
+    "expected a path, a folder, the bytes of a file, an open file, an image of Pillow, an array"
+)
 
 
 class Item(NamedTuple):
@@ -29,15 +36,15 @@ def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
     (None if it is not known before).
 
     Args:
-        images: One of: a path or a folder of pictures; encoded bytes; an array `(H, W)`,
-            `(H, W, 1|3|4)` or `(B, H, W, 3)`; a `Sample`; a data set; or any iterable of single
-            ones. EXIF orientation of files is honoured.
+        images: One of: a path or a folder of pictures; encoded bytes; an open file or an upload;
+            an image of Pillow; an array `(H, W)`, `(H, W, 1|3|4)` or `(B, H, W, 3)`; a `Sample`; a
+            data set; or any iterable of single ones. EXIF orientation is honoured.
         channels: What the model reads, see `tfseg.data.channels.to_channels`.
 
     Raises:
         DataError: Naming the picture, while iterating.
     """
-    if _is_path(images) and Path(images).is_dir():
+    if _is_path(images) and os.path.isdir(images):
         images = pictures_in(Path(images))
     elif _is_single(images):
         images = [images]
@@ -45,8 +52,12 @@ def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
         isinstance(images, Iterable) or hasattr(images, "__getitem__")
     ):
         raise DataError(
-            "expected a path, a folder, an array, a Sample, a data set or a list of these, got "
-            f"{type(images).__name__}."
+            f"{_EXPECTED}, a Sample, a data set or a list of these, got {type(images).__name__}."
+        )
+    elif len(getattr(images, "shape", ())) == 4 and "transpose" in layout_hint(images.shape):
+        raise DataError(
+            f"expected pictures (B, H, W, 3), got shape {tuple(images.shape)}."
+            f"{layout_hint(images.shape)}"
         )
     count = len(images) if hasattr(images, "__len__") else None
     return _iterate(images, count, channels), count
@@ -61,7 +72,10 @@ def read_one(image, channels: int = 3) -> Item:
     items, _ = read_items(image, channels)
     first, second = next(items, None), next(items, None)
     if first is None or second is not None:
-        raise DataError("inspect looks at one picture: pass a path, an array, bytes or a Sample.")
+        raise DataError(
+            "inspect looks at one picture: pass a path, bytes, an open file, an image of Pillow, "
+            "an array or a Sample."
+        )
     return first
 
 
@@ -75,9 +89,6 @@ def _iterate(images, count: int | None, channels: int) -> Iterator[Item]:
 
 
 def _read(single, index: int, where: str, channels: int) -> Item:
-    from tfseg.data.channels import to_channels
-    from tfseg.data.images import read_image
-
     if isinstance(single, Sample):
         image = to_channels(single.image, channels, single.where)
         return Item(image, single.image_id, single.path)
@@ -85,19 +96,27 @@ def _read(single, index: int, where: str, channels: int) -> Item:
         path = os.fspath(single)
         return Item(to_channels(read_image(path), channels, path), Path(path).stem, path)
     try:
-        if isinstance(single, (bytes, bytearray)):
-            return Item(to_channels(read_image(bytes(single)), channels), index, None)
-        return Item(to_channels(_as_array(single), channels), index, None)
+        pixels = read_image(single) if is_source(single) else _as_array(single)
+        return Item(to_channels(pixels, channels), index, None)
     except DataError as error:
         raise DataError(f"{where}: {error}") from None
 
 
 def _as_array(single) -> np.ndarray:
-    array = np.asarray(single)
-    if array.dtype == object or array.ndim not in (2, 3):
+    """Returns the array that something is, or can be made into: of PyTorch, TensorFlow, JAX."""
+    kind = type(single).__name__
+    try:
+        array = np.asarray(single)
+    except Exception as error:  # each library says in its own way that a tensor is elsewhere
         raise DataError(
-            "expected a path or an array (H, W) or (H, W, 3), got "
-            f"{type(single).__name__}{f' of shape {array.shape}' if array.ndim else ''}."
+            f"{_EXPECTED} (H, W) or (H, W, 3), got {kind}, of which NumPy can make no array "
+            f"({error}). Convert it first; a tensor of PyTorch: "
+            "tensor.detach().cpu().float().numpy()."
+        ) from error
+    if array.dtype == object or array.ndim not in (2, 3):
+        shape = f" of shape {array.shape}" if array.ndim else ""
+        raise DataError(
+            f"{_EXPECTED} (H, W) or (H, W, 3), got {kind}{shape}.{layout_hint(array.shape)}"
         )
     return array
 
@@ -107,10 +126,15 @@ def _is_path(value) -> bool:
 
 
 def _is_single(value) -> bool:
-    if isinstance(value, (str, os.PathLike, bytes, bytearray, Sample)):
+    if hasattr(value, "class_names"):
+        return False
+    if isinstance(value, Sample) or is_source(value):
         return True
     shape = getattr(value, "shape", None)
-    return shape is not None and len(shape) in (2, 3) and not hasattr(value, "class_names")
+    if shape is None:
+        return False
+    # One axis of bytes is a file in an array; of anything else a list of pictures.
+    return len(shape) in (2, 3) or (len(shape) == 1 and getattr(value, "dtype", "") == np.uint8)
 
 
 class _Renumbered:

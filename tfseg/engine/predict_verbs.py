@@ -34,8 +34,9 @@ class PredictVerbs:
 
         Args:
             images: A path or a folder of pictures, an array `(H, W)`, `(H, W, 3)` or
-                `(B, H, W, 3)`, encoded bytes, a `Sample`, a data set, or a list of these. For a
-                model of other channels arrays `(H, W, D)`; a model of one turns colours to grey.
+                `(B, H, W, 3)`, encoded bytes, an open file or an upload, an image of Pillow, a
+                `Sample`, a data set, or a list of these. For a model of other channels arrays
+                `(H, W, D)`; a model of one turns colours to grey.
             batch_size: Pictures computed at once; sizes may differ.
             score_threshold: Lowest score to return; None takes the model's own.
             progress: Called with the pictures done and their number (None if not known).

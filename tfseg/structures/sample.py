@@ -70,6 +70,11 @@ class Sample:
     path: str | None = None
 
     def __post_init__(self):
+        if hasattr(self.image, "getexif"):  # of Pillow: its palette and orientation would be lost
+            raise DataError(
+                f"{self.where}: expected an RGB image uint8 (H, W, 3), got an image of Pillow. "
+                "Convert it with tfseg.data.read_image(image)."
+            )
         image = np.asarray(self.image)
         if image.ndim != 3 or image.shape[2] < 1 or image.dtype != np.uint8:
             raise DataError(

@@ -82,8 +82,8 @@ class MaskRCNN(Estimator):
         and the prediction. A notebook shows them; `inspection.save("folder")` writes them.
 
         Args:
-            image: A path, an array, encoded bytes, or a `Sample`, for which the targets of a
-                training are shown too.
+            image: A path, an array, encoded bytes, an open file, an image of Pillow, or a
+                `Sample`, for which the targets of a training are shown too.
             score_threshold: Lowest score of the prediction; None: as `predict`.
 
         Raises:

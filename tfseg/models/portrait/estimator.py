@@ -216,7 +216,8 @@ class PortraitSegmenter(Estimator):
         paper's figures 3 and 4. A notebook shows them; `inspection.save("folder")` writes them.
 
         Args:
-            image: A path, an array, encoded bytes, or a `Sample`.
+            image: A path, an array, encoded bytes, an open file, an image of Pillow, or a
+                `Sample`.
             score_threshold: Of the prediction.
 
         Raises:
