@@ -23,6 +23,7 @@ FLOORS = {
     "structures": 2,
     "config": 2,
     "nn": 1,
+    "files": 1,
     "errors": 1,
 }
 # Upward calls that a verb of the estimator needs; each happens inside a function, at its use.

@@ -201,7 +201,7 @@ def test_all_files_or_none(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", forbidden)
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="could not be written"):
         write_coco_results([prediction(2)], tmp_path / "p.json")
     assert (tmp_path / "p.json").read_bytes() == before["p.json"]
     assert not list(tmp_path.glob("*.partial"))

@@ -122,7 +122,7 @@ def test_an_old_file_stays_whole_when_the_disk_is_full(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(DataError, match=r"all\.json: cannot be written \(No space left"):
+    with pytest.raises(DataError, match=r"all\.json: could not be written \(No space left"):
         write_coco(dataset(), target)
     assert target.read_bytes() == before
     assert not (tmp_path / "all.json.partial").exists()
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be written"):
         write_coco(dataset(sample(1)), tmp_path / "all.json", tmp_path / "file" / "images")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="could not be written"):
         write_coco(dataset(), tmp_path / "nowhere" / "all.json")
 
 
@@ -141,7 +141,7 @@ def test_a_picture_that_cannot_be_written(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    with pytest.raises(DataError, match=r"000001\.png: cannot be written \(No space left"):
+    with pytest.raises(DataError, match=r"000001\.png: could not be written \(No space left"):
         write_coco(dataset(sample(1)), tmp_path / "all.json", tmp_path / "images")
     assert not (tmp_path / "all.json").exists()
 

@@ -36,42 +36,6 @@ def test_a_state_comes_back_with_every_kind_of_number(tmp_path):
         checkpoint.restore(variables[:2], groups["network"], "s.npz")
 
 
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
-    target = tmp_path / "model"
-    target.mkdir()
-    (target / "old").write_text("old")
-    with pytest.raises(RuntimeError), checkpoint.replacing_folder(target) as folder:
-        (folder / "new").write_text("new")
-        raise RuntimeError
-    assert os.listdir(target) == ["old"] and os.listdir(tmp_path) == ["model"]
-    with checkpoint.replacing_folder(target) as folder:
-        (folder / "new").write_text("new")
-        assert os.listdir(target) == ["old"]
-    assert os.listdir(target) == ["new"] and os.listdir(tmp_path) == ["model"]
-    (tmp_path / "file").write_text("")
-    with pytest.raises(WeightsError, match="could not be written"):
-        with checkpoint.replacing_folder(tmp_path / "file" / "x"):
-            pass
-
-
-def test_a_replacement_that_fails_at_the_very_end_brings_the_old_one_back(tmp_path, monkeypatch):
-    target = tmp_path / "model"
-    target.mkdir()
-    (target / "old").write_text("old")
-    rename = os.rename
-
-    def fail(source, destination):
-        if ".partial" in str(source):
-            raise OSError(5, "Input/output error")
-        rename(source, destination)
-
-    monkeypatch.setattr(os, "rename", fail)
-    with pytest.raises(WeightsError, match="Input/output error"):
-        with checkpoint.replacing_folder(target):
-            pass
-    assert os.listdir(target) == ["old"] and os.listdir(tmp_path) == ["model"]
-
-
 def test_a_folder_left_between_two_renames_is_found_again(saved, tmp_path):
     model = ToyEstimator.load(saved)
     folder = model.save(tmp_path / "model")

@@ -169,5 +169,5 @@ def test_curves_as_one_png(tmp_path):
     assert min(picture.shape) > 200 and picture.std() > 5
     with pytest.raises(DataError, match="no number"):
         save_curves(tmp_path / "none.png", {})
-    with pytest.raises(TFSegError, match="cannot write"):
+    with pytest.raises(TFSegError, match="could not be written"):
         save_curves(path / "below_a_file.png", HISTORY)

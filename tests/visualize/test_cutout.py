@@ -181,6 +181,6 @@ def test_names_that_cannot_hold_the_picture(tmp_path, mixture):
     with pytest.raises(DataError, match="picture: expected an RGB picture"):
         cutout.save_picture(tmp_path / "a.png", np.zeros((2, 2, 2), np.uint8))
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(TFSegError, match="cannot write"):
+    with pytest.raises(TFSegError, match="could not be written"):
         cutout.save_picture(tmp_path / "file" / "a.png", mixture[0])
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

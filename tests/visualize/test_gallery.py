@@ -74,7 +74,9 @@ def test_png_round_trip_makes_directories(tmp_path):
 
 def test_unwritable_directory_is_named(tmp_path):
     (tmp_path / "file").write_text("no directory")
-    with pytest.raises(TFSegError, match="cannot write .*picture.png.*output directory"):
+    with pytest.raises(
+        TFSegError, match="picture.png: could not be written .*choose another folder"
+    ):
         save_png(tmp_path / "file" / "picture.png", plain(5, 5, 0))
 
 

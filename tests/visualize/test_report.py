@@ -189,5 +189,5 @@ def test_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(DataError, match="lacks truth"):
         write_html(tmp_path, None, examples=[SimpleNamespace(image=1, prediction=2)])
     assert path.read_text() == before
-    with pytest.raises(TFSegError, match="cannot write"):
+    with pytest.raises(TFSegError, match="could not be written"):
         write_html(path, full_report())

@@ -14,8 +14,9 @@ import os
 import shlex
 import sys
 
+from tfseg import files
 from tfseg.cli.datasets import positive
-from tfseg.errors import ConfigError
+from tfseg.errors import ConfigError, DataError
 
 EXAMPLES = """\
   tfseg open-images openimages/ --out data/clothing          # the clothing paper's data set
@@ -168,14 +169,8 @@ def _list_images(args: argparse.Namespace, source, rules) -> int:
     from tfseg.data import open_images
 
     plan = open_images.make_plan(source, rules, _show, need_images=False)
-    partial = f"{args.list_images}.partial"
-    try:
-        with open(partial, "w", encoding="utf-8") as file:
-            file.writelines(f"{args.subset}/{image_id}\n" for image_id in plan.rows)
-        os.replace(partial, args.list_images)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    lines = (f"{args.subset}/{image_id}\n" for image_id in plan.rows)
+    files.write_whole(args.list_images, "".join(lines).encode(), error=DataError)
     masks = sum(map(len, plan.rows.values()))
     print(f"{args.list_images}: {len(plan.rows)} images, with {masks} masks of")
     for mid, name in zip(plan.choice.mids, plan.class_names):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tfseg import files
 from tfseg.data.picture_files import SUFFIXES
 from tfseg.errors import ConfigError
 
@@ -92,7 +93,4 @@ def check_inputs_stay(inputs: Iterable[str], targets: Iterable[Path]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    files.write_whole(path, f"{text}\n".encode())

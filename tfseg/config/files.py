@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from tfseg import files
 from tfseg.config.base import Config, nearest
 from tfseg.config.paper import Paper
 from tfseg.config.train import TrainConfig
@@ -117,10 +118,7 @@ def dump_config(config: Config | Mapping, path: str | os.PathLike | None = None)
     values = config.to_dict() if isinstance(config, Config) else dict(config)
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
     if path is not None:
-        temporary = f"{os.fspath(path)}.partial"
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
+        files.write_whole(path, text.encode(), error=ConfigError)
     return text
 
 

@@ -19,9 +19,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from tfseg import files
 from tfseg.data.coco_writer import annotation_record, category_records, image_numbers
 from tfseg.data.dataset import Dataset
-from tfseg.data.whole_files import write_whole
 from tfseg.errors import DataError
 from tfseg.structures import Prediction, Sample
 
@@ -143,7 +143,7 @@ def write_coco_results(
             "annotations": [],
             "categories": category_records(names, ids),
         }
-    write_whole({path: json.dumps(content).encode() for path, content in contents.items()})
+    _write(contents)
     return list(contents)
 
 
@@ -204,8 +204,13 @@ class CocoFiles:
             },
             **_result_files(os.path.join(directory, "predictions.json"), results),
         }
-        write_whole({path: json.dumps(content).encode() for path, content in contents.items()})
+        _write(contents)
         return list(contents)
+
+
+def _write(contents: dict) -> None:
+    texts = {path: json.dumps(content).encode() for path, content in contents.items()}
+    files.write_together(texts, error=DataError)
 
 
 def _result_files(file: str, records: list[dict]) -> dict[str, list[dict]]:

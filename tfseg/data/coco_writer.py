@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
+from tfseg import files
 from tfseg.data.dataset import Dataset
 from tfseg.data.images import image_size
-from tfseg.data.whole_files import write_whole
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
 
@@ -76,7 +76,7 @@ def write_coco(
             "annotations": records,
             "categories": category_records(dataset.class_names, numbers, records, names),
         }
-        write_whole({annotation_file: json.dumps(content).encode()})
+        files.write_together({annotation_file: json.dumps(content).encode()}, error=DataError)
     except BaseException:
         pictures.take_back()
         raise
@@ -136,24 +136,17 @@ class _Pictures:
         return name
 
     def _write(self, sample: Sample, source: str | None, target: str):
-        partial = f"{target}.partial"
         fresh = not os.path.exists(target)
-        try:
-            if source is None and sample.image.shape[2] not in (1, 3):
-                raise DataError(
-                    f"{sample.where}: a picture of {sample.image.shape[2]} channels has no place "
-                    "in a picture file. Export samples that are RGB or grey."
-                )
+        if source is None and sample.image.shape[2] not in (1, 3):
+            raise DataError(
+                f"{sample.where}: a picture of {sample.image.shape[2]} channels has no place "
+                "in a picture file. Export samples that are RGB or grey."
+            )
+        with files.replacing_file(target, error=DataError) as partial:
             if source is None:
                 Image.fromarray(_storable(sample.image)).save(partial, format="PNG")
             else:
                 shutil.copyfile(source, partial)
-            os.replace(partial, target)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.remove(partial)
-            reason = error.strerror or error
-            raise DataError(f"{target}: cannot be written ({reason}).") from error
         if fresh:
             self._written.append(target)
 

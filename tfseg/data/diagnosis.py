@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 
+from tfseg import files
 from tfseg.data.problem import SEVERITIES, Problem
 
 __all__ = ["Diagnosis"]
@@ -56,10 +57,7 @@ class Diagnosis:
         """Returns the diagnosis as JSON text, and writes it to `path` if given."""
         text = json.dumps(self.to_dict(), indent=2, default=str)
         if path is not None:
-            partial = f"{os.fspath(path)}.partial"
-            with open(partial, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-            os.replace(partial, path)
+            files.write_whole(path, f"{text}\n".encode())
         return text
 
     def __str__(self) -> str:

@@ -10,9 +10,10 @@ import time
 
 import keras
 
+from tfseg import files
 from tfseg.engine import checkpoint, runtime, stages, weights
 from tfseg.engine.checkpoint import RunState
-from tfseg.errors import ConfigError, TrainingError
+from tfseg.errors import ConfigError, TrainingError, WeightsError
 
 __all__ = ["Best", "FiniteLoss", "Keeper", "Logs", "Validation"]
 
@@ -162,7 +163,7 @@ class Best(keras.callbacks.Callback):
             for variable, value in zip(network.weights, self._copies):
                 variable.assign(value)
         elif self.job.folder is not None and self.job.state.best_epoch:
-            folder = checkpoint.recovered(self.job.best_folder)
+            folder = files.recovered(self.job.best_folder, error=WeightsError)
             weights.load(network, folder / checkpoint.WEIGHTS_FILE)
 
 
@@ -226,4 +227,5 @@ class Logs(keras.callbacks.Callback):
         table.writeheader()
         for row in state.history:
             table.writerow({k: "" if v is None or v != v else v for k, v in row.items()})
-        weights.write_bytes(self.job.folder / "log.csv", text.getvalue().encode())
+        path = self.job.folder / "log.csv"
+        files.write_whole(path, text.getvalue().encode(), error=WeightsError)

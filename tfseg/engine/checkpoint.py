@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import io
 import json
 import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from tfseg import files
 from tfseg.engine import runtime, weights
 from tfseg.errors import WeightsError
 
@@ -22,8 +21,6 @@ __all__ = [
     "RunState",
     "read_model_json",
     "read_state",
-    "recovered",
-    "replacing_folder",
     "save_model",
     "write_state",
 ]
@@ -53,51 +50,6 @@ class RunState:
     facts: dict = dataclasses.field(default_factory=dict)
 
 
-@contextlib.contextmanager
-def replacing_folder(directory: str | os.PathLike) -> Iterator[Path]:
-    """Yields a new empty folder that takes the place of `directory` when the block succeeds.
-
-    On any error the new folder is removed and the old one stays. Killed between the two renames
-    it leaves the old one under another name, where `recovered` finds it.
-
-    Raises:
-        WeightsError: If the folder cannot be written.
-    """
-    target = recovered(directory)
-    temporary, previous = _beside(target, "partial"), _beside(target, "previous")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        shutil.rmtree(previous, ignore_errors=True)
-        if target.exists():
-            os.rename(target, previous)
-        os.rename(temporary, target)
-        shutil.rmtree(previous, ignore_errors=True)
-    except OSError as error:
-        raise WeightsError(
-            f"{target}: could not be written ({error.strerror or error}). What was there before "
-            "is untouched; free some space or choose another folder."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        recovered(target)
-
-
-def recovered(directory: str | os.PathLike) -> Path:
-    """Returns the folder's path, after a replacement that was cut short between its two renames
-    is taken back."""
-    target = Path(directory)
-    previous = _beside(target, "previous")
-    if previous.is_dir() and not target.exists():
-        os.rename(previous, target)
-    return target
-
-
-def _beside(target: Path, what: str) -> Path:
-    return target.with_name(f".{target.name}.{what}")
-
-
 def save_model(
     network: keras.Model,
     directory: str | os.PathLike,
@@ -123,9 +75,7 @@ def save_model(
         random_layers: Layers that were not, where others were.
         half: See `weights.save`.
     """
-    directory = Path(directory)
-    if directory.exists() and not directory.is_dir():
-        raise WeightsError(f"{directory}: expected a folder, got a file. Choose another name.")
+    directory = files.check_folder(directory, error=WeightsError)
     if directory.is_dir() and any(directory.iterdir()) and not (directory / MODEL_FILE).is_file():
         raise WeightsError(
             f"{directory}: the folder holds something else than a saved model and would be "
@@ -142,11 +92,11 @@ def save_model(
         "versions": runtime.versions(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    with replacing_folder(directory) as folder:
+    with files.replacing_folder(directory, error=WeightsError) as folder:
         attributes = {"system": system, "class_names": list(class_names)}
         weights.save(network, folder / WEIGHTS_FILE, attributes, half=half)
         text = json.dumps(content, indent=2, default=_json_number)
-        weights.write_bytes(folder / MODEL_FILE, text.encode())
+        files.write_whole(folder / MODEL_FILE, text.encode(), error=WeightsError)
     return directory
 
 
@@ -157,7 +107,7 @@ def read_model_json(directory: str | os.PathLike) -> dict:
         WeightsError: If the folder is missing, is no saved model, is damaged, or comes from a
             newer major version.
     """
-    directory = recovered(directory)
+    directory = files.recovered(directory, error=WeightsError)
     if not directory.is_dir():
         what = "is a file" if directory.exists() else "does not exist"
         raise WeightsError(
@@ -210,7 +160,7 @@ def write_state(
     text = json.dumps(header, default=_json_number).encode()
     buffer = io.BytesIO()
     np.savez(buffer, header=np.frombuffer(text, np.uint8), **arrays)
-    weights.write_bytes(path, buffer.getbuffer())
+    files.write_whole(path, buffer.getbuffer(), error=WeightsError)
 
 
 def read_state(path: str | os.PathLike) -> tuple[RunState, dict[str, list[np.ndarray]]]:

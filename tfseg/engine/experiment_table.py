@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tfseg.config.experiments import Experiment
 from tfseg.errors import DataError
+from tfseg.files import write_whole
 from tfseg.visualize import read_log, save_comparison, save_curves
-from tfseg.visualize.files import write_whole
 
 __all__ = ["Outcome", "describe", "markdown", "rows", "write"]
 

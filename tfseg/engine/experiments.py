@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import gc
-import hashlib
 import json
 import logging
 import math
@@ -15,13 +14,13 @@ from pathlib import Path
 
 import keras
 
+from tfseg import files
 from tfseg.config import Config
 from tfseg.config.experiments import Experiment
 from tfseg.engine import experiment_table
 from tfseg.engine.checkpoint import WEIGHTS_FILE
 from tfseg.engine.experiment_table import Outcome
 from tfseg.engine.resume import flat_settings
-from tfseg.engine.weights import write_bytes
 from tfseg.errors import ConfigError, TrainingError, WeightsError
 
 __all__ = ["run_experiments"]
@@ -196,7 +195,7 @@ def _kept(job: _Job) -> Outcome:
 def _write(outcome: Outcome) -> None:
     content = {"facts": outcome.facts, "result": outcome.result, "failure": outcome.failure}
     text = json.dumps({"name": outcome.experiment.name, **content}, indent=2, allow_nan=False)
-    write_bytes(outcome.folder / STATE_FILE, text.encode())
+    files.write_whole(outcome.folder / STATE_FILE, text.encode(), error=WeightsError)
 
 
 def _start(weights: str | os.PathLike | None, name: str) -> dict | None:
@@ -215,8 +214,7 @@ def _digest(weights: str | os.PathLike) -> str:
     path = Path(weights)
     path = path / WEIGHTS_FILE if path.is_dir() else path
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return files.sha256(path)[:16]
     except OSError as error:
         raise WeightsError(
             f"{weights}: the starting weights cannot be read ({error.strerror or error}). Expected "

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from tfseg.config.base import nearest
-from tfseg.engine.checkpoint import MODEL_FILE, recovered
+from tfseg.engine.checkpoint import MODEL_FILE
 from tfseg.errors import WeightsError
+from tfseg.files import recovered
 
 __all__ = ["find_model", "known_models", "shipped_folders"]
 
@@ -40,7 +41,7 @@ def find_model(name_or_dir: str | os.PathLike) -> Path:
     Raises:
         WeightsError: If it is neither, listing the names.
     """
-    path = recovered(name_or_dir)
+    path = recovered(name_or_dir, error=WeightsError)
     if path.is_dir():
         return path
     known = known_models()

@@ -17,6 +17,7 @@ import h5py
 import keras
 import numpy as np
 
+from tfseg import files
 from tfseg.engine.stored_values import restored, storable
 from tfseg.errors import WeightsError
 from tfseg.structures import LoadReport
@@ -93,30 +94,7 @@ def save(
             for name, variable in variables.items():
                 where = f"{layer}/{name}"
                 file[where] = storable(variable, where, half)
-    write_bytes(path, buffer.getbuffer())
-
-
-def write_bytes(path: str | os.PathLike, content) -> None:
-    """Writes a file whole or not at all: beside it first, flushed to the disk, then renamed.
-
-    Raises:
-        WeightsError: If the disk is full or the folder cannot be written; what was there stays.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
-        raise WeightsError(
-            f"{path}: could not be written ({error.strerror or error}). "
-            "What was there before is untouched; free some space or choose another folder."
-        ) from error
+    files.write_whole(path, buffer.getbuffer(), error=WeightsError)
 
 
 def is_weight_file(path: str | os.PathLike) -> bool:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 
-from tfseg.engine.checkpoint import replacing_folder
-from tfseg.errors import ExportError, WeightsError
+from tfseg import files
+from tfseg.errors import ExportError
 
 __all__ = ["CHECKSUMS", "free_folder", "require_tensorflow", "verify", "writing"]
 
@@ -37,9 +36,7 @@ def free_folder(directory: str | os.PathLike, overwrite: bool) -> Path:
         ExportError: If there is a file of that name, or it holds something and `overwrite` is
             False.
     """
-    directory = Path(directory)
-    if directory.exists() and not directory.is_dir():
-        raise ExportError(f"{directory}: expected a folder, got a file. Choose another name.")
+    directory = files.check_folder(directory, error=ExportError)
     if directory.is_dir() and any(directory.iterdir()) and not overwrite:
         raise ExportError(
             f"{directory}: the folder is not empty. Choose another (TensorFlow Serving takes the "
@@ -56,14 +53,13 @@ def writing(directory: Path) -> Iterator[Path]:
     Raises:
         ExportError: If it cannot be written.
     """
-    try:
-        with replacing_folder(directory) as folder:
-            yield folder
-            files = sorted(path for path in folder.rglob("*") if path.is_file())
-            lines = [f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
-            (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
-    except WeightsError as error:
-        raise ExportError(str(error)) from error
+    with files.replacing_folder(directory, error=ExportError) as folder:
+        yield folder
+        inside = sorted(path for path in folder.rglob("*") if path.is_file())
+        lines = [
+            f"{files.sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in inside
+        ]
+        files.write_whole(folder / CHECKSUMS, "".join(lines).encode(), error=ExportError)
 
 
 def verify(directory: str | os.PathLike) -> None:
@@ -72,14 +68,9 @@ def verify(directory: str | os.PathLike) -> None:
     sums = directory / CHECKSUMS
     if not sums.is_file():
         raise ExportError(f"{directory}: there is no {CHECKSUMS}; expected an exported model.")
-    for line in sums.read_text(encoding="utf-8").splitlines():
+    for line in sums.read_bytes().decode("utf-8", "replace").splitlines():
         digest, _, name = line.partition("  ")
         path = directory / name
-        if not path.is_file() or _digest(path) != digest:
+        if not path.is_file() or files.sha256(path) != digest:
             what = "differs from its checksum" if path.is_file() else "is missing"
             raise ExportError(f"{path}: {what}. Export the model again or copy it anew.")
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,6 +8,8 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 
+from tfseg import files
+
 __all__ = ["LoadReport", "Report"]
 
 
@@ -49,10 +51,7 @@ class Report(Mapping):
         """Returns the report as JSON text, and writes it to `path` if given."""
         text = json.dumps(self.to_dict(), indent=2)
         if path is not None:
-            temporary = f"{os.fspath(path)}.partial"
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-            os.replace(temporary, path)
+            files.write_whole(path, f"{text}\n".encode())
         return text
 
     def __str__(self) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tfseg.errors import DataError
+from tfseg.files import write_whole
 from tfseg.visualize.charts import Series, line_chart
 from tfseg.visualize.colors import palette
-from tfseg.visualize.files import write_whole
 
 __all__ = ["read_log", "save_curves", "training_charts"]
 

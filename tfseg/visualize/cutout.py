@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from tfseg.errors import ConfigError, DataError
-from tfseg.visualize.files import as_colours, check_picture, write_whole
+from tfseg.files import write_whole
+from tfseg.visualize.files import as_colours, check_picture
 
 __all__ = [
     "check_background",

@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Pictures as files."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfseg.errors import DataError, TFSegError
+from tfseg.errors import DataError
+from tfseg.files import write_whole
 
-__all__ = ["as_colours", "check_picture", "encoded", "save_png", "write_whole"]
+__all__ = ["as_colours", "check_picture", "encoded", "save_png"]
 
 
 def as_colours(image: np.ndarray) -> np.ndarray:
@@ -45,30 +46,6 @@ def encoded(image: np.ndarray, form: str = "PNG", **options) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(check_picture(image)).save(buffer, form, **options)
     return buffer.getvalue()
-
-
-def write_whole(path: str | os.PathLike, content: bytes) -> Path:
-    """Writes a file beside its name first, then renames it, so that nobody reads a half one.
-    Makes the directories above it.
-
-    Raises:
-        TFSegError: If the directory cannot be written to, or the disk is full.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary.is_file():
-            temporary.unlink()
-        raise TFSegError(
-            f"cannot write {str(path)!r}: {error.strerror or error}. Choose an output directory "
-            f"that exists or can be made, that you may write to, and that has "
-            f"{len(content) / 1e6:.1f} MB free."
-        ) from error
-    return path
 
 
 def save_png(path: str | os.PathLike, image: np.ndarray) -> Path:

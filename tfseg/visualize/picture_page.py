@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfseg.visualize.files import encoded, save_png, write_whole
+from tfseg.files import write_whole
+from tfseg.visualize.files import encoded, save_png
 from tfseg.visualize.page import escape, frame, inline_jpeg
 
 __all__ = ["Plate", "Plated", "plates_html", "save_plates"]

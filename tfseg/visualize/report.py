@@ -12,13 +12,14 @@ import cv2
 import numpy as np
 
 from tfseg.errors import DataError
+from tfseg.files import write_whole
 from tfseg.structures import Prediction, Report, Sample
 from tfseg.structures.semantic import CLASS_MAP, IGNORED
 from tfseg.visualize import report_tables
 from tfseg.visualize.class_maps import MISTAKES, draw_errors
 from tfseg.visualize.curves import training_charts
 from tfseg.visualize.draw import draw
-from tfseg.visualize.files import as_colours, check_picture, encoded, write_whole
+from tfseg.visualize.files import as_colours, check_picture, encoded
 from tfseg.visualize.page import escape, frame, inline_jpeg, legend
 from tfseg.visualize.regions import as_map, as_regions, is_map
 

@@ -249,7 +249,7 @@ def test_ctrl_c_leaves_nothing_behind(sound, convert, tmp_path, stage):
 
 def test_a_folder_that_cannot_be_written(sound, convert, tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(DataError, match=r"file.*cannot be written"):
+    with pytest.raises(DataError, match=r"file.*could not be written"):
         convert(sound, classes=ONE, out="file/out")
     assert sorted(os.listdir(tmp_path)) == ["file", "openimages"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable
 
 from PIL import Image
 
+from tfseg import files
 from tfseg.data.open_images.files import REPORT_NAME
 from tfseg.data.open_images.masks import segmentation, tight_box
 from tfseg.data.open_images.objects import ImageObjects, Picture, read_objects, read_picture
@@ -18,14 +18,7 @@ from tfseg.data.open_images.plan import Plan, Progress, Source, make_plan
 from tfseg.data.open_images.report import OpenImagesReport
 from tfseg.data.open_images.rules import SelectionRules
 from tfseg.data.open_images.split import balanced_split, train_size
-from tfseg.data.open_images.target import (
-    check_target,
-    link,
-    make_folders,
-    partial_folder,
-    put_in_place,
-    remove_empty,
-)
+from tfseg.data.open_images.target import check_target, link
 from tfseg.data.problem import Problem
 from tfseg.errors import ConfigError, DataError
 
@@ -98,22 +91,12 @@ def convert_open_images(
     plan = make_plan(source, rules, progress)
     if options.train_images is not None:
         train_size(len(plan.rows), options.train_images, None)
-    partial, made = partial_folder(out), []
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        made = make_folders(partial)
-        os.mkdir(os.path.join(partial, "images"))
-        report = _Writer(plan, options, partial, out).write(progress)
-        put_in_place(partial, out)
-    except OSError as error:
-        raise DataError(
-            f"{error.filename or out}: cannot be written ({error.strerror})."
-        ) from error
+        with files.replacing_folder(out, error=DataError) as partial:
+            os.mkdir(partial / "images")
+            return _Writer(plan, options, os.fspath(partial), out).write(progress)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        remove_empty(made)
         plan.index.close()
-    return report
 
 
 class _Writer:

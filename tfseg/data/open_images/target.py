@@ -1,23 +1,14 @@
-"""The folder that a conversion writes: beside its place until it is whole, then in it."""
+"""The folder that a conversion writes: whether it may, and links into it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 from pathlib import Path
 
 from tfseg.data.open_images.files import REPORT_NAME
 from tfseg.errors import DataError
 
-__all__ = [
-    "check_target",
-    "link",
-    "make_folders",
-    "partial_folder",
-    "put_in_place",
-    "remove_empty",
-]
+__all__ = ["check_target", "link"]
 
 
 def check_target(out: str, source: str | os.PathLike, overwrite: bool) -> None:
@@ -42,51 +33,6 @@ def check_target(out: str, source: str | os.PathLike, overwrite: bool) -> None:
             f"{out}: no earlier conversion wrote this (there is no {REPORT_NAME} in it), so it is "
             "not overwritten. Name another folder, or remove it yourself."
         )
-
-
-def make_folders(path: str) -> list[str]:
-    """Makes a folder and those above it, and returns all that were made, the deepest first.
-
-    Raises:
-        OSError: One cannot be made; those that were are removed again.
-    """
-    missing = [path]
-    while not os.path.lexists(os.path.dirname(missing[-1])):
-        missing.append(os.path.dirname(missing[-1]))
-    try:
-        os.makedirs(path)
-    except OSError:
-        remove_empty(missing)
-        raise
-    return missing
-
-
-def remove_empty(folders: list[str]) -> None:
-    """Removes folders that hold nothing, and leaves the others."""
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
-
-
-def put_in_place(partial: str, out: str) -> None:
-    """Renames the finished folder; what was there before goes only when the new one stands."""
-    old = f"{partial}-old"
-    if os.path.isdir(out):
-        os.rename(out, old)
-        try:
-            os.rename(partial, out)
-        except BaseException:
-            os.rename(old, out)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.rename(partial, out)
-
-
-def partial_folder(out: str) -> str:
-    """Returns the hidden folder beside `out` that is filled first."""
-    folder, name = os.path.split(out)
-    return os.path.join(folder, f".{name}.partial-{os.getpid()}")
 
 
 def link(path: str, target: str, data: bytes) -> None:

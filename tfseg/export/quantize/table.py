@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tfseg.data.whole_files import write_whole
 from tfseg.export.quantize.compare import MEASURES, THREADS, FileResult
+from tfseg.files import write_together
 
 __all__ = ["table_text", "write_table"]
 
@@ -31,10 +31,10 @@ def write_table(rows: Sequence[FileResult], folder: Path, details: Mapping) -> N
     """
     content = {"details": dict(details), "files": [dataclasses.asdict(row) for row in rows]}
     text = json.dumps(content, indent=2) + "\n"
-    write_whole(
+    write_together(
         {
-            str(folder / "comparison.json"): text.encode(),
-            str(folder / "comparison.md"): table_text(rows, details).encode(),
+            folder / "comparison.json": text.encode(),
+            folder / "comparison.md": table_text(rows, details).encode(),
         }
     )
 
