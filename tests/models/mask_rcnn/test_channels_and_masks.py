@@ -216,7 +216,7 @@ def test_the_one_mask_is_the_same_for_whatever_class():
     features = np.random.default_rng(0).normal(size=(1, 3, 4, 4, 8)).astype("float32")
     head.build(features.shape)
     masks = [np.asarray(head(features, np.full((1, 3), i, np.int32))) for i in (0, 7)]
-    hidden = np.asarray(head.hidden(features[0]))
+    hidden = np.asarray(head.enlarge(head.hidden(features[0])))
     expected = hidden @ np.asarray(head.score.kernel)[0, 0, :, 0] + np.asarray(head.score.bias)[0]
     for mask in masks:
         np.testing.assert_allclose(mask[0], expected, atol=1e-5)

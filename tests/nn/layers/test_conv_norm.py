@@ -107,3 +107,26 @@ def test_weights_keep_the_names_of_their_layers_and_the_layer_its_settings():
     np.testing.assert_array_equal(ops.convert_to_numpy(copy(x)), y)
     assert y.min() == 0.0
     assert copy.count_params() == model.count_params()
+
+
+@pytest.mark.parametrize("kind", ["frozen", "batch", "group", "none"])
+@pytest.mark.parametrize("places", [3, 400])
+def test_a_kernel_over_its_whole_input_equals_the_convolution(kind, places):
+    conv = layers.Conv2D(34, (4, 3), name="c")
+    shape = (places, 4, 3, 6)
+    conv.build(shape)
+    normalise = norm(kind, "n")
+    random = np.random.default_rng(0)
+    if normalise is not None:
+        normalise.build((None, 1, 1, 34))
+    for layer in (conv, normalise) if normalise is not None else (conv,):
+        for weight in layer.weights:
+            weight.assign(random.uniform(0.5, 1.5, weight.shape))
+    x = random.normal(0, 1, shape).astype(np.float32)
+    kernel, bias = conv.get_weights()
+    expected = np.einsum("nhwd,hwdo->no", x.astype(np.float64), kernel)[:, None, None] + bias
+    if normalise is not None:
+        expected = ops.convert_to_numpy(normalise(expected.astype(np.float32), training=False))
+    ours = ops.convert_to_numpy(conv_norm(conv, normalise, x, training=False))
+    assert ours.shape == (places, 1, 1, 34)
+    np.testing.assert_allclose(ours, expected, atol=3e-6 * np.abs(expected).max())

@@ -51,7 +51,7 @@ def test_mask_head_draws_the_asked_class_of_the_full_map():
     ids = np.int32([[0, 1, 2], [3, 3, 1]])
     ours = ops.convert_to_numpy(head(X, ids))
     assert ours.shape == (2, 3, 14, 14)
-    full = head.score(head.hidden(X.reshape(6, 7, 7, 5)))
+    full = head.score(head.enlarge(head.hidden(X.reshape(6, 7, 7, 5))))
     full = ops.convert_to_numpy(full).reshape(2, 3, 14, 14, 4)
     for b in range(2):
         for n in range(3):

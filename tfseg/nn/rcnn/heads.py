@@ -169,21 +169,21 @@ class MaskHead(_Head):
         """
         count = features.shape[1]
         places = (features.shape[0] or 1) * math.prod(features.shape[1:4])
-        x = self.hidden(_fold(features), training, places)
+        x = self.enlarged(self.hidden(_fold(features), training, places))
         kernel, bias = self.score.kernel[0, 0], self.score.bias  # (D, C), (C,)
         ids = ops.reshape(class_ids, (-1,))
         if self.classes == 1:
             ids = ops.zeros_like(ids)
         weights = ops.cast(ops.take(ops.transpose(kernel), ids, axis=0), x.dtype)
-        side = x.shape[1]
-        flat = ops.reshape(x, (-1, side * side, self.channels))
-        logits = ops.matmul(flat, weights[..., None])[..., 0]
+        logits = ops.matmul(x, weights[..., None])[..., 0]
         bias = ops.cast(ops.take(bias, ids), "float32")
         logits = ops.cast(logits, "float32") + bias[:, None]
-        return ops.reshape(logits, (-1, count, side, side))
+        height, width = features.shape[2:4]
+        logits = ops.transpose(ops.reshape(logits, (-1, height, width, 2, 2)), (0, 1, 3, 2, 4))
+        return ops.reshape(logits, (-1, count, 2 * height, 2 * width))
 
     def hidden(self, x, training=None, places=None):
-        """Returns the features before the last convolution, `(B * N, m, m, D)`.
+        """Returns the features before the enlargement, `(B * N, n, n, D)`.
 
         Args:
             x: `(B * N, n, n, D)`.
@@ -191,8 +191,25 @@ class MaskHead(_Head):
             places: `B * N * n * n`, where the shape of `x` does not tell it.
         """
         for conv, normalise in zip(self.convs, self.norms, strict=True):
-            x = self.relu(conv_norm(conv, normalise, x, training, places))
-        return self.enlarge(x)
+            x = self.relu(conv_norm(conv, normalise, x, training, places, small_maps=True))
+        return x
+
+    def enlarged(self, x):
+        """Returns `self.enlarge(x)` in the order of the places it comes from, `(B * N, n * n * 4,
+        D)`: row, column, row within the place, column within it.
+
+        A transposed convolution with a kernel as large as its stride is a matrix product. Its
+        result need not be put in order here: one logit a place is moved more quickly than D
+        features.
+
+        Args:
+            x: `(B * N, n, n, D)`.
+        """
+        height, width, depth = x.shape[1:]
+        kernel = ops.cast(ops.transpose(self.enlarge.kernel, (3, 0, 1, 2)), x.dtype)  # D, 2, 2, E
+        y = ops.matmul(ops.reshape(x, (-1, depth)), ops.reshape(kernel, (depth, -1)))
+        y = ops.reshape(y, (-1, 4 * height * width, self.channels))
+        return ops.relu(ops.add(y, ops.cast(self.enlarge.bias, x.dtype)))
 
     def get_config(self):
         """Returns the settings of the layer."""
