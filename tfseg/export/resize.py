@@ -1,10 +1,11 @@
-"""Bilinear resizing of 8-bit pictures in TensorFlow, to the same grey values as in prediction.
+"""Resizing 8-bit pictures in TensorFlow, to the same grey values as in prediction.
 
-`resize` is OpenCV's, which computes in fixed point and truncates on the way;
-`tf.image.resize` differs by one grey value in one pixel of ten, always upwards, and a network
-sees that. Its arithmetic is that of OpenCV's linear resize for 8-bit pictures: weights of
-11 bits, columns first, then rows with the lowest 4 and 16 bits cut off. `resize_cut_off` is that of
-`tfseg.data.augment.matterport`.
+`resize` is the rule of `tfseg.data.augment.resizing`, to the bit. Pictures that get smaller along
+an axis go through Pillow's low-pass filter: weights of 22 bits, rows first, rounded to whole
+grey values after each axis. Others are interpolated as OpenCV does it, in fixed point and cut off
+on the way: weights of 11 bits, columns first, then rows with the lowest 4 and 16 bits cut off.
+`tf.image.resize` differs from either by one grey value in one pixel of ten, and a network sees
+that. `resize_cut_off` is the rule of `tfseg.data.augment.matterport`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 __all__ = ["resize", "resize_cut_off"]
+
+_BITS = 22  # of Pillow's weights
 
 
 def resize(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -21,6 +24,61 @@ def resize(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         images: int32 `(B, H, W, D)` from 0 to 255.
         size: int32 `(2,)`, `(h, w)`.
     """
+    return tf.cond(
+        tf.reduce_any(size < tf.shape(images)[1:3]),
+        lambda: _filtered(images, size),
+        lambda: _interpolated(images, size),
+    )
+
+
+def _filtered(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    rows = _filtered_rows(tf.cast(images, tf.uint8), size[0])
+    # Turned twice, because whole rows are gathered much faster than single pixels.
+    columns = _filtered_rows(tf.transpose(rows, (0, 2, 1, 3)), size[1])
+    return tf.cast(tf.transpose(columns, (0, 2, 1, 3)), tf.int32)
+
+
+def _filtered_rows(images: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Returns pictures uint8 `(B, count, W, D)` of uint8 `(B, H, W, D)`.
+
+    Neighbour by neighbour: the first one of every new row, then the second one, and so on. A
+    product with the whole matrix of weights would mostly multiply by 0.
+    """
+    batch, length, width, depth = tf.unstack(tf.shape(images))
+    first, weights = _triangles(length, count)
+
+    def add(number, total):
+        values = tf.gather(images, tf.minimum(first + number, length - 1), axis=1)
+        return number + 1, total + tf.cast(values, tf.int32) * weights[number][:, None, None]
+
+    _, total = tf.while_loop(
+        lambda number, _: number < tf.shape(weights)[0],
+        add,
+        (0, tf.fill((batch, count, width, depth), 1 << (_BITS - 1))),
+        shape_invariants=(tf.TensorShape(()), tf.TensorShape((None,) * 4)),
+        parallel_iterations=1,
+    )
+    rounded = tf.minimum(tf.bitwise.right_shift(total, _BITS), 255)
+    return tf.ensure_shape(tf.cast(rounded, tf.uint8), (None, None, None, images.shape[3]))
+
+
+def _triangles(length: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns for each of `count` new pixels the first old one that it sees, int32 `(count,)`, and
+    the weights of that one and those behind it, int32 `(K, count)`, in units of 2^-22."""
+    scale = tf.cast(length, tf.float64) / tf.cast(count, tf.float64)
+    support = tf.maximum(scale, 1.0)
+    centres = (tf.cast(tf.range(count), tf.float64) + 0.5) * scale
+    first = tf.maximum(tf.cast(centres - support + 0.5, tf.int32), 0)
+    behind = tf.minimum(tf.cast(centres + support + 0.5, tf.int32), length)
+    most = tf.reduce_max(behind - first)
+    places = first + tf.range(most)[:, None]
+    distance = (tf.cast(places, tf.float64) - centres + 0.5) * (1.0 / support)
+    heights = tf.where(places < behind, tf.maximum(1.0 - tf.abs(distance), 0.0), 0.0)
+    shares = heights / tf.reduce_sum(heights, axis=0)
+    return first, tf.cast(shares * (1 << _BITS) + 0.5, tf.int32)
+
+
+def _interpolated(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(images)
     left, weight = _places(shape[2], size[1])
     inside = (left >= 0) & (left < shape[2] - 1)

@@ -66,8 +66,8 @@ def test_plan_always_fits(size, max_side, smaller):
 
 def test_image_is_bilinear_and_padded_with_zeros():
     image = np.random.default_rng(0).integers(0, 256, (13, 29, 3), np.uint8)
-    for side in (29, 58, 20):
-        plan = SquareResize(side, side).plan((13, 29))
+    for side, low_pass in ((29, True), (58, True), (20, False)):
+        plan = SquareResize(side, side, low_pass=low_pass).plan((13, 29))
         square = plan.image(image)
         assert square.shape == (side, side, 3) and square.dtype == np.uint8
         y1, x1, y2, x2 = plan.window

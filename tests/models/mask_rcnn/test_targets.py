@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tfseg.data.augment.resizing import resize_image
+from tfseg.data.opencv import cv2
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.targets import encode
 from tfseg.structures import Sample
@@ -96,3 +98,12 @@ def test_a_smaller_least_side_leaves_small_pictures_small():
     image = encode(sample(0), config)["image"]
     assert image[34:94, 14:114].any(axis=2).mean() > 0.99
     assert not image[:34].any() and not image[94:].any() and not image[:, :14].any()
+
+
+def test_only_the_projects_own_fit_filters_what_it_shrinks():
+    large = sample(2, (240, 256))
+    bare, filtered = cv2.resize(large.image, (128, 120)), resize_image(large.image, (120, 128))
+    assert np.abs(bare.astype(int) - filtered).mean() > 5
+    for fit, expected in (("matterport", bare), ("square", filtered)):
+        image = encode(large, CONFIG.replace(image_fit=fit))["image"]
+        np.testing.assert_array_equal(image[4:124], expected, fit)

@@ -2,10 +2,9 @@
 
 Where a pixel is: pixel `i` covers the interval `[i, i + 1)` and its centre lies at `i + 0.5`.
 Boxes are edges and scale as they are. Keypoints follow COCO: `(3, 5)` names the *centre* of
-pixel column 3, row 5, so they scale as `(x + 0.5) * scale - 0.5`. Images are resampled at pixel
-centres ("half-pixel", bilinear, no low-pass filter, as `cv2.INTER_LINEAR` and the public Mask
-R-CNN code do); masks and label maps take the nearest pixel under the same centres, so a mask
-stays on its object to within half a pixel.
+pixel column 3, row 5, so they scale as `(x + 0.5) * scale - 0.5`. Images are resampled under the
+same centres, through a low-pass filter where they get smaller (`tfseg.data.augment.resizing`);
+masks and label maps take the nearest pixel, so a mask stays on its object to within half a pixel.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfseg.data.opencv import cv2
+from tfseg.data.augment.resizing import resize_image, resize_nearest
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures.sample import Sample
 
@@ -53,10 +52,12 @@ class SquareResize:
     Attributes:
         min_side: What the short side should reach, in pixels; 0 asks for no enlargement.
         max_side: Side of the square in pixels.
+        low_pass: False leaves out the filter where pictures get smaller, as the public code does.
     """
 
     min_side: int
     max_side: int
+    low_pass: bool = True
 
     def __post_init__(self):
         if self.max_side < 1 or not 0 <= self.min_side <= self.max_side:
@@ -83,6 +84,7 @@ class SquareResize:
             top=(self.max_side - rows) // 2,
             left=(self.max_side - columns) // 2,
             side=self.max_side,
+            low_pass=self.low_pass,
         )
 
 
@@ -103,6 +105,7 @@ class ResizePlan:
         side: Side of the square.
         rectangle: `(rows, columns)` instead of a square of that side, or None.
         fill: Colour of the padding, one number per channel; none means zeros.
+        low_pass: See `tfseg.data.augment.resizing.resize_image`.
     """
 
     original: tuple[int, int]
@@ -113,6 +116,7 @@ class ResizePlan:
     side: int
     rectangle: tuple[int, int] | None = None
     fill: tuple[float, ...] = ()
+    low_pass: bool = True
 
     @property
     def canvas(self) -> tuple[int, int]:
@@ -141,7 +145,7 @@ class ResizePlan:
         if self.fill:
             whole = np.issubdtype(image.dtype, np.integer)
             square[:] = np.rint(self.fill) if whole else np.float32(self.fill)
-        square[y1:y2, x1:x2] = _resize(image, self.resized, cv2.INTER_LINEAR)
+        square[y1:y2, x1:x2] = resize_image(image, self.resized, low_pass=self.low_pass)
         return square
 
     def masks(self, masks: np.ndarray) -> np.ndarray:
@@ -149,8 +153,8 @@ class ResizePlan:
         self._check("masks", masks.shape[1:])
         y1, x1, y2, x2 = self.window
         square = np.zeros((len(masks), *self.canvas), bool)
-        for inside, mask in zip(square, np.asarray(masks, bool).view(np.uint8)):
-            inside[y1:y2, x1:x2] = _resize(mask, self.resized, cv2.INTER_NEAREST_EXACT)
+        for inside, mask in zip(square, np.asarray(masks, bool)):
+            inside[y1:y2, x1:x2] = resize_nearest(mask, self.resized)
         return square
 
     def label_map(self, labels: np.ndarray, fill: int = 0) -> np.ndarray:
@@ -163,7 +167,7 @@ class ResizePlan:
         self._check("label map", labels.shape)
         y1, x1, y2, x2 = self.window
         square = np.full(self.canvas, fill, labels.dtype)
-        square[y1:y2, x1:x2] = _resize_labels(labels, self.resized)
+        square[y1:y2, x1:x2] = resize_nearest(labels, self.resized)
         return square
 
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
@@ -207,14 +211,14 @@ class ResizePlan:
         """Returns masks `(N, side, side)` at the picture's size, bool `(N, H, W)`."""
         y1, x1, y2, x2 = self.window
         back = np.zeros((len(masks), *self.original), bool)
-        for target, mask in zip(back, np.asarray(masks, bool).view(np.uint8)):
-            target[:] = _resize(mask[y1:y2, x1:x2], self.original, cv2.INTER_NEAREST_EXACT)
+        for target, mask in zip(back, np.asarray(masks, bool)):
+            target[:] = resize_nearest(mask[y1:y2, x1:x2], self.original)
         return back
 
     def undo_label_map(self, labels: np.ndarray) -> np.ndarray:
         """Returns a label map `(side, side)` at the picture's size, same dtype, `(H, W)`."""
         y1, x1, y2, x2 = self.window
-        return _resize_labels(labels[y1:y2, x1:x2], self.original)
+        return resize_nearest(labels[y1:y2, x1:x2], self.original)
 
     def sample(self, sample: Sample) -> Sample:
         """Returns the sample in the square: image and every annotation moved together.
@@ -324,20 +328,6 @@ def linear_weights(
     if not fade:
         place = np.clip(place, 0, count - 1)
     return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(count))).astype(np.float32)
-
-
-def _resize(array: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
-    if array.shape[:2] == tuple(size):
-        return array
-    array = np.ascontiguousarray(array)
-    resized = cv2.resize(array, (size[1], size[0]), interpolation=interpolation)
-    # OpenCV drops the axis of a single channel.
-    return resized.reshape(*size, *array.shape[2:])
-
-
-def _resize_labels(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    narrow = labels if labels.dtype in (np.uint8, np.int32) else labels.astype(np.int32)
-    return _resize(narrow, size, cv2.INTER_NEAREST_EXACT).astype(labels.dtype, copy=False)
 
 
 def _move_points(keypoints: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:

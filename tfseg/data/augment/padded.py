@@ -69,6 +69,7 @@ class PaddedResize:
             side=max(canvas),
             rectangle=canvas,
             fill=self.fill,
+            low_pass=False,  # as the source
         )
 
 

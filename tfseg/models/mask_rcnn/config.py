@@ -55,7 +55,8 @@ class MaskRCNNConfig(Config):
         image_fit: "square" scales a picture up at most and centres it in a square; "matterport"
             does too and predicts to the last digit of that code, see
             `tfseg.data.augment.matterport`; "padded" scales it either way and adds rows below and
-            columns on the right up to multiples of 32.
+            columns on the right up to multiples of 32. The two origins' fits have no low-pass
+            filter where pictures get smaller; "square" has one.
         image_size: The longer side of a picture never exceeds it. In a square it is the side of
             the input, a multiple of 64.
         image_min_size: The shorter side is brought to it as far as `image_size` allows; None

@@ -24,12 +24,14 @@ def resize_of(config: MaskRCNNConfig, *, fixed: bool = False) -> SquareResize | 
     Args:
         config: Its sizes and `image_fit`.
         fixed: For training: give every picture the same canvas, also where each could have its
-            own, and resize by OpenCV, which is faster, also where prediction does not.
+            own, and resize by OpenCV, which is faster, also where prediction does not. Where an
+            origin's arithmetic has no low-pass filter, training has none either.
     """
     if config.image_fit != "padded":
-        exact = config.image_fit == "matterport" and not fixed
-        fit = MatterportResize if exact else SquareResize
-        return fit(config.resolved_min_size, config.image_size)
+        sides = config.resolved_min_size, config.image_size
+        if config.image_fit == "square":
+            return SquareResize(*sides)
+        return SquareResize(*sides, low_pass=False) if fixed else MatterportResize(*sides)
     return PaddedResize(
         config.resolved_min_size,
         config.image_size,
