@@ -11,6 +11,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
+from tfseg import backend
+
 __all__ = ["import_backend", "muted_stderr", "silence"]
 
 
@@ -40,6 +42,7 @@ def import_backend() -> None:
 
     Call it after everything that can be checked without them, and before the first model.
     """
+    backend.check()  # here, where what it remarks is seen
     if sys.stderr.isatty() and "keras" not in sys.modules:
         print("starting (loading Keras and its backend) ...", file=sys.stderr)
     if logging.getLogger("tfseg").level == logging.DEBUG:

@@ -170,6 +170,7 @@ class Estimator(PredictVerbs, FileVerbs):
     def keras_model(self) -> keras.Model:
         """The network, built at the first access. After setting weights in it by other means
         than this class's verbs, set `model.fitted = True`."""
+        runtime.require_process()
         with self._lock:
             if self._network is None:
                 with runtime.seeded(self._config.train.seed):

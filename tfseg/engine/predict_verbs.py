@@ -191,6 +191,7 @@ class PredictVerbs:
             )
 
     def _require_weights(self):
+        runtime.require_process()
         if self.fitted:
             return
         kind = type(self).__name__

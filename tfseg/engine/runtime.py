@@ -17,7 +17,19 @@ from collections.abc import Callable, Iterator, Mapping
 import keras
 import numpy as np
 
-__all__ = ["any_batch", "compile_inference", "needs_jit", "scalar_writer", "seeded", "versions"]
+from tfseg import backend
+from tfseg.errors import ConfigError
+
+__all__ = [
+    "any_batch",
+    "compile_inference",
+    "needs_jit",
+    "require_process",
+    "require_training",
+    "scalar_writer",
+    "seeded",
+    "versions",
+]
 
 KEPT_SHAPES = 32
 """Compiled shapes that are kept; of the portrait network each takes about 20 MB."""
@@ -126,6 +138,23 @@ def _jax_inference(network):
         return {name: np.asarray(value) for name, value in outputs.items()}
 
     return infer
+
+
+def require_process() -> None:
+    """Raises TFSegError in a process that was forked after a model was made: see
+    `tfseg.backend.start`."""
+    if keras.backend.backend() in backend.TESTED:
+        backend.start()
+
+
+def require_training() -> None:
+    """Raises ConfigError where the backend of Keras cannot train."""
+    name = keras.backend.backend()
+    if name not in backend.TESTED:
+        raise ConfigError(
+            f"Keras computes with {name}; tfseg trains on tensorflow or jax. Set "
+            "KERAS_BACKEND=tensorflow before Keras is imported."
+        )
 
 
 def needs_jit() -> bool:

@@ -13,7 +13,7 @@ import keras
 
 from tfseg.config import dump_config
 from tfseg.data.augment.choice import Augmentation, choose
-from tfseg.engine import checkpoint, stages
+from tfseg.engine import checkpoint, runtime, stages
 from tfseg.engine.callbacks import Best, FiniteLoss, Keeper, Logs, Validation
 from tfseg.engine.checkpoint import RunState
 from tfseg.engine.inputs import align_classes
@@ -88,6 +88,8 @@ def run(
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Trains an estimator; see `Estimator.fit`."""
+    runtime.require_training()
+    runtime.require_process()
     job = _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callbacks)
     resumed = _open_folder(job, resume)
     network = estimator.keras_model

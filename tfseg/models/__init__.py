@@ -6,10 +6,13 @@ import importlib
 import json
 import os
 
+from tfseg import backend
 from tfseg.config.base import nearest
 from tfseg.errors import ConfigError
 
 __all__ = ["SYSTEMS", "load", "system"]
+
+backend.check()  # before Keras is imported, whose own error is long
 
 SYSTEMS = {
     "mask_rcnn": "tfseg.models.mask_rcnn:MaskRCNN",
