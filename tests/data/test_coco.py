@@ -178,8 +178,10 @@ def test_keypoints_without_names_and_in_two_lengths(folder):
     folder.annotations[1]["keypoints"] = [3, 4, 2]
     assert folder.open()[0].keypoints.shape == (2, 1, 3)
     folder.annotations[0]["keypoints"] = [3, 4, 2, 5, 6, 1]
-    with pytest.raises(DataError, match=r"\[1, 2\] keypoints"):
-        folder.open()
+    dataset = folder.open()
+    assert dataset[0].keypoints is None and len(dataset[0]) == 2
+    assert [problem.code for problem in dataset.problems] == ["different_keypoints"]
+    assert folder.open(classes=("person",))[0].keypoints.shape == (1, 1, 3)
 
 
 def test_annotations_without_ids_are_numbered(folder):
@@ -214,7 +216,8 @@ FAULTS = {
     "no mask": ({"segmentation": []}, "has no segmentation", "no_mask"),
     "mask null": ({"segmentation": None}, "has no segmentation", "no_mask"),
     "mask text": ({"segmentation": "yes"}, "neither polygons", "bad_mask"),
-    "flat polygon": ({"segmentation": [1, 1, 5, 1, 5, 5]}, "flat list", "bad_mask"),
+    "flat and odd": ({"segmentation": [1, 1, 5, 1, 5, 5, 2]}, "flat list", "bad_mask"),
+    "flat and short": ({"segmentation": [1, 1, 5, 1]}, "flat list", "bad_mask"),
     "two corners": ({"segmentation": [[1, 1, 5, 5]]}, "has 4 numbers", "bad_polygon"),
     "empty polygon": ({"segmentation": [[]]}, "has 0 numbers", "bad_polygon"),
     "odd polygon": ({"segmentation": [[1, 1, 5, 1, 5, 5, 2]]}, "even length", "bad_mask"),
@@ -326,7 +329,16 @@ def test_faulty_annotations_are_named_or_left_out(folder, fault, caplog):
         dataset = folder.open(drop_invalid=True)
     assert "left out 1 faulty records" in caplog.text
     assert [problem.code for problem in dataset.dropped] == [code]
-    assert [sample.class_ids.tolist() for sample in dataset] == [[1], [2], []]
+    left = [sample.class_ids.tolist() for sample in dataset]
+    if "image_id" in change or fault == "thinner than a pixel":
+        assert left == [[1], [2], []]  # nothing of it is in an image
+    elif change.keys() & {"segmentation", "category_id"}:
+        assert left == [[2], []]  # the object would be background
+        assert f"2 of 3 images with {dataset.remaining[1]} objects remain" in caplog.text
+    else:
+        assert left == [[1, 3], [2], []]  # the mask is sound
+        assert len(set(dataset[0].annotation_ids.tolist())) == 2
+    assert dataset.remaining == (len(left), sum(map(len, left)))
 
 
 def test_not_an_object(folder):
@@ -380,8 +392,14 @@ def test_duplicate_image_id(folder):
     folder.annotations.pop()
     with pytest.raises(DataError, match="image id 11 is used twice, by 'a.png' and 'b.png'"):
         folder.open()
-    dataset = folder.open(drop_invalid=True)
-    assert dataset.image_ids == (11, 30) and len(dataset[0]) == 2
+    # Whose the two annotations are is not known.
+    assert folder.open(drop_invalid=True).image_ids == (30,)
+    folder.annotations.clear()
+    assert folder.open(drop_invalid=True).image_ids == (11, 30)
+    folder.content["images"][1]["file_name"] = "a.png"
+    dataset = folder.open()
+    assert dataset.image_ids == (11, 30)
+    assert [problem.code for problem in dataset.problems] == ["duplicate_image"]
 
 
 @pytest.mark.parametrize(
@@ -390,6 +408,8 @@ def test_duplicate_image_id(folder):
         ({"height": 0}, "height 0"),
         ({"width": -5}, "width -5"),
         ({"height": "tall"}, "expected 'height' as int"),
+        ({"height": 10**400}, "has height"),
+        ({"width": float("inf")}, "expected 'width'"),
         ({"file_name": None}, "expected 'file_name'"),
         ({"file_name": ""}, "expected 'file_name'"),
         ({"id": 1.5}, "expected 'id'"),
@@ -399,7 +419,8 @@ def test_faulty_image_records(folder, change, message):
     folder.content["images"][2].update(change)
     with pytest.raises(DataError, match=f"image 3: .*{message}"):
         folder.open()
-    assert len(folder.open(drop_invalid=True)) == 2
+    # A size is only compared; without a name or an id the picture cannot be used.
+    assert len(folder.open(drop_invalid=True)) == (3 if change.keys() & {"height", "width"} else 2)
 
 
 def test_sizes_may_be_missing(folder):
@@ -413,12 +434,16 @@ def test_without_a_size_emptiness_shows_when_the_picture_is_read(folder):
     folder.annotations[0].update(segmentation=outline(50, 10, 70, 30), bbox=None)
     with pytest.raises(DataError, match="annotation 1 of image 'a.png': the mask has no pixel"):
         folder.open()[0]
-    sample = folder.open(drop_invalid=True)[0]
-    assert sample.annotation_ids.tolist() == [2] and sample.class_ids.tolist() == [1]
+    rest = folder.open(drop_invalid=True)
+    assert rest.image_ids == (7, 30) and [p.code for p in rest.dropped] == ["empty_mask"]
     runs = {"size": [5, 5], "counts": [0, 25]}
     folder.annotations[0].update(segmentation=runs)
     with pytest.raises(DataError, match="run lengths for 5 x 5 do not fit"):
         folder.open()[0]
+    assert folder.open(drop_invalid=True).image_ids == (7, 30)
+    # Thinner than a pixel: nothing of the object is in the picture, which stays.
+    folder.annotations[0].update(segmentation=[[5.1, 5.1, 5.2, 5.1, 5.2, 5.2]])
+    assert folder.open(drop_invalid=True)[0].annotation_ids.tolist() == [2]
 
 
 def test_a_picture_of_another_size(folder):
@@ -501,7 +526,6 @@ def test_binary_deep_missing_and_folder(folder):
     ("extra", "code"),
     [
         ({"id": 3, "name": "cat"}, "duplicate_category_id"),
-        ({"id": 4, "name": "dog"}, "duplicate_category"),
         ({"id": None, "name": "cat"}, "malformed"),
         ({"id": 4}, "malformed"),
         ("cat", "malformed"),

@@ -96,7 +96,11 @@ def test_pictures_can_stay_where_they_are(tmp_path):
     Image.fromarray(sample(1).image).save(file)
     path = write_coco(dataset(sample(1, path=str(file))), tmp_path / "notes" / "all.json")
     assert os.listdir(tmp_path / "notes") == ["all.json"]
-    np.testing.assert_array_equal(CocoDataset(path, tmp_path / "notes")[0].image, sample(1).image)
+    # Names that lead out of the folder are followed where the user allows it.
+    with pytest.raises(DataError, match="allow_outside=True"):
+        CocoDataset(path, tmp_path / "notes")
+    dataset_there = CocoDataset(path, tmp_path / "notes", allow_outside=True)
+    np.testing.assert_array_equal(dataset_there[0].image, sample(1).image)
     with pytest.raises(DataError, match="image_dir="):
         write_coco(dataset(sample(1)), tmp_path / "all.json")
 

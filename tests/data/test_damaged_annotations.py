@@ -6,12 +6,13 @@ import math
 
 import pytest
 
+from tfseg.data.coco import CocoDataset
 from tfseg.data.doctor import diagnose
 from tfseg.data.labelme import LabelmeDataset
 from tfseg.data.via import ViaDataset
 from tfseg.errors import DataError
 
-ODD = (None, [], {}, "x", -1, math.nan, True, [[]], 2**70, {"a": 1})
+ODD = (None, [], {}, "x", -1, math.nan, True, [[]], 2**70, {"a": 1}, math.inf, "7", 1e300)
 
 
 def via():
@@ -39,6 +40,23 @@ def labelme():
     return {**file, "imageData": None, "imageHeight": 60, "imageWidth": 80}
 
 
+def coco():
+    runs = {"size": [60, 80], "counts": [1000, 300, 3500]}
+    shared = {"image_id": 5, "category_id": 1, "iscrowd": 0}
+    return {
+        "images": [{"id": 5, "file_name": "a.jpg", "height": 60, "width": 80}],
+        "annotations": [
+            {**shared, "id": 1, "segmentation": [[9, 9, 30, 50, 50, 12]], "bbox": [9, 9, 41, 41]},
+            {**shared, "id": 2, "segmentation": runs, "keypoints": [5, 5, 2]},
+        ],
+        "categories": [{"id": 1, "name": "a", "keypoints": ["k"]}, {"id": 3, "name": "b"}],
+    }
+
+
+def open_coco(file, **options):
+    return CocoDataset(file, file.parent, **options)
+
+
 def places(value, path=()):
     """Yields the path to every value inside nested objects and lists."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
@@ -63,7 +81,10 @@ def spoilt(content):
             yield changed
 
 
-@pytest.mark.parametrize(("content", "reader"), [(via, ViaDataset), (labelme, LabelmeDataset)])
+READERS = [(via, ViaDataset), (labelme, LabelmeDataset), (coco, open_coco)]
+
+
+@pytest.mark.parametrize(("content", "reader"), READERS)
 def test_nothing_but_a_data_error(tmp_path, photo, content, reader):
     photo(tmp_path / "a.jpg")
     file, outcomes = tmp_path / "x.json", set()
@@ -79,7 +100,7 @@ def test_nothing_but_a_data_error(tmp_path, photo, content, reader):
     assert outcomes >= {"error", 0, 2}
 
 
-@pytest.mark.parametrize("content", [via, labelme])
+@pytest.mark.parametrize("content", [via, labelme, coco])
 def test_the_doctor_goes_on_after_everything(tmp_path, photo, content):
     photo(tmp_path / "a.jpg")
     for number, changed in enumerate(spoilt(content())):

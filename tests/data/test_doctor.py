@@ -291,6 +291,7 @@ def write_broken_coco(folder):
         "unknown_image": 1,
         "misaligned_box": 1,
         "duplicate_image": 1,
+        "duplicate_object": 2,  # of a wrong id and a wrong box the masks are looked at all the same
         "size_mismatch": 2,
         "rotated_image": 1,
         "unreadable_image": 2,

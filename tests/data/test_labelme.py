@@ -210,7 +210,8 @@ def test_faults_that_only_drawing_shows(save, code):
     with pytest.raises(DataError, match=message) as error:
         LabelmeDataset(folder)[0]
     assert "a.json" in str(error.value)
-    assert len(LabelmeDataset(folder, drop_invalid=True)[0]) == 1
+    rest = LabelmeDataset(folder, drop_invalid=True)
+    assert len(rest) == 0 and [p.code for p in rest.dropped] == [code]
     (problem,) = diagnose(folder).of("error")
     assert problem.code == code and problem.annotation_id == 2
 
@@ -234,7 +235,8 @@ def test_labels_txt_gives_the_classes_their_order(save, tmp_path):
     with pytest.raises(DataError, match=r"shape 2.*label 'ball', which labels.txt does not list"):
         LabelmeDataset(folder)
     rest = LabelmeDataset(folder, drop_invalid=True)
-    assert rest.class_names == ("kite",) and len(rest[0]) == 1
+    assert rest.class_names == ("kite",) and len(rest) == 0
+    assert "learnt as background" in str(rest.dropped[0].left_out())
     (tmp_path / "labels.txt").write_text("some other list\n")
     assert LabelmeDataset(folder).class_names == ("ball", "kite")
 

@@ -47,4 +47,9 @@ def run(args: argparse.Namespace) -> int:
     coco_writer.write_coco(dataset, out, images, progress=show_progress)
     where = f", the pictures in {images}" if images is not None else ""
     print(f"wrote {len(dataset)} pictures with {', '.join(dataset.class_names)} to {out}{where}")
+    if images is None:
+        print(
+            "The pictures stay where they are; where that is outside the folder of the file, it "
+            "opens with --set data.allow_outside=true."
+        )
     return 0

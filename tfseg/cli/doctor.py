@@ -67,7 +67,17 @@ def _say_what_next(args: argparse.Namespace, diagnosis) -> None:
     if not args.all and "... and " in str(diagnosis):
         print("--all prints every finding.")
     if any("drop_invalid" in problem.message for problem in diagnosis.of("error")):
+        rest = ""
+        if diagnosis.remaining is not None:
+            images, objects = diagnosis.remaining
+            rest = f", {images} {_noun('image', images)} with {objects} {_noun('object', objects)}"
         print(
-            "To go on with the sound rest: --set data.drop_invalid=true, with train and all other "
-            "verbs that read data."
+            f"To go on with the sound rest{rest}: --set data.drop_invalid=true, with train and all "
+            "other verbs that read data."
         )
+    elif diagnosis.remaining is not None and not diagnosis.remaining[1] and not diagnosis.ok:
+        print("Without what is faulty no object would be left: correct the faults.")
+
+
+def _noun(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
-import logging
 import os
 from collections.abc import Sequence
 
 import numpy as np
 
+from tfseg.data.coco_choice import Entry, choose_categories, gather, runs_misfit, size_mismatch
 from tfseg.data.coco_file import read_records
 from tfseg.data.coco_masks import segmentation_rle
-from tfseg.data.coco_records import AnnotationRecord, CocoRecords, ImageRecord
-from tfseg.data.images import read_image, sound_size, stored_orientation
-from tfseg.data.problem import Problem, settle
+from tfseg.data.coco_records import AnnotationRecord, CategoryRecord, CocoRecords, ImageRecord
+from tfseg.data.images import read_image
+from tfseg.data.named_files import NamedFiles
+from tfseg.data.problem import EXAMINE, Problem, settle
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
 from tfseg.structures.sample import boxes_from_masks
 
-__all__ = ["CocoDataset", "size_mismatch"]
-
-_LOG = logging.getLogger(__name__)
+__all__ = ["CocoDataset"]
 
 
 class CocoDataset:
@@ -37,16 +35,21 @@ class CocoDataset:
 
     Args:
         annotation_file: The JSON file.
-        image_dir: The folder that the `file_name`s are relative to.
+        image_dir: The folder that the `file_name`s are relative to. Names of other systems are
+            found by their last parts (`tfseg.data.named_files`).
         classes: Names of the categories to use, in the order of their class ids. None: all, in
             the order of their category ids. Annotations of other categories are passed over.
-        drop_invalid: Leave faulty annotations and unusable pictures out instead of raising;
-            their number is logged and `dropped` lists them. This also opens each picture's
-            header, about 0.1 ms for a JPEG (a PNG has to be decoded).
+        drop_invalid: Go on without what is faulty instead of raising: without a box, a crowd mark,
+            keypoints or an id where these are wrong and the mask is sound; without the whole
+            picture where an object has no usable mask, because there it would be learnt as
+            background. Their number is logged and `dropped` lists them. This also opens each
+            picture's header, about 0.1 ms for a JPEG (a PNG has to be decoded).
         crowd: "keep" marks crowd regions in `Sample.is_crowd`; "drop" leaves them out.
         keypoints: "auto" reads keypoints if a category in use names some or an annotation has
-            some; objects without them get visibility 0. "drop" never reads them.
+            some, all the same number; objects without them get visibility 0. "drop" never reads
+            them.
         keep_empty: Whether pictures without objects stay; they teach what is background.
+        allow_outside: Whether a `file_name` may lead out of `image_dir`.
 
     Attributes:
         class_names: Name of class id k at position k - 1.
@@ -54,6 +57,7 @@ class CocoDataset:
         keypoint_names: Names of the keypoints, or empty.
         image_ids: Ids of the pictures in the file, in the order of the samples.
         problems: All `Problem`s of the file, warnings as well.
+        remaining: How many pictures, and how many objects on them, are left under `drop_invalid`.
         dropped: `Problem`s left out under `drop_invalid=True`, each with its annotation id,
             image and reason.
 
@@ -73,9 +77,14 @@ class CocoDataset:
         crowd: str = "keep",
         keypoints: str = "auto",
         keep_empty: bool = True,
+        allow_outside: bool = False,
     ):
         self._settings = dict(
-            classes=classes, crowd=crowd, keypoints=keypoints, keep_empty=keep_empty
+            classes=classes,
+            crowd=crowd,
+            keypoints=keypoints,
+            keep_empty=keep_empty,
+            allow_outside=allow_outside,
         )
         _require_choice("crowd", crowd, ("keep", "drop"))
         _require_choice("keypoints", keypoints, ("auto", "drop"))
@@ -84,75 +93,67 @@ class CocoDataset:
         if not os.path.isdir(self.image_dir):
             raise DataError(f"{self.image_dir}: there is no such image folder. Check image_dir.")
         records = read_records(self.annotation_file)
-        problems = list(records.problems)
-        chosen = _choose(records, classes)
+        chosen = choose_categories(records, classes)
         self.class_names = tuple(category.name for category in chosen)
         self.category_ids = tuple(category.id for category in chosen)
-        self._drop_invalid = bool(drop_invalid)
-        usable, missing = self._usable_images(records)
-        problems += missing
-        self.problems = tuple(problems)
-        self.dropped = settle(self.annotation_file, problems, drop_invalid)
-        class_of = {identity: number for number, identity in enumerate(self.category_ids, 1)}
-        self._images, self._annotations, self._classes = [], [], []
-        for image in usable:
-            kept = [
-                annotation
-                for annotation in records.annotations.get(image.id, ())
-                if annotation.category_id in class_of
-                and not (crowd == "drop" and annotation.is_crowd)
-            ]
-            if kept or keep_empty:
-                self._images.append(image)
-                self._annotations.append(tuple(kept))
-                ids = [class_of[annotation.category_id] for annotation in kept]
-                self._classes.append(np.array(ids, np.int32))
+        entries, problems = gather(
+            records,
+            chosen,
+            NamedFiles((self.image_dir,), allow_outside=allow_outside),
+            keep_crowds=crowd == "keep",
+            open_headers=bool(drop_invalid),
+        )
+        whole = [entry for entry in entries if entry.is_whole]
+        self._images, self._paths, self._annotations, self._classes = [], [], [], []
+        self._take(entries if drop_invalid == EXAMINE else whole, keep_empty)
         self.image_ids = tuple(image.id for image in self._images)
         self.keypoint_names, self._keypoint_count = (), None
+        problems = [*records.problems, *problems, *_passed_over(records, chosen)]
         if keypoints == "auto":
-            self._set_keypoints(chosen)
+            problems += self._set_keypoints(chosen)
+        self.problems = tuple(problems)
+        objects = sum(len(entry.annotations) for entry in whole)
+        self.remaining = (len(whole), objects)
+        self.dropped = settle(
+            self.annotation_file,
+            problems,
+            drop_invalid,
+            f"{len(whole)} of {len(records.images)} images with {objects} objects",
+            objects > 0 or not (records.annotations or records.lost),
+        )
 
-    def _usable_images(self, records: CocoRecords) -> tuple[list[ImageRecord], list[Problem]]:
-        """Returns the pictures that are there, and a problem for each that is not."""
-        usable, problems = [], []
-        for image in records.images:
-            problem = None
-            path = os.path.join(self.image_dir, image.file_name)
-            if not os.path.isfile(path):
-                problem = Problem(
-                    "error",
-                    "missing_image",
-                    f"{records.file}, image {image.file_name!r}",
-                    f"there is no file {path}. Fetch it, correct image_dir, or pass "
-                    "drop_invalid=True to go on without it.",
-                    image.file_name,
-                )
-            elif self._drop_invalid:
-                problem = _header_problem(records.file, image, path)
-            if problem is None:
-                usable.append(image)
-            else:
-                problems.append(problem)
-        return usable, problems
+    def _take(self, entries: Sequence[Entry], keep_empty: bool) -> None:
+        class_of = {identity: number for number, identity in enumerate(self.category_ids, 1)}
+        for entry in entries:
+            if entry.annotations or keep_empty:
+                self._images.append(entry.image)
+                self._paths.append(entry.path)
+                self._annotations.append(entry.annotations)
+                ids = [class_of[annotation.category_id] for annotation in entry.annotations]
+                self._classes.append(np.array(ids, np.int32))
 
-    def _set_keypoints(self, categories):
+    def _set_keypoints(self, categories) -> list[Problem]:
+        """Settles how many keypoints samples have; returns a warning if that is not one number."""
         counts = {len(category.keypoints) for category in categories if category.keypoints}
-        shown = {
+        counts |= {
             len(annotation.keypoints)
             for annotations in self._annotations
             for annotation in annotations
             if annotation.keypoints is not None
         }
-        counts |= shown
         if len(counts) > 1:
-            raise DataError(
-                f"{self.annotation_file}: the annotations have {sorted(counts)} keypoints; one "
-                "number is needed. Choose classes= with equal skeletons or pass keypoints='drop'."
+            message = (
+                f"the annotations have {sorted(counts)} keypoints, and samples have one number of "
+                "them: they are passed over. To read keypoints, choose classes with equal "
+                "skeletons; keypoints='drop' (data.keypoints=drop in a command) says that none "
+                "are wanted."
             )
+            return [Problem("warning", "different_keypoints", self.annotation_file, message)]
         if counts:
             self._keypoint_count = counts.pop()
             named = [category.keypoints for category in categories if category.keypoints]
             self.keypoint_names = named[0] if named else ()
+        return []
 
     def __len__(self) -> int:
         return len(self._images)
@@ -165,16 +166,21 @@ class CocoDataset:
 
     def image_path(self, index: int) -> str:
         """Returns the file of a picture."""
-        return os.path.join(self.image_dir, self._images[index].file_name)
+        return self._paths[index]
+
+    def size_is_stated(self, index: int) -> bool:
+        """Returns whether the annotations of a picture say its size, so that it was compared."""
+        masks = (annotation.segmentation for annotation in self._annotations[index])
+        return self._images[index].size is not None or any(isinstance(m, dict) for m in masks)
 
     def annotation_ids(self, index: int) -> tuple[int | str, ...]:
         """Returns the ids of a picture's annotations, without opening it."""
         return tuple(annotation.id for annotation in self._annotations[index])
 
     def lenient(self) -> CocoDataset:
-        """Returns the same data set read anew with `drop_invalid=True`."""
+        """Returns the same data set read anew for the doctor: see `tfseg.data.problem.EXAMINE`."""
         return CocoDataset(
-            self.annotation_file, self.image_dir, drop_invalid=True, **self._settings
+            self.annotation_file, self.image_dir, drop_invalid=EXAMINE, **self._settings
         )
 
     def annotation_counts(self) -> dict[str, int]:
@@ -194,13 +200,11 @@ class CocoDataset:
                 f"{size_mismatch(image.size, size, path)}"
             )
         runs = [self._runs(annotation, image, size) for annotation in annotations]
-        kept = np.array([run is not None for run in runs], bool)
-        annotations = [a for a, keep in zip(annotations, kept) if keep]
-        masks = rle.decode_many([run for run in runs if run is not None], size)
+        masks = rle.decode_many(runs, size)
         return Sample(
             image=pixels,
             image_id=image.id,
-            class_ids=self._classes[index][kept],
+            class_ids=self._classes[index],
             masks=masks,
             boxes=boxes_from_masks(masks),
             is_crowd=np.array([a.is_crowd for a in annotations], bool),
@@ -209,24 +213,18 @@ class CocoDataset:
             path=path,
         )
 
-    def _runs(self, annotation: AnnotationRecord, image: ImageRecord, size) -> dict | None:
-        """Returns a mask's run lengths; None if it is empty and empty ones are left out."""
+    def _runs(self, annotation: AnnotationRecord, image: ImageRecord, size) -> dict:
+        """Returns a mask's run lengths."""
         runs = segmentation_rle(annotation.segmentation, size)
         where = f"{self.annotation_file}, annotation {annotation.id!r} of image {image.file_name!r}"
         if tuple(runs["size"]) != tuple(size):
-            raise DataError(
-                f"{where}: run lengths for {runs['size'][0]} x {runs['size'][1]} do not fit the "
-                f"picture of {size[0]} x {size[1]} (height x width). Correct or remove them."
-            )
-        if rle.area([runs])[0]:
-            return runs
-        if not self._drop_invalid:
+            raise DataError(f"{where}: {runs_misfit(runs, size)} Correct or remove them.")
+        if not rle.area([runs])[0]:
             raise DataError(
                 f"{where}: the mask has no pixel inside its picture. Correct or remove it, or "
                 "pass drop_invalid=True."
             )
-        _LOG.info("%s: left out, the mask has no pixel inside its picture", where)
-        return None
+        return runs
 
     def _keypoints(self, annotations: Sequence[AnnotationRecord]) -> np.ndarray | None:
         if self._keypoint_count is None:
@@ -249,52 +247,16 @@ def _id_array(ids: list) -> np.ndarray:
     return np.array(ids, np.int64 if plain else object)
 
 
-def _choose(records: CocoRecords, classes: Sequence[str] | None):
-    """Returns the categories in use, in the order of their class ids."""
-    if classes is None:
-        return records.categories
-    if isinstance(classes, str):
-        raise DataError(f"expected classes as a tuple of names, got {classes!r}: ({classes!r},).")
-    by_name = {category.name: category for category in records.categories}
-    for name in classes:
-        if name not in by_name:
-            near = difflib.get_close_matches(str(name), by_name, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise DataError(
-                f"{records.file}: there is no category {name!r}; the file has "
-                f"{', '.join(by_name)}.{hint}"
-            )
-    if len(set(classes)) != len(classes) or not classes:
-        raise DataError(f"expected different class names, at least one, got {tuple(classes)}.")
-    return tuple(by_name[name] for name in classes)
-
-
-def _header_problem(file: str, image: ImageRecord, path: str) -> Problem | None:
-    where = f"{file}, image {image.file_name!r}"
-    try:
-        size = sound_size(path)
-    except DataError as error:
-        return Problem("error", "unreadable_image", where, str(error), image.file_name)
-    if image.size is None or image.size == size:
-        return None
-    message = size_mismatch(image.size, size, path)
-    return Problem("error", "size_mismatch", where, message, image.file_name)
-
-
-def size_mismatch(expected: tuple[int, int], actual: tuple[int, int], path: str) -> str:
-    """Returns what is to be said of a picture whose size is not the annotation file's."""
-    message = (
-        f"the annotation file says {expected[0]} x {expected[1]}, the picture has {actual[0]} x "
-        f"{actual[1]} (height x width). "
-    )
-    orientation = stored_orientation(path)
-    if orientation >= 5 and tuple(expected) == tuple(actual)[::-1]:
-        return message + (
-            f"Its EXIF tag turns the picture (orientation {orientation}), but the annotations were "
-            "made on the pixels as stored: save the picture anew without the tag, or annotate "
-            "it as it is seen."
+def _passed_over(records: CocoRecords, chosen: Sequence[CategoryRecord]) -> list[Problem]:
+    """Returns what is worth knowing of the category that Roboflow writes above the classes."""
+    return [
+        Problem(
+            "info",
+            "root_category",
+            records.file,
+            f"the category {category.name!r} stands above all others and has no annotations, as "
+            "Roboflow writes one: it is no class.",
         )
-    return message + (
-        "The masks would not lie on their objects: put the picture back that was annotated, or "
-        "pass drop_invalid=True to go on without it."
-    )
+        for category in records.categories
+        if category.is_root and category not in chosen
+    ]

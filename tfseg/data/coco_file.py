@@ -7,15 +7,23 @@ reports them all.
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Mapping
 
 from tfseg.data.coco_annotations import AnnotationReader
+from tfseg.data.coco_images import ImageReader, goes_with
 from tfseg.data.coco_records import (
+    DROP,
     CategoryRecord,
     CocoRecords,
-    ImageRecord,
     RecordError,
+    Remarks,
     field,
+    hashable,
+    number,
+    short,
 )
+from tfseg.data.foreign import what_json_is
 from tfseg.data.json_file import read_json
 from tfseg.data.problem import Problem
 from tfseg.errors import DataError
@@ -32,32 +40,42 @@ def read_records(file: str | os.PathLike) -> CocoRecords:
     path = os.fspath(file)
     content = _read_json(path)
     problems: list[Problem] = []
-    categories = _read_categories(path, content["categories"], problems)
-    images = _read_images(path, content["images"], problems)
-    annotations = AnnotationReader(path, categories, images, problems).read(content["annotations"])
+    remarks = Remarks()
+    records = content["annotations"]
+    categories = _Categories(path, _counts(records, "category_id"), problems, remarks)
+    categories.read(content["categories"])
+    images = ImageReader(path, _counts(records, "image_id"), problems, remarks)
+    images.read(content["images"])
+    reader = AnnotationReader(path, categories, images, problems, remarks)
+    annotations = reader.read(records)
     return CocoRecords(
         file=path,
-        categories=tuple(categories.values()),
-        images=tuple(images.values()),
+        categories=tuple(sorted(categories.found.values(), key=lambda category: category.id)),
+        images=tuple(images.found.values()),
         annotations=annotations,
-        problems=tuple(problems),
+        problems=(*problems, *remarks.problems(path)),
+        lost={image: frozenset(ids) for image, ids in reader.lost.items()},
     )
+
+
+def _counts(records: list, key: str) -> Counter:
+    """Returns how many annotations have each id of an image or a category."""
+    found = (hashable(record, key) for record in records)
+    return Counter(identity for identity in found if identity is not None)
 
 
 def _read_json(path: str) -> dict:
     content = read_json(path)
     keys = ("images", "annotations", "categories")
-    if isinstance(content, list):
-        raise DataError(
-            f"{path}: expected an object with {', '.join(keys)}, got a list; COCO *results* look "
-            "like this. Pass the annotation file that the results belong to."
-        )
+    known = what_json_is(content)
+    if known:
+        raise DataError(f"{path}: this is {known}")
     missing = [k for k in keys if not isinstance(content, dict) or k not in content]
     if missing:
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else content
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else short(content)
         raise DataError(
             f"{path}: expected COCO's keys {', '.join(keys)}; {', '.join(missing)} missing "
-            f"(found: {found})."
+            f"(found: {found[:300]})."
         )
     for key in keys:
         if not isinstance(content[key], list):
@@ -66,58 +84,118 @@ def _read_json(path: str) -> dict:
     return content
 
 
-def _read_categories(path: str, records: list, problems: list) -> dict[int, CategoryRecord]:
-    found: dict[int, CategoryRecord] = {}
-    names: set[str] = set()
-    for number, record in enumerate(records, 1):
-        try:
-            identity, name = field(record, "id", int), field(record, "name", str)
-            if identity in found:
-                raise RecordError(
-                    "duplicate_category_id", f"the category id {identity} is used twice."
-                )
-            if name in names:
-                raise RecordError(
-                    "duplicate_category", f"the category name {name!r} is used twice."
-                )
-        except RecordError as fault:
-            where = f"{path}, category {number}"
-            problems.append(Problem(fault.severity, fault.code, where, str(fault)))
-            continue
-        names.add(name)
-        points = record.get("keypoints") or ()
-        found[identity] = CategoryRecord(identity, name, tuple(map(str, points)))
-    if not found:
-        raise DataError(f"{path}: no usable category. Name at least one: {{'id': 1, 'name': ...}}.")
-    return dict(sorted(found.items()))
+class _Categories:
+    """Reads the list of categories.
 
+    Attributes:
+        found: The sound ones by their id; categories of one name are one.
+        same: Id of a category whose name an earlier one has, to the id of that one.
+        faulty: Ids of categories that cannot be used.
+    """
 
-def _read_images(path: str, records: list, problems: list) -> dict[int | str, ImageRecord]:
-    found: dict[int | str, ImageRecord] = {}
-    for number, record in enumerate(records, 1):
-        try:
-            identity, name = field(record, "id", (int, str)), field(record, "file_name", str)
-            if identity in found:
-                raise RecordError(
-                    "duplicate_image_id",
-                    f"the image id {identity!r} is used twice, by {found[identity].file_name!r} "
-                    f"and {name!r}. Give each picture its own id, or pass drop_invalid=True to "
-                    "keep the first.",
-                )
-            size = None
-            if record.get("height") is not None or record.get("width") is not None:
-                size = (field(record, "height", int), field(record, "width", int))
-                if min(size) <= 0:
-                    raise RecordError(
-                        "bad_image_size",
-                        f"image {name!r} has height {size[0]} and width {size[1]}. Correct the "
-                        "annotation file, or pass drop_invalid=True to leave the picture out.",
-                    )
-        except RecordError as fault:
-            name = record.get("file_name") if isinstance(record, dict) else None
-            problems.append(
-                Problem(fault.severity, fault.code, f"{path}, image {number}", str(fault), name)
+    def __init__(self, path: str, counts: Mapping, problems: list, remarks: Remarks):
+        self.path, self.problems, self.remarks = path, problems, remarks
+        self.counts: Counter = Counter()
+        for identity, count in counts.items():
+            self.counts[number(identity)] += count
+        self.found: dict[int, CategoryRecord] = {}
+        self.same: dict[int, int] = {}
+        self.faulty: set = set()
+        self._by_name: dict[str, int] = {}
+
+    def read(self, records: list) -> None:
+        """Takes the list in.
+
+        Raises:
+            DataError: No category is usable; the message says why the first is not.
+        """
+        for place, record in enumerate(records, 1):
+            try:
+                self._one(record, place)
+            except RecordError as fault:
+                identity = number(hashable(record, "id"))
+                self.faulty |= {identity} - {None, *self.found}
+                count = 0 if identity in self.found else self.counts[identity]
+                self._note(place, fault, goes_with(count))
+        if not self.found:
+            none = "there is no usable category. Name at least one: {'id': 1, 'name': ...}."
+            first = self.problems[0].without_advice() if self.problems else None
+            raise DataError(f"{first} So {none}" if first else f"{self.path}: {none}")
+        root = _root(records, self)
+        if root is not None:
+            name = self.found[root].name
+            self.found[root] = CategoryRecord(root, name, is_root=True)
+
+    def _one(self, record, place: int) -> None:
+        identity, name = field(record, "id", int), field(record, "name", str)
+        if isinstance(record["id"], str):
+            self.remarks.add("text_number", "category ids are text and read as numbers", identity)
+        known = self.found.get(identity)
+        if known is not None and known.name != name:
+            raise RecordError(
+                "duplicate_category_id",
+                f"the category id {identity} is used twice, by {known.name!r} and {name!r}. Give "
+                f"each its own, {DROP} to keep the first name.",
             )
-            continue
-        found[identity] = ImageRecord(identity, name, size)
-    return found
+        if known is not None or identity in self.same:
+            self.remarks.add("duplicate_category", "categories are listed twice", name)
+            return
+        if name in self._by_name:
+            self._again(identity, name, record, place)
+            return
+        self._by_name[name] = identity
+        self.found[identity] = CategoryRecord(identity, name, self._keypoints(record, place))
+
+    def _again(self, identity: int, name: str, record: dict, place: int) -> None:
+        """Takes a category in whose name an earlier one has: both are one class, known by the id
+        that has annotations, else by the first."""
+        first = self._by_name[name]
+        message = f"the category name {name!r} is used twice, by the ids {first} and {identity}"
+        if self.counts[first] or not self.counts[identity]:
+            self.same[identity] = first
+        else:
+            self.found[identity] = CategoryRecord(identity, name, self._keypoints(record, place))
+            del self.found[first]
+            self.same[first] = self._by_name[name] = identity
+        if self.counts[first] and self.counts[identity]:
+            message += f", and both have annotations. Rename one, {DROP} to take both as one class."
+            self._note(place, RecordError("duplicate_category", message), "Both are one class.")
+            return
+        empty = first if first in self.same else identity
+        message += f". {empty} has no annotations and is passed over."
+        self._note(place, RecordError("duplicate_category", message, "warning"))
+
+    def _keypoints(self, record: dict, place: int) -> tuple[str, ...]:
+        points = record.get("keypoints") or ()
+        if isinstance(points, (list, tuple)):
+            return tuple(map(str, points))
+        message = f"expected 'keypoints' as a list of names, got {short(points)}. Correct it, "
+        self._note(
+            place, RecordError("malformed", f"{message}{DROP}."), "The category itself stays."
+        )
+        return ()
+
+    def _note(self, place: int, fault: RecordError, consequence: str = "") -> None:
+        where = f"{self.path}, category {place}"
+        self.problems.append(
+            Problem(fault.severity, fault.code, where, str(fault), consequence=consequence)
+        )
+
+
+def _root(records: list, categories: _Categories) -> int | None:
+    """Returns the category that Roboflow writes above the classes, named like the project."""
+    above = {
+        identity: record.get("supercategory")
+        for record in records
+        if isinstance(record, dict)
+        and (identity := number(record.get("id"))) is not None
+        and isinstance(identity, int)
+        and identity in categories.found
+    }
+    for identity, supercategory in above.items():
+        name = categories.found[identity].name
+        others = [other for key, other in above.items() if key != identity]
+        is_above = others and all(other == name for other in others)
+        if supercategory == "none" and is_above and not categories.counts[identity]:
+            return identity
+    return None

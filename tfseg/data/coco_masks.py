@@ -14,8 +14,11 @@ from tfseg.structures import rle
 
 __all__ = ["MaskError", "checked_segmentation", "segmentation_extent", "segmentation_rle"]
 
-# pycocotools walks along each polygon edge pixel by pixel, so a corner at 1e18 would never end.
+# pycocotools walks along each polygon edge pixel by pixel, so a corner at 1e18 would never end; it
+# keeps some 100 bytes for each pixel of an outline.
 FARTHEST = 100_000.0
+LONGEST_OUTLINE = 2_000_000.0
+_MOST_PIXELS = 2**31
 
 
 def checked_segmentation(value, size: tuple[int, int] | None):
@@ -76,7 +79,7 @@ class _TooShortError(ValueError):
 def _checked_polygon(polygon) -> np.ndarray:
     try:
         points = np.asarray(polygon, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise MaskError(
             "bad_mask", "has a polygon that holds something other than numbers"
         ) from None
@@ -95,6 +98,12 @@ def _checked_polygon(polygon) -> np.ndarray:
             "bad_mask",
             f"has a polygon corner at {points[np.abs(points).argmax()]:g}, far outside any picture",
         )
+    steps = np.abs(np.diff(points.reshape(-1, 2), axis=0, append=points[None, :2])).max(axis=1)
+    if steps.sum() > LONGEST_OUTLINE:
+        raise MaskError(
+            "bad_mask",
+            f"has a polygon whose outline is {steps.sum():.3g} pixels long, too long",
+        )
     return points
 
 
@@ -102,12 +111,17 @@ def _checked_runs(value: dict, size: tuple[int, int] | None) -> dict:
     try:
         counts = value["counts"]
         height, width = (int(n) for n in value["size"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise MaskError(
             "bad_mask",
             "has run lengths without a proper 'size' [height, width] and 'counts': the keys are "
             f"{sorted(map(str, value))}",
         ) from None
+    sides = sorted((height, width))
+    if sides[0] <= 0 or sides[1] > FARTHEST or height * width > _MOST_PIXELS:
+        raise MaskError(
+            "bad_mask", f"has run lengths for {_digits(height)} x {_digits(width)}, no image's size"
+        )
     if size is not None and (height, width) != tuple(size):
         swapped = " (height and width are swapped)" if (width, height) == tuple(size) else ""
         raise MaskError(
@@ -122,6 +136,8 @@ def _checked_runs(value: dict, size: tuple[int, int] | None) -> dict:
             raise MaskError("bad_mask", "has run lengths that are not numbers") from None
         if runs.ndim != 1 or not np.isfinite(runs).all() or (runs != np.floor(runs)).any():
             raise MaskError("bad_mask", "has run lengths that are not whole numbers")
+        if runs.size and max(runs.max(), -runs.min()) > _MOST_PIXELS:
+            raise MaskError("bad_mask", "has run lengths with a number too large for any picture")
         runs = runs.astype(np.int64)
     elif isinstance(counts, (str, bytes)):
         runs = _compressed_runs(counts)
@@ -138,6 +154,11 @@ def _checked_runs(value: dict, size: tuple[int, int] | None) -> dict:
     if isinstance(counts, (list, tuple)):
         return rle.from_uncompressed({"size": [height, width], "counts": runs.tolist()})
     return {"size": [height, width], "counts": _as_text(counts)}
+
+
+def _digits(number: int) -> str:
+    """Returns a number for a message; Python refuses to write some thousands of digits."""
+    return str(number) if abs(number) < 10**12 else "some 10^12 or more"
 
 
 def _all_ints(counts) -> bool:

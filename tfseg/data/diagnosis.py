@@ -25,6 +25,8 @@ class Diagnosis:
         statistics: Pictures, objects per class, sizes (`tfseg.data.statistics`).
         checked: Pictures that were looked at.
         total: Pictures in the data set.
+        remaining: Pictures, and objects on them, that are left where the reader leaves faults out;
+            None where it does not say.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Diagnosis:
     statistics: Mapping
     checked: int
     total: int
+    remaining: tuple[int, int] | None = None
 
     @property
     def ok(self) -> bool:
@@ -49,6 +52,7 @@ class Diagnosis:
             "ok": self.ok,
             "checked": self.checked,
             "total": self.total,
+            "remaining": self.remaining,
             "problems": [dataclasses.asdict(problem) for problem in self.problems],
             "statistics": dict(self.statistics),
         }

@@ -16,7 +16,7 @@ from tfseg.data.doctor_checks import check_sample, content_hash
 from tfseg.data.labelled import LabelledPictures
 from tfseg.data.layouts import TOOL_FORMATS
 from tfseg.data.parts import PART_OPTIONS, Parts, open_parts
-from tfseg.data.problem import Problem
+from tfseg.data.problem import EXAMINE, Problem
 from tfseg.data.sources import find_coco, open_dataset, recognise
 from tfseg.data.statistics import Statistics
 from tfseg.errors import DataError
@@ -61,15 +61,18 @@ def diagnose(
     """
     name = str(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
     problems: list[Problem] = []
+    dataset = None
     try:
         dataset = _open(data, split, format, options)
         problems += _as_read(getattr(dataset, "problems", ()), options)
         check_dataset(dataset, read_first=False)
     except DataError as error:
-        # With faults to list, that nothing is left to look at is only the last of them.
-        code = "no_pictures" if problems else "unusable"
-        problems.append(Problem("error", code, "", str(error)))
-        return Diagnosis(name, tuple(problems), {}, 0, 0)
+        if not problems:
+            problems.append(Problem("error", "unusable", "", str(error)))
+        else:  # with faults to list, that nothing is left to look at is only the last of them
+            message = "no picture can be looked at. Correct the faults first."
+            problems.append(Problem("error", "no_pictures", "", message))
+        return Diagnosis(name, _advised(problems, (0, 0)), {}, 0, 0, (0, 0))
     total = len(dataset)
     count = total if limit is None else min(max(int(limit), 0), total)
     statistics = Statistics(dataset.class_names)
@@ -77,7 +80,16 @@ def diagnose(
     if against is not None:
         problems += _shared(hashes, data, against, format, options)
     problems += statistics.problems(complete=count == total)
-    return Diagnosis(name, tuple(problems), statistics.to_dict(), count, total)
+    remaining = getattr(dataset, "remaining", None)
+    problems = _advised(problems, remaining)
+    return Diagnosis(name, problems, statistics.to_dict(), count, total, remaining)
+
+
+def _advised(problems: list[Problem], remaining: tuple[int, int] | None) -> tuple[Problem, ...]:
+    """Returns the problems, without the advice to leave faults out where nothing would be left."""
+    if remaining is None or remaining[1]:
+        return tuple(problems)
+    return tuple(problem.without_advice() for problem in problems)
 
 
 def _open(data, split: str, format: str, options: dict) -> Dataset:
@@ -98,8 +110,9 @@ def _open(data, split: str, format: str, options: dict) -> Dataset:
     kind = recognise(text, split) if format == "auto" else format
     if kind == "coco":
         options = dict(options)
-        annotation_file, image_dir = find_coco(text, split, options.pop("image_dir", None))
-        options["drop_invalid"] = True
+        image_dir, outside = options.pop("image_dir", None), options.get("allow_outside", False)
+        annotation_file, image_dir = find_coco(text, split, image_dir, allow_outside=bool(outside))
+        options["drop_invalid"] = EXAMINE
         return open_dataset(
             annotation_file,
             split=split,
@@ -108,7 +121,7 @@ def _open(data, split: str, format: str, options: dict) -> Dataset:
             **options,
         )
     if kind in TOOL_FORMATS:
-        options = {**options, "drop_invalid": True}
+        options = {**options, "drop_invalid": EXAMINE}
     return open_dataset(text, split=split, format=kind, **options)
 
 
@@ -133,7 +146,8 @@ def _look(dataset, count: int, statistics: Statistics, problems: list, options, 
         except Exception as error:  # a reader of the user's own may raise anything
             problems.append(_unreadable(reader, place, error))
         else:
-            problems += check_sample(sample, dataset.class_names)
+            sized = not hasattr(reader, "size_is_stated") or reader.size_is_stated(place)
+            problems += check_sample(sample, dataset.class_names, size_is_stated=sized)
             problems += _as_read(found, options)
             problems += _met_before(sample, hashes, ids.setdefault(id(reader), {}))
             statistics.add(sample)
@@ -146,8 +160,7 @@ def _read(dataset, index: int) -> tuple[Sample, list[Problem]]:
     """Returns a sample, and the faults of objects that its reader left out of it."""
     if isinstance(dataset, LabelledPictures):
         return dataset.examine(index)
-    sample = dataset[index]
-    return sample, _lost_masks(dataset, index, sample)
+    return dataset[index], []
 
 
 def _unreadable(dataset, index: int, error: Exception) -> Problem:
@@ -161,26 +174,6 @@ def _unreadable(dataset, index: int, error: Exception) -> Problem:
         f"the data set raised {type(error).__name__}: {error}. Correct its __getitem__.",
         path,
     )
-
-
-def _lost_masks(dataset, index: int, sample) -> list[Problem]:
-    """Returns the annotations of a COCO file whose masks turned out empty in the picture."""
-    if not isinstance(dataset, CocoDataset):
-        return []
-    present = set(sample.annotation_ids.tolist())
-    return [
-        Problem(
-            "error",
-            "empty_mask",
-            f"{dataset.annotation_file}, annotation {identity!r} of {sample.where}",
-            "the mask has no pixel inside its picture. Correct or remove it, or pass "
-            "drop_invalid=True.",
-            sample.path,
-            identity,
-        )
-        for identity in dataset.annotation_ids(index)
-        if identity not in present
-    ]
 
 
 def _met_before(sample, hashes: dict, ids: dict) -> list[Problem]:

@@ -28,9 +28,19 @@ def content_hash(image: np.ndarray) -> bytes:
     return digest.digest()
 
 
-def check_sample(sample: Sample, class_names: tuple[str, ...]) -> Iterator[Problem]:
-    """Yields the problems of one picture and its objects."""
+def check_sample(
+    sample: Sample, class_names: tuple[str, ...], *, size_is_stated: bool = True
+) -> Iterator[Problem]:
+    """Yields the problems of one picture and its objects.
+
+    Args:
+        sample: The picture.
+        class_names: The classes of the data set.
+        size_is_stated: Whether its annotations say its size, so that the reader compared them.
+    """
     yield from _check_image(sample)
+    if sample.path is not None:
+        yield from _check_orientation(sample, size_is_stated)
     yield from _check_ids(sample, class_names)
     yield from _check_shapes(sample)
     if sample.keypoints is not None:
@@ -82,24 +92,23 @@ def _check_image(sample: Sample) -> Iterator[Problem]:
             f"{len(sample)} objects; a model keeps max_instances of them ({MANY} by default), "
             "the largest. Raise max_instances to train on all.",
         )
-    if sample.path is not None:
-        yield from _check_orientation(sample)
 
 
-def _check_orientation(sample: Sample) -> Iterator[Problem]:
+def _check_orientation(sample: Sample, size_is_stated: bool) -> Iterator[Problem]:
     try:
         orientation = stored_orientation(sample.path)
     except DataError:
         return  # the sample came from elsewhere; a file that vanished is not its fault
     height, width = sample.size
     # Orientations 5 to 8 swap height and width, which readers compare with the annotations.
-    if orientation in (2, 3, 4) or (orientation >= 5 and height == width):
+    if orientation in (2, 3, 4) or (orientation >= 5 and (height == width or not size_is_stated)):
         yield _image_problem(
             sample,
             "warning",
             "rotated_image",
-            f"its EXIF tag turns or mirrors the picture (orientation {orientation}), and the size "
-            "cannot tell whether the annotations were made before or after. Draw them over it; "
+            f"its EXIF tag turns or mirrors the picture (orientation {orientation}), and "
+            f"{'the size cannot tell' if size_is_stated else 'no size is stated that tells'} "
+            "whether the annotations were made before or after. Draw them over it; "
             "if they are off, save the picture without the tag.",
         )
 

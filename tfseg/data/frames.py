@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tfseg.data.coco import size_mismatch
+from tfseg.data.coco_choice import size_mismatch
 from tfseg.data.images import stored_orientation, turn
 from tfseg.data.problem import Problem
 from tfseg.errors import DataError

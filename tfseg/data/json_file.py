@@ -9,7 +9,7 @@ import os
 
 from tfseg.errors import DataError
 
-__all__ = ["from_base64", "read_json"]
+__all__ = ["from_base64", "read_json", "read_text"]
 
 
 def read_json(path: str | os.PathLike, kind: str = "annotation file"):
@@ -27,15 +27,11 @@ def read_json(path: str | os.PathLike, kind: str = "annotation file"):
         raise DataError(f"{path}: expected {_article(kind)} {kind} (JSON), got a folder.")
     if not os.path.exists(path):
         raise DataError(f"{path}: there is no such {kind}. Check the path.")
-    try:
-        with open(path, "rb") as file:
-            text = file.read()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    text = _bytes(path)
     if not text.strip():
         raise DataError(f"{path}: the {kind} is empty. Export it again.")
     try:
-        return json.loads(text.decode("utf-8-sig") if text.startswith(b"\xef\xbb\xbf") else text)
+        return json.loads(_decoded(path, text, json.detect_encoding(text)))
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}: expected JSON, but line {error.lineno}, column {error.colno} is wrong "
@@ -43,6 +39,39 @@ def read_json(path: str | os.PathLike, kind: str = "annotation file"):
         ) from error
     except (ValueError, RecursionError) as error:  # such as a number of 5000 digits
         raise DataError(f"{path}: expected JSON text, got something else ({error}).") from error
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """Returns the text of a file in UTF-8, or in UTF-16 with a byte order mark.
+
+    Raises:
+        DataError: The file cannot be read or is in another encoding.
+    """
+    text = _bytes(path)
+    is_wide = text.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return _decoded(path, text, "utf-16" if is_wide else "utf-8-sig")
+
+
+def _bytes(path: str | os.PathLike) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _decoded(path: str | os.PathLike, text: bytes, encoding: str) -> str:
+    try:
+        return text.decode(encoding)
+    except UnicodeDecodeError as error:
+        if b"\0" in text:
+            raise DataError(f"{path}: expected JSON text, got binary data.") from error
+        line = text.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}: it is written in another encoding than UTF-8 (line {line}, byte "
+            f"0x{text[error.start]:02x}), as old programs on Windows do. Save it as UTF-8, such as "
+            "with iconv -f GBK -t UTF-8 (or -f WINDOWS-1252)."
+        ) from error
 
 
 def _article(noun: str) -> str:

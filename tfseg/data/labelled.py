@@ -20,7 +20,9 @@ from tfseg.data.frames import SizeError, stored_size
 from tfseg.data.images import image_size, read_image, sound_size
 from tfseg.data.json_file import from_base64
 from tfseg.data.labels import choose_classes
-from tfseg.data.problem import Problem, settle
+from tfseg.data.lost_objects import covers_nothing, lost_when_drawn
+from tfseg.data.named_files import Found, outside_message
+from tfseg.data.problem import DROP, EXAMINE, IMAGE_LEFT_OUT, Problem, settle
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
 from tfseg.structures.sample import boxes_from_masks
@@ -35,8 +37,6 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger(__name__)
-
-DROP = "or pass drop_invalid=True to go on without it."
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,6 +84,8 @@ class Scan:
         order: Labels in their order; None where no file lists them.
         counts: Number of objects of each label, where known without drawing; those of
             pictures that are missing count as well, so that faults do not change the classes.
+        lost: `Picture.where` of those of which an object has no mask: in them it would be learnt
+            as background.
     """
 
     source: str
@@ -91,6 +93,7 @@ class Scan:
     problems: list[Problem] = dataclasses.field(default_factory=list)
     order: tuple[str, ...] | None = None
     counts: Counter = dataclasses.field(default_factory=Counter)
+    lost: set[str] = dataclasses.field(default_factory=set)
 
     def add(self, picture: Picture) -> None:
         """Takes a picture in; a second one of the same name is a fault."""
@@ -113,14 +116,39 @@ class Scan:
         self.problems.append(Problem(severity, code, where, message, image, annotation))
 
     def shape_fault(self, fault: MaskError, where: str, what: str, image: str, number) -> None:
-        """Notes a shape that cannot become a mask; what encloses nothing is only passed over."""
-        flat = fault.code == "no_area"
-        after = ". It is passed over." if flat else f". Correct or remove it, {DROP}"
-        severity = "warning" if flat else "error"
-        self.fault(fault.code, where, f"the {what} {fault}{after}", image, number, severity)
+        """Notes a shape that cannot become a mask; what encloses nothing is only passed over.
 
-    def missing_image(self, where: str, name: str, looked: Sequence[str]) -> None:
-        """Notes that a picture's file is not there."""
+        Args:
+            fault: What is wrong with it.
+            where: `Picture.where`.
+            what: What the tool calls it.
+            image: The picture.
+            number: Which one it is, counted from 1.
+        """
+        place = f"{where}, {what} {number}"
+        if fault.code == "no_area":
+            message = f"the {what} {fault}. It is passed over."
+            self.fault(fault.code, place, message, image, number, "warning")
+        else:
+            message = f"the {what} {fault}. Correct or remove it, {DROP}"
+            self.lost_object(fault.code, where, place, message, image, number)
+
+    def lost_object(self, code: str, where: str, place: str, message: str, image, number) -> None:
+        """Notes an object without a mask, and that its picture is to be left out with it."""
+        self.lost.add(where)
+        self.problems.append(
+            Problem("error", code, place, message, image, number, consequence=IMAGE_LEFT_OUT)
+        )
+
+    def missing_image(
+        self, where: str, name: str, looked: Sequence[str], found: Found | None = None
+    ) -> None:
+        """Notes that a picture's file is not there, or is where its name may not lead."""
+        if found is not None and found.outside:
+            folder = os.path.dirname(looked[0]) or os.curdir
+            message = outside_message(folder, found.outside)
+            self.fault("outside_image", where, message, name)
+            return
         places = ", ".join(dict.fromkeys(looked))
         self.fault(
             "missing_image",
@@ -138,6 +166,8 @@ class LabelledPictures:
         class_names: Name of class id k at position k - 1.
         image_ids: Names of the pictures, in the order of the samples.
         problems: All `Problem`s found without opening pictures and masks, warnings as well.
+        remaining: How many pictures, and objects on them, are left under `drop_invalid`; None where
+            only drawing tells.
         dropped: `Problem`s left out under `drop_invalid=True`.
     """
 
@@ -147,7 +177,7 @@ class LabelledPictures:
         *,
         classes: Sequence[str] | None,
         synonyms: Mapping[str, Sequence[str]] | None,
-        drop_invalid: bool,
+        drop_invalid: bool | str,
         keep_empty: bool,
     ):
         self.source = scan.source
@@ -157,9 +187,13 @@ class LabelledPictures:
         problems = list(scan.problems)
         pictures = scan.pictures
         if drop_invalid:
-            pictures, unusable = self._usable(pictures)
-            problems += unusable
-        self.dropped = settle(scan.source, problems, self._drop_invalid)
+            pictures, unusable = self._usable(pictures, scan.lost)
+            problems += [p for p in unusable if drop_invalid != EXAMINE or p.annotation_id is None]
+        whole = [picture for picture in pictures if picture.where not in scan.lost]
+        if drop_invalid and drop_invalid != EXAMINE:
+            pictures = whole
+        left = f"{len(whole)} of {len(scan.pictures)} pictures"
+        self.dropped = settle(scan.source, problems, self._drop_invalid, left, bool(whole))
         if self.dropped and classes is None and not (scan.counts or scan.order):
             chosen = (), {}, []  # not one object was legible: the doctor lists the faults
         else:
@@ -167,16 +201,32 @@ class LabelledPictures:
         self.class_names, self._class_of, remarks = chosen
         settle(scan.source, remarks, True)
         self.problems = (*problems, *remarks)
+        self.remaining = self._remaining(whole) if drop_invalid else None
         self._pictures = [p for p in pictures if keep_empty or self._has_objects(p)]
         self.image_ids = tuple(picture.id for picture in self._pictures)
 
-    def _usable(self, pictures: Sequence[Picture]) -> tuple[list[Picture], list[Problem]]:
-        """Returns the pictures that can be read and fit their annotations, and the faults."""
+    def _remaining(self, pictures: Sequence[Picture]) -> tuple[int, int] | None:
+        if any(picture.labels is None for picture in pictures):
+            return None
+        labels = [label for picture in pictures for label in picture.labels]
+        return len(pictures), sum(label in self._class_of for label in labels)
+
+    def _usable(
+        self, pictures: Sequence[Picture], lost: set[str]
+    ) -> tuple[list[Picture], list[Problem]]:
+        """Returns the pictures that can be read and fit their annotations, and the faults.
+
+        Pictures with an object that turns out to have no mask are added to `lost`.
+        """
         usable, problems = [], []
         for picture in pictures:
             where = picture.where
             try:
-                self._fits(picture, sound_size(_file_of(picture)))
+                size = sound_size(_file_of(picture))
+                self._fits(picture, size)
+                faults = lost_when_drawn(picture, size, self._outlines(picture), self._draw)
+                lost |= {picture.where for fault in faults if fault.consequence}
+                problems += faults
                 usable.append(picture)
                 continue
             except SizeError as error:
@@ -191,6 +241,11 @@ class LabelledPictures:
     def _fits(self, picture: Picture, size: tuple[int, int]) -> None:
         """Raises SizeError or MaskError if annotations as a whole do not fit a picture `(H, W)`."""
         stored_size(picture.size, size, picture.path, picture.where)
+
+    def _outlines(self, picture: Picture) -> dict[int, list[np.ndarray] | None]:
+        """Returns the polygons of each object by its number, None for one that only drawing shows;
+        nothing where a reader has no objects apart from its maps."""
+        return {}
 
     def _has_objects(self, picture: Picture) -> bool:
         if picture.labels is not None:
@@ -217,8 +272,8 @@ class LabelledPictures:
         return {}
 
     def lenient(self) -> LabelledPictures:
-        """Returns the same data set read anew with `drop_invalid=True`."""
-        return type(self)(self.source, **{**self._settings, "drop_invalid": True})
+        """Returns the same data set read anew for the doctor: see `tfseg.data.problem.EXAMINE`."""
+        return type(self)(self.source, **{**self._settings, "drop_invalid": EXAMINE})
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -257,7 +312,7 @@ class LabelledPictures:
             if rle.area([one.runs])[0]:
                 kept.append(one)
             else:
-                problems.append(_covers_nothing(picture, one))
+                problems.append(covers_nothing(picture, one))
         masks = rle.decode_many([one.runs for one in kept], size)
         sample = Sample(
             image=pixels,
@@ -271,18 +326,6 @@ class LabelledPictures:
             path=picture.path,
         )
         return sample, problems
-
-
-def _covers_nothing(picture: Picture, one: Drawn) -> Problem:
-    where = one.file or f"{picture.where}, object {one.id}"
-    return Problem(
-        "error",
-        "empty_mask",
-        f"{where} of image {picture.id!r}" if one.file else where,
-        f"the mask ({one.label!r}) has no pixel inside its picture. Correct or remove it, {DROP}",
-        picture.path or picture.id,
-        one.id,
-    )
 
 
 def _file_of(picture: Picture) -> str | bytes:

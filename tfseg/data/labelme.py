@@ -18,8 +18,9 @@ from PIL import Image
 from tfseg.data.coco_masks import MaskError
 from tfseg.data.frames import stored_size, turned, turned_problem
 from tfseg.data.images import pillow_reason
-from tfseg.data.json_file import from_base64, read_json
-from tfseg.data.labelled import DROP, Drawn, LabelledPictures, Picture, Scan, find_file
+from tfseg.data.json_file import from_base64, read_json, read_text
+from tfseg.data.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
+from tfseg.data.labelme_images import LabelmeImages
 from tfseg.data.problem import Problem
 from tfseg.data.shapes import checked_points, ellipse, polygon, rectangle
 from tfseg.errors import DataError
@@ -27,7 +28,6 @@ from tfseg.structures import rle
 
 __all__ = ["LabelmeDataset"]
 
-_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 _NO_OBJECTS = ("__ignore__", "_background_")  # labelme's own names for what is no object
 
 
@@ -58,8 +58,11 @@ class LabelmeDataset(LabelledPictures):
         synonyms: Class name to the labels that it is made of.
         skip_flags: A picture or a shape with one of these flags set is left out.
         crowd_flags: A shape with one of these flags set is a crowd region (`Sample.is_crowd`).
-        drop_invalid: Leave faulty shapes, files and pictures out instead of raising.
+        drop_invalid: Leave faulty files and pictures out instead of raising, and pictures with a
+            faulty shape, which would be learnt as background.
         keep_empty: Whether pictures without objects stay; they teach what is background.
+        allow_outside: Whether `imagePath` may lead out of `source`, `image_dir`, and `images/` in
+            or beside it.
 
     Attributes:
         class_names, image_ids, problems, dropped: As in `LabelledPictures`. The image ids are
@@ -80,6 +83,7 @@ class LabelmeDataset(LabelledPictures):
         crowd_flags: Sequence[str] = ("crowd", "iscrowd"),
         drop_invalid: bool = False,
         keep_empty: bool = True,
+        allow_outside: bool = False,
     ):
         self._settings = dict(
             image_dir=image_dir,
@@ -88,6 +92,7 @@ class LabelmeDataset(LabelledPictures):
             skip_flags=skip_flags,
             crowd_flags=crowd_flags,
             keep_empty=keep_empty,
+            allow_outside=allow_outside,
         )
         source = os.fspath(source)
         image_dir = None if image_dir is None else os.fspath(image_dir)
@@ -96,8 +101,9 @@ class LabelmeDataset(LabelledPictures):
         scan = Scan(source)
         files = _files(source)
         shapes = _Shapes(skip_flags, crowd_flags)
+        images = LabelmeImages(source, image_dir, allow_outside)
         for file in files:
-            _read_file(scan, file, image_dir, shapes)
+            _read_file(scan, file, images, shapes)
         scan.order = _labels_file(os.path.dirname(files[0]), scan.counts)
         if scan.order is not None:
             _check_labels(scan)
@@ -108,6 +114,16 @@ class LabelmeDataset(LabelledPictures):
             drop_invalid=drop_invalid,
             keep_empty=keep_empty,
         )
+
+    def size_is_stated(self, index: int) -> bool:
+        """Returns whether a picture's annotations say its size, so that it was compared."""
+        return self._pictures[index].size is not None
+
+    def _outlines(self, picture: Picture) -> dict[int, list[np.ndarray] | None]:
+        return {
+            number: None if any(isinstance(piece, tuple) for piece in pieces) else pieces
+            for number, _, _, pieces in picture.content
+        }
 
     def _draw(self, picture: Picture, size: tuple[int, int]) -> tuple[list[Drawn], list[Problem]]:
         stored, orientation = stored_size(picture.size, size, picture.path, picture.where)
@@ -122,8 +138,8 @@ class LabelmeDataset(LabelledPictures):
                     _paste(mask, corners, text)
                 except MaskError as fault:
                     scan = Scan(picture.where)
-                    where = f"{picture.where}, shape {number}"
-                    scan.shape_fault(fault, where, "shape", picture.path or picture.id, number)
+                    name = picture.path or picture.id
+                    scan.shape_fault(fault, picture.where, "shape", name, number)
                     problems += scan.problems
                     break
             else:
@@ -148,8 +164,7 @@ def _labels_file(folder: str, counts: Mapping[str, int]) -> tuple[str, ...] | No
     for place in (folder, os.path.dirname(os.path.abspath(folder))):
         path = os.path.join(place, "labels.txt")
         if os.path.isfile(path):
-            with open(path, encoding="utf-8", errors="replace") as file:
-                lines = dict.fromkeys(line.strip() for line in file)
+            lines = dict.fromkeys(line.strip() for line in read_text(path).splitlines())
             names = tuple(name for name in lines if name and name not in _NO_OBJECTS)
             if names and (not counts or set(names) & set(counts)):
                 return names
@@ -163,8 +178,9 @@ def _check_labels(scan: Scan) -> None:
     for position, picture in enumerate(scan.pictures):
         for number, label, _, _ in picture.content:
             if label not in scan.order:
-                scan.fault(
+                scan.lost_object(
                     "unknown_label",
+                    picture.where,
                     f"{picture.where}, shape {number}",
                     f"the shape has the label {label!r}, which labels.txt does not list "
                     f"({', '.join(scan.order)}). Correct one of them, {DROP}",
@@ -178,7 +194,7 @@ def _check_labels(scan: Scan) -> None:
         )
 
 
-def _read_file(scan: Scan, file: str, image_dir: str | None, shapes: _Shapes) -> None:
+def _read_file(scan: Scan, file: str, images: LabelmeImages, shapes: _Shapes) -> None:
     """Takes the picture of one JSON file into the scan."""
     try:
         content = read_json(file)
@@ -200,10 +216,10 @@ def _read_file(scan: Scan, file: str, image_dir: str | None, shapes: _Shapes) ->
     stem = os.path.splitext(os.path.basename(file))[0]
     where = f"{file}, image {name or stem!r}"
     objects = shapes.read(scan, where, name or stem, content["shapes"])
-    looked = _places(file, stem, name.replace("\\", "/"), image_dir)
-    path, embedded = find_file(looked), content.get("imageData")
+    found, looked = images.find(file, stem, name)
+    path, embedded = found.path, content.get("imageData")
     if path is None and not (isinstance(embedded, str) and embedded):
-        scan.missing_image(where, name or stem, looked[: 2 + (image_dir is not None)])
+        scan.missing_image(where, name or stem, looked, found)
         return
     if path is None:
         scan.fault(
@@ -220,18 +236,6 @@ def _read_file(scan: Scan, file: str, image_dir: str | None, shapes: _Shapes) ->
 
 def _without() -> str:
     return f"Correct or remove it, {DROP}"
-
-
-def _places(file: str, stem: str, name: str, image_dir: str | None) -> list[str]:
-    """Returns where a picture may lie: as the file says, by its name, by the file's own name."""
-    folder, base = os.path.dirname(file), os.path.basename(name)
-    inside = [base] if name.startswith("..") or os.path.isabs(name) else [name, base]
-    looked = [os.path.join(image_dir, part) for part in inside] if image_dir and base else []
-    looked += [os.path.join(folder, part) for part in (name, base)] if base else []
-    homes = [image_dir] if image_dir else []
-    homes += [folder, os.path.join(folder, "..", "images"), os.path.join(folder, "images")]
-    looked += [os.path.join(home, base) for home in homes if base]
-    return looked + [os.path.join(home, stem + end) for home in homes for end in _ENDINGS]
 
 
 def _size(scan: Scan, where: str, content: dict) -> tuple[int, int] | None:
@@ -267,7 +271,6 @@ class _Shapes:
         """
         found: dict[tuple, tuple] = {}
         for number, shape in enumerate(shapes, 1):
-            place = f"{where}, shape {number}"
             try:
                 if not isinstance(shape, dict):
                     raise MaskError("malformed", f"is no object but {type(shape).__name__}")
@@ -278,7 +281,7 @@ class _Shapes:
                     continue
                 piece = _piece(shape)
             except MaskError as fault:
-                scan.shape_fault(fault, place, "shape", name, number)
+                scan.shape_fault(fault, where, "shape", name, number)
                 continue
             group = shape.get("group_id")
             key = (label, number, None) if group is None else (label, None, str(group))

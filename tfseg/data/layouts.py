@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from tfseg.data.part_names import PARTS, own_name
 from tfseg.data.via_csv import CSV_COLUMNS
 from tfseg.errors import DataError
 
@@ -25,7 +26,6 @@ TOOL_FORMATS = (
     *("portrait", "image_masks", "instance_folder"),
 )
 _COCO_KEYS = (b"info", b"licenses", b"images", b"annotations", b"categories", b"type")
-_PARTS = ("train", "val", "test")
 
 
 def looked_for(split: str) -> str:
@@ -71,7 +71,8 @@ def folder_format(path: str, split: str) -> str | None:
     """Returns the format of what lies in a folder, or None if it is none of `TOOL_FORMATS`."""
     from tfseg.data import portrait, voc_files, voc_semantic
 
-    folder = Path(path)
+    folder, split = Path(path), own_name(path, split)
+    parts = [own_name(path, part) for part in PARTS]
     if split != "trainaug" and _voc_has(folder, voc_files.OBJECTS):
         return "voc"
     if any(_voc_has(folder, n) for n in (voc_files.CLASSES, voc_semantic.AUGMENTED)):
@@ -80,9 +81,9 @@ def folder_format(path: str, split: str) -> str | None:
         return "portrait"
     if _instance_place(folder, split) is not None:
         return "instance_folder"
-    if _png_places(folder, split) or any(_png_places(folder, part) for part in _PARTS):
+    if _png_places(folder, split) or any(_png_places(folder, part) for part in parts):
         return "png_masks"
-    places = (folder, folder / split, folder / "annotations", *(folder / part for part in _PARTS))
+    places = (folder, folder / split, folder / "annotations", *(folder / part for part in parts))
     places += (folder / "labels", folder / "json")
     for place in places:
         files = sorted(place.glob("*.json"))[:8] + sorted(place.glob("*.csv"))[:4]
@@ -135,6 +136,7 @@ def open_tool_format(kind: str, path: str, split: str, options: dict, call: Call
     if kind in ("voc", "voc_semantic", "portrait"):
         readers = {"voc": VocDataset, "portrait": PortraitDataset}
         return call(readers.get(kind, VocSegmentationDataset), (path, split), options)
+    split = own_name(path, split)
     if kind in ("image_masks", "instance_folder"):
         return _open_pairs(kind, path, split, options, call)
     find, reader = {
@@ -195,9 +197,9 @@ def _quietly():
 
 def _other_parts(find: Callable, path: str, own: tuple[str, dict]) -> list[tuple[str, dict]]:
     found = []
-    for part in _PARTS:
+    for part in PARTS:
         with contextlib.suppress(DataError):
-            found.append(find(path, part))
+            found.append(find(path, own_name(path, part)))
     return [other for other in found if other != own]
 
 

@@ -21,15 +21,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import json
-import mmap
 import os
-import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tfseg.data.coco_places import annotation_files, annotation_patterns, coco_parts, find_coco
 from tfseg.data.dataset import Dataset
+from tfseg.data.foreign import what_folder_is
 from tfseg.data.layouts import (
     TOOL_FORMATS,
     file_format,
@@ -127,7 +126,8 @@ def _open(kind: str, text: str, split: str, options: dict) -> Dataset:
         return open_tool_format(kind, text, split, options, _call)
     from tfseg.data.coco import CocoDataset
 
-    annotation_file, image_dir = find_coco(text, split, options.pop("image_dir", None))
+    image_dir, outside = options.pop("image_dir", None), options.get("allow_outside", False)
+    annotation_file, image_dir = find_coco(text, split, image_dir, allow_outside=bool(outside))
     return _call(CocoDataset, (annotation_file, image_dir), options)
 
 
@@ -158,111 +158,27 @@ def recognise(path: str, split: str = "train") -> str:
             f"{path}: this is Open Images as it is downloaded. Make a data set of the masks that "
             f"you want first: tfseg open-images {shlex.quote(path)} --out data/mine"
         )
-    named = [file_format(file) for file in _annotation_files(Path(path), split)]
+    named = [file_format(file) for file in annotation_files(Path(path), split)]
     if named and named[0] not in TOOL_FORMATS:
         return "coco"
     kind = folder_format(path, split)
     if kind is not None:
         return kind
-    if any(Path(path).glob("*.json")) or any(Path(path, "annotations").glob("*.json")):
+    if (
+        coco_parts(path)
+        or any(Path(path).glob("*.json"))
+        or any(Path(path, "annotations").glob("*.json"))
+    ):
         return "coco"
+    known = what_folder_is(path)
+    if known:
+        raise DataError(f"{path}: this is {known}")
     raise DataError(
         f"{path}: no known data set. Looked for label_list.mat (clothing_co_parsing), or with "
         "their names as the format (portrait_crops) and, of any people, (composites), "
         f"{looked_for(split)}, and, for the split {split!r}, "
-        f"{', '.join(_annotation_patterns(split))} (coco). The folder has: {_listing(path)}."
+        f"{', '.join(annotation_patterns(split))} (coco). The folder has: {_listing(path)}."
     )
-
-
-def _annotation_patterns(split: str) -> tuple[str, ...]:
-    return (
-        f"{split}.json",
-        f"instances_{split}*.json",
-        f"person_keypoints_{split}*.json",
-        f"annotations/instances_{split}*.json",
-        f"annotations/person_keypoints_{split}*.json",
-        f"annotations/{split}*.json",
-        f"{split}/_annotations.coco.json",
-        f"{split}/annotations.json",
-    )
-
-
-def _annotation_files(folder: Path, split: str) -> list[Path]:
-    """Returns the annotation files of a split, those of the first pattern that has any."""
-    for pattern in _annotation_patterns(split):
-        found = sorted(path for path in folder.glob(pattern) if path.is_file())
-        if found:
-            return found
-    return []
-
-
-def find_coco(path: str, split: str, image_dir: str | os.PathLike | None = None):
-    """Returns `(annotation_file, image_dir)` of a COCO data set.
-
-    Args:
-        path: The annotation file, or the folder of the data set.
-        split: The part, where `path` is a folder.
-        image_dir: The folder of the pictures, as it is or within `path`. None: the usual places.
-    """
-    if os.path.isdir(path):
-        folder = Path(path)
-        found = _annotation_files(folder, split)
-        if len(found) != 1:
-            there = sorted({*folder.glob("*.json"), *folder.glob("annotations/*.json")})
-            listed = ", ".join(str(p.relative_to(folder)) for p in there[:12]) or "none"
-            problem = (
-                f"several annotation files fit the split {split!r}: "
-                f"{', '.join(str(p.relative_to(folder)) for p in found)}"
-                if found
-                else f"no annotation file for the split {split!r}; looked for "
-                f"{', '.join(_annotation_patterns(split))}"
-            )
-            raise DataError(
-                f"{path}: {problem}. JSON files there: {listed}. Name the annotation file itself."
-            )
-        file = found[0]
-    else:
-        file, folder, split = Path(path), Path(path).parent, None
-        folder = folder.parent if folder.name == "annotations" else folder
-    if image_dir is not None:
-        inside = folder / image_dir
-        return str(file), str(inside if inside.is_dir() else image_dir)
-    return str(file), str(_find_images(file, folder, split))
-
-
-def _find_images(file: Path, folder: Path, split: str | None) -> Path:
-    first = _first_file_name(file)
-    stem = file.stem.removeprefix("instances_").removeprefix("person_keypoints_")
-    # The part's own folders come first, because parts may number their pictures alike. A file
-    # that was named itself is a part by its own name, whatever the split is called.
-    parts = [stem] if split is None else [stem, split]
-    own = [name for part in parts for name in (f"images/{part}", part, f"{part}_images")]
-    names = dict.fromkeys([*own, "images", "photos", "train", ".", "../images"])
-    looked = [folder / name for name in names]
-    looked += [file.parent, file.parent / "images"]
-    looked = list(dict.fromkeys(Path(os.path.normpath(place)) for place in looked))
-    for place in looked:
-        if place.is_dir() and (first is None or (place / first).is_file()):
-            return place
-    raise DataError(
-        f"{file}: its first picture {first!r} is in none of {', '.join(map(str, looked))}. Name "
-        "the folder of the pictures with image_dir."
-    )
-
-
-def _first_file_name(file: Path) -> str | None:
-    """Returns the first file name in a COCO file without reading all of it, or None."""
-    if not file.is_file():
-        raise DataError(f"{file}: there is no such annotation file. Check the path.")
-    if file.stat().st_size == 0:
-        raise DataError(f"{file}: the annotation file is empty. Export it again.")
-    with open(file, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        match = re.search(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")', data)
-        text = match.group(1) if match else None
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return None
 
 
 def _listing(folder: str) -> str:

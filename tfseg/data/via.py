@@ -22,11 +22,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfseg.data.coco_masks import MaskError, segmentation_extent
+from tfseg.data.foreign import what_json_is
 from tfseg.data.frames import turned
 from tfseg.data.images import stored_orientation
 from tfseg.data.json_file import read_json
-from tfseg.data.labelled import DROP, Drawn, LabelledPictures, Picture, Scan, find_file
+from tfseg.data.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
 from tfseg.data.labels import only_class
+from tfseg.data.named_files import NamedFiles
 from tfseg.data.problem import Problem
 from tfseg.data.shapes import checked_points, ellipse, polygon, rectangle
 from tfseg.data.via_csv import read_csv
@@ -61,8 +63,10 @@ class ViaDataset(LabelledPictures):
         class_attribute: The region attribute that names the class. None: the only one there is.
         classes: Names of the classes, in the order of their ids. None: all labels, sorted.
         synonyms: Class name to the labels that it is made of.
-        drop_invalid: Leave faulty regions and unusable pictures out instead of raising.
+        drop_invalid: Leave unusable pictures out instead of raising, and those with a faulty
+            region, which would be learnt as background.
         keep_empty: Whether pictures without objects stay; they teach what is background.
+        allow_outside: Whether names in the file may lead out of the folder of the pictures.
 
     Attributes:
         class_attribute: The region attribute in use, or None if there is none.
@@ -83,6 +87,7 @@ class ViaDataset(LabelledPictures):
         synonyms: Mapping[str, Sequence[str]] | None = None,
         drop_invalid: bool = False,
         keep_empty: bool = True,
+        allow_outside: bool = False,
     ):
         self._settings = dict(
             image_dir=image_dir,
@@ -90,6 +95,7 @@ class ViaDataset(LabelledPictures):
             classes=classes,
             synonyms=synonyms,
             keep_empty=keep_empty,
+            allow_outside=allow_outside,
         )
         path = os.fspath(annotation_file)
         folder = os.path.dirname(path) if image_dir is None else os.fspath(image_dir)
@@ -100,8 +106,10 @@ class ViaDataset(LabelledPictures):
         options = _options(attributes, self.class_attribute)
         reader = _Regions(self.class_attribute, options, only_class(classes))
         scan = Scan(path)
+        homes = [folder, os.path.join(folder, "images")]
+        files = NamedFiles(homes, allow_outside=allow_outside)
         for number, entry in enumerate(entries, 1):
-            _read_entry(scan, number, entry, reader, [os.path.join(folder, p) for p in places])
+            _read_entry(scan, number, entry, reader, files, places)
         super().__init__(
             scan,
             classes=classes,
@@ -109,6 +117,9 @@ class ViaDataset(LabelledPictures):
             drop_invalid=drop_invalid,
             keep_empty=keep_empty,
         )
+
+    def _outlines(self, picture: Picture) -> dict[int, list[np.ndarray] | None]:
+        return {number: [outline] for number, _, outline in picture.content}
 
     def _draw(self, picture: Picture, size: tuple[int, int]) -> tuple[list[Drawn], list[Problem]]:
         regions = picture.content
@@ -122,7 +133,7 @@ class ViaDataset(LabelledPictures):
 
 def _read_file(path: str) -> tuple[list, dict, list[str]]:
     """Returns the entries of pictures, the region attributes, and folders to look for pictures."""
-    places = ["", "images"]
+    places: list[str] = []
     if path.lower().endswith(".csv"):
         return read_csv(path), {}, places
     content = read_json(path)
@@ -138,6 +149,9 @@ def _read_file(path: str) -> tuple[list, dict, list[str]]:
         content = content["_via_img_metadata"]
     else:
         attributes = None
+    known = what_json_is(content) if isinstance(content, dict) else None
+    if known and "VIA 3" in known:
+        raise DataError(f"{path}: this is {known}")
     if not isinstance(content, dict) or (
         content and not any(isinstance(e, dict) and "regions" in e for e in content.values())
     ):
@@ -190,7 +204,10 @@ def _options(declared: dict, attribute: str | None) -> tuple[str, ...] | None:
     return tuple(options)
 
 
-def _read_entry(scan: Scan, number: int, entry, reader: _Regions, folders: list[str]) -> None:
+def _read_entry(
+    scan: Scan, number: int, entry, reader: _Regions, files: NamedFiles, places: list[str]
+) -> None:
+    """Takes a picture in; its file is looked for by its name, then at the project's own places."""
     name = entry.get("filename") if isinstance(entry, dict) else None
     if not isinstance(name, str) or not name or not isinstance(entry.get("regions"), (dict, list)):
         scan.fault(
@@ -203,13 +220,12 @@ def _read_entry(scan: Scan, number: int, entry, reader: _Regions, folders: list[
         return
     where = f"{scan.source}, image {name!r}"
     regions = reader.read(scan, where, name, _regions(entry))
-    relative = name.replace("\\", "/")
-    looked = [os.path.join(folder, relative) for folder in folders]
-    looked += [os.path.join(folder, os.path.basename(relative)) for folder in folders[:2]]
-    path = find_file(looked)
+    found = files.find(name, *(os.path.join(place, name) for place in places))
+    path = found.path
     embedded = entry.get("base64_img_data")
     if path is None and not (isinstance(embedded, str) and embedded.startswith("data:")):
-        scan.missing_image(where, name, looked)
+        looked = [os.path.join(folder, name) for folder in files.folders]
+        scan.missing_image(where, name, looked, found)
         return
     labels = tuple(label for _, label, _ in regions)
     embedded = embedded if path is None else None
@@ -226,12 +242,11 @@ class _Regions:
         """Returns `(number, label, outline)` of each sound region; numbers count from 1."""
         found = []
         for number, region in enumerate(regions, 1):
-            place = f"{where}, region {number}"
             try:
                 outline = _outline(region)
                 label = self._label(region.get("region_attributes"))
             except MaskError as fault:
-                scan.shape_fault(fault, place, "region", name, number)
+                scan.shape_fault(fault, where, "region", name, number)
                 continue
             scan.counts[label] += 1
             found.append((number, label, outline))

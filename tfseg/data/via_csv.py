@@ -6,6 +6,7 @@ import json
 import os
 import re
 
+from tfseg.data.json_file import read_text
 from tfseg.errors import DataError
 
 __all__ = ["CSV_COLUMNS", "read_csv"]
@@ -25,10 +26,16 @@ def read_csv(path: str) -> list[dict]:
     """
     if not os.path.isfile(path):
         raise DataError(f"{path}: there is no such annotation file. Check the path.")
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        lines = file.read().split("\n")
+    lines = read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header = [name.strip().lstrip("#") for name in _cells(lines[0])]
     missing = [name for name in CSV_COLUMNS if name not in header]
+    other = re.sub(r"\w|[#\" ]", "", lines[0])[:1]
+    if missing and all(name in lines[0] for name in CSV_COLUMNS) and other not in ("", ","):
+        mark = {";": "semicolons", "\t": "tabs"}.get(other, repr(other))
+        raise DataError(
+            f"{path}: VIA's CSV with {mark} between its cells, as a spreadsheet saves it. Save it "
+            "with commas, or export it from VIA again."
+        )
     if missing:
         raise DataError(
             f"{path}: expected VIA's columns {', '.join(CSV_COLUMNS)}; {', '.join(missing)} "
