@@ -138,7 +138,8 @@ class PredictVerbs:
 
     def _predict_batch(self, batch: list, batch_size: int, score_threshold: float | None):
         prepared = [self._predict_inputs(self._channelled(item)) for item in batch]
-        answers = self._run_rows([inputs for inputs, _ in prepared], batch_size)
+        sure = self._threshold_inputs(score_threshold)
+        answers = self._run_rows([{**inputs, **sure} for inputs, _ in prepared], batch_size)
         for item, (_, plan), outputs in zip(batch, prepared, answers):
             yield (
                 item,
@@ -150,6 +151,10 @@ class PredictVerbs:
                     path=item.path,
                 ),
             )
+
+    def _threshold_inputs(self, score_threshold: float | None) -> dict[str, np.ndarray]:
+        """Returns inputs of the network that spare it what the threshold would remove."""
+        return {}
 
     def _channelled(self, item) -> np.ndarray:
         """Returns the picture of a sample or an item with the channels that the model reads."""

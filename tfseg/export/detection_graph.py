@@ -56,7 +56,7 @@ class DetectionGraph:
     """Fits pictures into the network's square, runs it, and leads boxes back to their pixels.
 
     Args:
-        network: Takes `image` and `window`, gives `detections (B, D, 6)` and `masks`.
+        network: Takes `image`, `window` and `min_score`, gives `detections (B, D, 6)` and `masks`.
         class_names: Name of class id k at position k - 1.
         min_side: What the short side of a picture should reach, pixels.
         max_side: Side of the square, pixels.
@@ -154,7 +154,9 @@ class DetectionGraph:
         return padded, window, tf.cast(size, tf.float32)
 
     def _detect(self, squares, windows, sizes) -> dict[str, tf.Tensor]:
-        outputs = self.network({"image": squares, "window": windows}, training=False)
+        bounds = tf.fill(tf.shape(squares)[:1], tf.constant(self.min_score, tf.float32))
+        inputs = {"image": squares, "window": windows, "min_score": bounds}
+        outputs = self.network(inputs, training=False)
         rows = tf.cast(outputs["detections"], tf.float32)
         # Rows are sorted by score, so that what falls away leaves no gaps.
         found = (rows[..., 4] > 0) & (rows[..., 5] >= self.min_score)

@@ -123,15 +123,19 @@ class MaskRCNN(Estimator):
             image = image.astype(np.float32)
         return {"image": plan.image(image), "window": np.array(plan.window, np.float32)}, plan
 
+    def _threshold_inputs(self, score_threshold: float | None) -> dict[str, np.ndarray]:
+        return {"min_score": np.array(self._threshold(score_threshold), np.float32)}
+
+    def _threshold(self, score_threshold: float | None) -> float:
+        return self.config.detection_min_confidence if score_threshold is None else score_threshold
+
     def _decode(self, outputs, plan, *, score_threshold, image_id, path) -> Prediction:
-        if score_threshold is None:
-            score_threshold = self.config.detection_min_confidence
         return decode(
             outputs["detections"],
             outputs["masks"],
             plan,
             class_names=self.class_names,
-            score_threshold=score_threshold,
+            score_threshold=self._threshold(score_threshold),
             mask_paste=self.config.mask_paste,
             image_id=image_id,
             path=path,

@@ -18,6 +18,7 @@ from tfseg.models.mask_rcnn.groups import layer_group, weighted_layers
 from tfseg.models.mask_rcnn.losses import TERMS, l2_penalty, loss_terms
 from tfseg.nn.layers.fpn import FeaturePyramid
 from tfseg.nn.ops.boxes import normalize
+from tfseg.nn.ops.first_rows import on_first_rows
 from tfseg.nn.rcnn.heads import BoxHead, MaskHead
 from tfseg.nn.rcnn.roi_targets import roi_targets
 from tfseg.nn.rcnn.rpn import RegionProposalNetwork
@@ -47,6 +48,8 @@ class MaskRCNNNetwork(keras.Model):
       the network is traced.
     - `window`: float32 `(B, 4)`, the part of the input that holds the picture, pixels; all of it
       where not given. Training needs it with `proposal_rule="per_level"` alone.
+    - `min_score` (testing): float32 `(B,)`, the lowest score of a detection; `config.score_floor`
+      where not given or lower.
     - `gt_class_ids`, `gt_boxes`, `gt_masks` (training): int32 `(B, G)`, 0 padding, below 0 a crowd
       region; float32 `(B, G, 4)` pixels; `(B, G, k, k)` masks within their boxes.
     - `active_classes` (training, optional): `(B, C)`, 0 for classes that the picture's data set
@@ -143,7 +146,8 @@ class MaskRCNNNetwork(keras.Model):
         levels = self.pyramid(self._checked(inputs["image"]), training)
         logits, deltas = self.rpn(levels)
         if "gt_boxes" not in inputs:
-            return self.predict_from(levels, logits, deltas, inputs.get("window"))
+            given = [inputs.get(name) for name in ("window", "min_score")]
+            return self.predict_from(levels, logits, deltas, *given)
         return self._train_from(levels, logits, deltas, inputs, training)
 
     def _checked(self, image):
@@ -207,10 +211,13 @@ class MaskRCNNNetwork(keras.Model):
         class_logits, box_deltas = self.box_head(
             self.align(levels, rois.rois, self.config.pool_size), training=training
         )
-        mask_logits = self.mask_head(
-            self.align(levels, rois.rois[:, :places], self.config.mask_pool_size),
-            rois.class_ids[:, :places],
-            training=training,
+        # Nothing is learnt from the other places; plain batch statistics alone see them. One at
+        # least, so that there is a gradient for every weight.
+        needed = ops.maximum(_most(rois.positive), 1)
+        if training and self.config.resolved_head_norm == "batch":
+            needed = places
+        mask_logits = self.mask_logits(
+            levels, rois.rois[:, :places], rois.class_ids[:, :places], needed, training
         )
         return {
             "class_logits": class_logits,
@@ -255,19 +262,48 @@ class MaskRCNNNetwork(keras.Model):
         """Returns the features of P2 to P5 under boxes in the units of `config.box_units`."""
         return stages.align(self.config, levels, boxes, image_shape(levels), size)
 
-    def predict_from(self, levels, logits, deltas, window=None) -> dict:
+    def mask_logits(self, levels, boxes, class_ids, count, training=None):
+        """Returns the mask logits of boxes, float32 `(B, N, m, m)`; zeros behind the first ones.
+
+        Args:
+            levels: P2, P3, ...
+            boxes: float32 `(B, N, 4)` in the units of `config.box_units`.
+            class_ids: int32 `(B, N)`.
+            count: int32 scalar, how many boxes of each image are wanted at most.
+            training: See `call`.
+        """
+        size = self.config.mask_pool_size
+
+        def compute(rows):
+            features = self.align(levels, boxes[:, :rows], size)
+            return self.mask_head(features, class_ids[:, :rows], training=training)
+
+        shape = (ops.shape(boxes)[0], boxes.shape[1], 2 * size, 2 * size)
+        return on_first_rows(count, shape, compute)
+
+    def predict_from(self, levels, logits, deltas, window=None, min_score=None) -> dict:
         """Returns detections and masks.
+
+        Args:
+            levels: P2, P3, ...
+            logits: From the region proposal network, as the deltas.
+            deltas: The regressions.
+            window: float32 `(B, 4)` in pixels, where the image lies; None means everywhere.
+            min_score: float32 `(B,)`, detections that score less are not looked at; None takes
+                all from `config.score_floor`.
 
         Returns:
             `detections`: float32 `(B, D, 6)` of y1, x1, y2, x2 in pixels of the input, class,
             score; best first, zero rows as padding. `masks`: float32 `(B, D, m, m)`, the
             probability of the detected class within the box.
         """
-        steps = self.steps_from(levels, logits, deltas, window)
+        steps = self.steps_from(levels, logits, deltas, window, min_score)
         return {name: steps[name] for name in ("detections", "masks")}
 
-    def steps_from(self, levels, logits, deltas, window=None) -> dict:
+    def steps_from(self, levels, logits, deltas, window=None, min_score=None) -> dict:
         """Returns what `predict_from` does, and what it comes from on the way.
+
+        Masks are computed for what was found, rounded up to one of a few numbers.
 
         Returns:
             As `predict_from`, and `proposals` float32 `(B, P, 4)` in the units of
@@ -284,12 +320,10 @@ class MaskRCNNNetwork(keras.Model):
         )
         probabilities = ops.softmax(class_logits)
         boxes, class_ids, scores = stages.detections(
-            config, proposals, valid, probabilities, box_deltas, shape, window
-        )
-        mask_logits = self.mask_head(
-            self.align(levels, boxes, config.mask_pool_size), class_ids, training=False
+            config, proposals, valid, probabilities, box_deltas, shape, window, min_score
         )
         found = class_ids > 0
+        mask_logits = self.mask_logits(levels, boxes, class_ids, _most(found), training=False)
         pixels = stages.to_pixels(config, boxes, shape)
         pixels = ops.where(found[..., None], pixels, ops.zeros_like(pixels))
         columns = [pixels, ops.cast(class_ids, "float32")[..., None], scores[..., None]]
@@ -332,6 +366,11 @@ class MaskRCNNNetwork(keras.Model):
 def image_shape(levels) -> tuple[int, int]:
     """Returns `(H, W)` of the input that the levels P2, P3, ... were computed from."""
     return 4 * levels[0].shape[1], 4 * levels[0].shape[2]
+
+
+def _most(some):
+    """Returns how many of each image's rows, bool `(B, N)`, there are at most, int32 scalar."""
+    return ops.max(ops.sum(ops.cast(some, "int32"), axis=1))
 
 
 def _whole(logits, shape: tuple[int, int]):

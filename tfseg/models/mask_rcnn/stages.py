@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from keras import ops
 
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.nn.ops.anchors import level_shapes, pyramid_anchors
@@ -142,7 +143,16 @@ def roi_levels(config: MaskRCNNConfig, boxes, image_shape):
     return pyramid_levels(boxes, image_shape)
 
 
-def detections(config: MaskRCNNConfig, rois, valid, probabilities, deltas, image_shape, window):
+def detections(
+    config: MaskRCNNConfig,
+    rois,
+    valid,
+    probabilities,
+    deltas,
+    image_shape,
+    window,
+    min_score=None,
+):
     """Returns `(boxes, class_ids, scores)` by `config.detection_rule`.
 
     Args:
@@ -153,7 +163,13 @@ def detections(config: MaskRCNNConfig, rois, valid, probabilities, deltas, image
         deltas: float32 `(B, P, C, 4)`.
         image_shape: `(H, W)` of the network's input.
         window: float32 `(B, 4)` in pixels, where the picture lies.
+        min_score: float32 `(B,)`, a bound of each image beside `config.score_floor`, or None.
     """
+    if min_score is not None:
+        # What is not returned takes no part: in a suppression the lower score loses.
+        min_score = ops.cast(min_score, "float32")[:, None]
+        sure = ops.max(probabilities[..., 1:], axis=-1) >= min_score
+        valid = ops.logical_and(valid, sure)
     common = dict(
         limit=config.max_detections,
         min_score=config.score_floor,
@@ -161,6 +177,16 @@ def detections(config: MaskRCNNConfig, rois, valid, probabilities, deltas, image
     )
     window = to_units(config, window, image_shape)
     if config.detection_rule == "best_class":
-        return detect(rois, valid, probabilities, deltas, window, **common)
-    least = _least(config, _MIN_DETECTION, image_shape)
-    return detect_every_class(rois, valid, probabilities, deltas, window, min_size=least, **common)
+        found = detect(rois, valid, probabilities, deltas, window, **common)
+    else:
+        common["min_size"] = _least(config, _MIN_DETECTION, image_shape)
+        found = detect_every_class(rois, valid, probabilities, deltas, window, **common)
+    if min_score is None:
+        return found
+    boxes, class_ids, scores = found
+    sure = scores >= min_score
+    return (
+        ops.where(sure[..., None], boxes, ops.zeros_like(boxes)),
+        ops.where(sure, class_ids, 0),
+        ops.where(sure, scores, ops.zeros_like(scores)),
+    )
