@@ -131,6 +131,20 @@ class TestTrain:
         assert "--val-fraction 0.2" in capsys.readouterr().err
         assert main([*words, "--val-split", "none"]) == 0
 
+    def test_advice_about_parts_is_for_missing_parts_alone(self, tmp_path, config_file, capsys):
+        image = {"id": 1, "file_name": "a.png"}
+        content = {"images": [image], "annotations": [], "categories": [{"id": 1, "name": "a"}]}
+        Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+        (tmp_path / "export.json").write_text(json.dumps(content))
+        words = ["train", str(config_file), "--data", str(tmp_path)]
+        assert main(words) == 2
+        assert "export.json is one file without parts. Set a share" in capsys.readouterr().err
+        (tmp_path / "val.json").write_text(json.dumps({**content, "annotations": [5]}))
+        (tmp_path / "export.json").rename(tmp_path / "train.json")
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert "annotation 1: expected an object" in said and "--val-fraction" not in said
+
     def test_a_missing_split_is_named(self, pretend, config_file, capsys):
         words = ["--data", "photos", "--val-split", "missing"]
         assert main(["train", str(config_file), *words]) == 2

@@ -304,3 +304,41 @@ def test_classes_are_chosen_and_it_survives_pickling(save):
     assert again[0].class_ids.tolist() == [1] and again.class_names == ("kite",)
     only = LabelmeDataset(save([shape("ball", KITE)], "b"), classes=("kite",), keep_empty=False)
     assert only.image_ids == ("a",)
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "..\\..\\secret.jpg", "{}/secret.jpg"])
+def test_image_path_leads_out_only_where_that_is_allowed(photo, tmp_path, name):
+    photo(tmp_path / "secret.jpg")
+    folder = tmp_path / "set"
+    photo(folder / "other.jpg")
+    text = json.dumps(content([shape("kite", KITE)], image=name.format(tmp_path)))
+    (folder / "a.json").write_text(text)
+    with pytest.raises(DataError, match="allow_outside=True|no file of the picture"):
+        LabelmeDataset(folder)
+    assert len(LabelmeDataset(folder, drop_invalid=True)) == 0
+    if "\\" not in name:
+        dataset = LabelmeDataset(folder, allow_outside=True)
+        assert dataset[0].path.endswith("secret.jpg")
+
+
+def test_points_in_shares_of_the_size_are_no_pixels(save):
+    folder = save([shape("kite", [[0.1, 0.1], [0.9, 0.2], [0.5, 0.75]])])
+    with pytest.raises(DataError, match="only outline lie between 0 and 1"):
+        LabelmeDataset(folder, drop_invalid=True)
+
+
+def test_a_turned_picture_without_a_stated_size_is_a_warning(save, photo):
+    for orientation, height, expected in ((6, None, 1), (6, 80, 0), (None, None, 0)):
+        sizes = {"imageHeight": height, "imageWidth": height and 60}
+        folder = save([shape("kite", KITE[:3])], **sizes)
+        photo(folder / "a.jpg", orientation=orientation)
+        codes = [problem.code for problem in diagnose(folder).problems]
+        assert codes.count("rotated_image") == expected, (orientation, height)
+
+
+def test_another_encoding_than_utf_8_is_named(save):
+    folder = save([shape("kite", KITE)])
+    text = json.dumps(content([shape("\u88e4\u5b50", KITE)]), ensure_ascii=False)
+    (folder / "a.json").write_bytes(text.encode("gbk"))
+    with pytest.raises(DataError, match="a.json: it is written in another encoding.*iconv"):
+        LabelmeDataset(folder)

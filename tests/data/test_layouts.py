@@ -10,6 +10,7 @@ from tfseg.data import sources
 from tfseg.data.doctor import diagnose
 from tfseg.data.labelme import LabelmeDataset
 from tfseg.data.layouts import file_format
+from tfseg.data.part_names import MissingPartError
 from tfseg.data.png_masks import PngMaskDataset
 from tfseg.data.via import ViaDataset
 from tfseg.data.voc import VocDataset
@@ -118,6 +119,14 @@ LAYOUTS = {
 }
 
 
+for name in ("labelme parts", "balloons", "masks in parts", "parts in masks", "via by name"):
+    # The same where the tool calls its parts otherwise.
+    for train, val in (("train", "valid"), ("Train", "Validation")):
+        files, reader, splits = LAYOUTS[name]
+        files = {p.replace("val", val).replace("train", train): v for p, v in files.items()}
+        LAYOUTS[f"{name}, {val}"] = files, reader, splits
+
+
 @pytest.fixture
 def save(tmp_path, photo):
     def write(files):
@@ -222,6 +231,39 @@ def test_an_unknown_folder_lists_every_format(tmp_path):
         sources.open_dataset(tmp_path)
     for word in sources.FORMATS:
         assert word == "synthetic" or f"({word})" in str(error.value)
+
+
+FOREIGN = {
+    "yolo": ({"data.yaml": "names: [a]", "images/train/a.jpg": 1, "labels/train/a.txt": "0 .1"},),
+    "yolo, parts": ({"train/images/a.jpg": 1, "train/labels/a.txt": "0 .1 .2"},),
+    "boxes of voc": ({"JPEGImages/a.jpg": 1, "Annotations/a.xml": "<a/>"},),
+    "cvat": ({"images/a.jpg": 1, "annotations.xml": "<a/>"},),
+}
+SAID = {"yolo": "labels of YOLO.*as COCO", "boxes of voc": "boxes alone", "cvat": "CVAT's own XML"}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_is_known_and_not_read_is_called_so(save, kind):
+    (files,) = FOREIGN[kind]
+    with pytest.raises(DataError, match=f"this is .*{SAID[kind.split(',')[0]]}") as error:
+        sources.open_dataset(save(files))
+    assert len(str(error.value)) < 300
+
+
+def test_a_part_that_is_not_there_is_said_shortly(save):
+    folder = save({"images/a.jpg": 1, "instances/a.png": MASK, "notes.txt": ""})
+    assert len(sources.open_dataset(folder)) == 1
+    folder = save({"train/a.jpg": 1, "train/a.json": labelme("a.jpg")})
+    with pytest.raises(MissingPartError, match="no part 'val'") as error:
+        sources.open_dataset(folder / "train", split="val")
+    assert len(str(error.value)) < 200 + len(str(folder))
+
+
+def test_csv_with_other_marks_than_commas(save):
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        folder = save({"a.jpg": 1, "via.csv": VIA_CSV.replace(",", mark)})
+        with pytest.raises(DataError, match=f"CSV with {name} between.*Save it with commas"):
+            sources.open_dataset(folder)
 
 
 def test_the_doctor_lists_every_fault_of_a_folder(save):

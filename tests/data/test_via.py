@@ -403,3 +403,23 @@ def test_it_becomes_coco_and_survives_pickling(save, tmp_path):
     assert coco.class_names == dataset.class_names
     np.testing.assert_array_equal(coco[0].masks, dataset[0].masks)
     assert "1 pictures" in repr(dataset) and dataset.image_path(0) == str(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "{}/secret.jpg", "secret.jpg"])
+def test_names_and_places_lead_out_only_where_that_is_allowed(save, photo, tmp_path, name):
+    photo(tmp_path / "secret.jpg")
+    (tmp_path / "set").mkdir()
+    content = project(exported(entry(name.format(tmp_path), SHAPES)))
+    content["_via_settings"] = {"core": {"default_filepath": f"{tmp_path}/", "filepath": {}}}
+    file = tmp_path / "set" / "x.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="leads out of the folder.*allow_outside=True"):
+        ViaDataset(file)
+    assert len(ViaDataset(file, drop_invalid=True)) == 0
+    assert len(ViaDataset(file, allow_outside=True)[0]) == 5
+
+
+def test_names_of_another_system(save, photo, tmp_path):
+    photo(tmp_path / "photos" / "a b.jpg")
+    file = save(exported(entry("C:\\me\\photos\\a%20b.JPG", SHAPES)))
+    assert ViaDataset(file)[0].path == str(tmp_path / "photos" / "a b.jpg")

@@ -202,6 +202,8 @@ def open_both(args: argparse.Namespace, settings: Mapping, *, whole_maps: bool =
         settings: The section `data` of an experiment file.
         whole_maps: See `place`.
     """
+    from tfseg.data.part_names import MissingPartError
+
     settings = _split_settings(args, settings)
     opened = functools.partial(open_split, args, settings, split=None, whole_maps=whole_maps)
     train = opened("train")
@@ -214,7 +216,7 @@ def open_both(args: argparse.Namespace, settings: Mapping, *, whole_maps: bool =
         raise ConfigError(f"{where} is one file, so it has no part for validation. {_NO_VAL}")
     try:
         return train, opened("val")
-    except DataError as error:
+    except MissingPartError as error:
         raise DataError(f"{error} {_NO_VAL}") from error
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from tfseg.data.images import read_image
 from tfseg.data.mat_files import read_mat
 from tfseg.data.opencv import cv2
+from tfseg.data.part_names import MissingPartError
 from tfseg.data.pieces import PieceRule
 from tfseg.errors import DataError
 from tfseg.structures import Sample
@@ -252,9 +253,13 @@ def _read_split(root: str, split) -> tuple[list[str], str]:
     for path in candidates:
         if os.path.isfile(path):
             with open(path, encoding="utf-8") as file:
-                return file.read().split(), path
+                ids = file.read().split()
+            stray = next((i for i in ids if os.path.basename(i) != i or i in (".", "..")), None)
+            if stray is not None:
+                raise DataError(f"{path}: expected the ids of photographs, got the path {stray!r}.")
+            return ids, path
     found = sorted(n for n in os.listdir(root) if n.endswith(".txt"))
-    raise DataError(
+    raise MissingPartError(
         f"there is no split {split!r}: looked for {' and '.join(candidates)}; the folder has "
         f"{', '.join(found) or 'no text file'}. Name one of them, 'all', or give the ids."
     )

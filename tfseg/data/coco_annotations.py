@@ -24,7 +24,7 @@ from tfseg.data.coco_records import (
     short,
 )
 from tfseg.data.problem import IMAGE_LEFT_OUT, Problem
-from tfseg.errors import DataError
+from tfseg.data.units import check_units, is_in_unit_square
 from tfseg.structures import rle
 
 __all__ = ["AnnotationReader", "disagree", "require_pixels", "shows_nothing"]
@@ -66,7 +66,7 @@ class AnnotationReader:
             if annotation is not None:
                 found.setdefault(annotation.image_id, []).append(annotation)
         self._note_orphans(orphans, bool(found))
-        self._check_units()
+        self.problems += check_units(self.path, self._unit)
         return {image: tuple(annotations) for image, annotations in found.items()}
 
     def _one(self, record, place: int, numbered: bool, orphans: list) -> AnnotationRecord | None:
@@ -169,9 +169,7 @@ class AnnotationReader:
             message = f"{fault}. Remove that polygon, {DROP} to go on without it."
             self._note(record, identity, RecordError("bad_polygon", message), "The others stay.")
         if isinstance(value, list):
-            flat = np.concatenate(value)
-            within = flat.min() >= 0 and flat.max() <= 1
-            self._unit.append(bool(within and (flat != np.floor(flat)).any()))
+            self._unit.append(is_in_unit_square(value))
         return value
 
     def _compare(self, identity, image: ImageRecord, segmentation, box: np.ndarray | None):
@@ -207,18 +205,6 @@ class AnnotationReader:
                 self._note(record, place, RecordError("unknown_image", message))
         if (orphans or self._strays) and not fits:
             self.lost.update({image: {None} for image in self.images.found})
-
-    def _check_units(self) -> None:
-        count = sum(self._unit)
-        what = (
-            "lie between 0 and 1, as if divided by the image's size; COCO's are pixels. Multiply "
-            "x by the width and y by the height"
-        )
-        if count and count == len(self._unit):
-            raise DataError(f"{self.path}: the coordinates of all {count} outlines {what}.")
-        if count:
-            message = f"the coordinates of {count} of {len(self._unit)} outlines {what}."
-            self.problems.append(Problem("warning", "normalised", self.path, message))
 
     def _note(self, record, identity, fault: RecordError, consequence: str = "") -> None:
         image = self.images.found.get(hashable(record, "image_id"))

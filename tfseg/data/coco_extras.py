@@ -77,7 +77,7 @@ def _read_keypoints(value, expected: int) -> np.ndarray | None:
     """Returns float32 `(K, 3)`, or None where nothing was annotated."""
     if not value:
         return None
-    remedy = f"{_REMEDY.replace('it', 'them')} keypoints."
+    remedy = f"Correct them, {DROP} to go on without the keypoints."
     try:
         with np.errstate(over="ignore"):
             points = np.asarray(value, np.float32)

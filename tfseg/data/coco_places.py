@@ -13,7 +13,7 @@ from tfseg.data.foreign import what_json_is
 from tfseg.data.json_file import read_json
 from tfseg.data.layouts import TOOL_FORMATS, file_format
 from tfseg.data.named_files import NamedFiles
-from tfseg.data.part_names import part_of, parts_in, spellings
+from tfseg.data.part_names import MissingPartError, part_of, parts_in, spellings
 from tfseg.errors import DataError
 
 __all__ = ["annotation_files", "annotation_patterns", "coco_parts", "find_coco"]
@@ -117,10 +117,10 @@ def _no_file(folder: Path, split: str, found: list[Path]) -> DataError:
         names = ", ".join(annotation_patterns(split)[:2])
         problem = f"no annotation file for the split {split!r}; looked for {names} and the like."
     if not found and len(there) == 1 and split != "train" and not parts:
-        return DataError(f"{folder}: {problem} {listed} is one file without parts.")
+        return MissingPartError(f"{folder}: {problem} {listed} is one file without parts.")
     if listed and (found or not parts):
         problem += f" JSON files there: {listed}. Name the annotation file itself."
-    return DataError(f"{folder}: {problem}")
+    return (DataError if found else MissingPartError)(f"{folder}: {problem}")
 
 
 def _what_is_there(files: list[Path]) -> str | None:

@@ -27,8 +27,7 @@ def what_json_is(content) -> str | None:
     keys = content.keys()
     if {"project", "metadata", "file"} <= keys:
         return (
-            "a project of VIA 3; VIA 1 and 2 are read. Export it from there as COCO, or annotate "
-            "with VIA 2."
+            "a project of VIA 3; VIA 1 and 2 are read. Annotate with VIA 2, or convert it to COCO."
         )
     if "_via_img_metadata" in keys:
         return "a project of VIA. Open it with format='via'."

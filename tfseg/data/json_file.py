@@ -37,6 +37,8 @@ def read_json(path: str | os.PathLike, kind: str = "annotation file"):
             f"{path}: expected JSON, but line {error.lineno}, column {error.colno} is wrong "
             f"({error.msg}). The file may be cut off: export it again."
         ) from error
+    except DataError:
+        raise
     except (ValueError, RecursionError) as error:  # such as a number of 5000 digits
         raise DataError(f"{path}: expected JSON text, got something else ({error}).") from error
 

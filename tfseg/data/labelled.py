@@ -23,6 +23,7 @@ from tfseg.data.labels import choose_classes
 from tfseg.data.lost_objects import covers_nothing, lost_when_drawn
 from tfseg.data.named_files import Found, outside_message
 from tfseg.data.problem import DROP, EXAMINE, IMAGE_LEFT_OUT, Problem, settle
+from tfseg.data.units import check_units, is_in_unit_square
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
 from tfseg.structures.sample import boxes_from_masks
@@ -186,6 +187,8 @@ class LabelledPictures:
             raise DataError(f"{scan.source}: there are no annotated pictures. Check the path.")
         problems = list(scan.problems)
         pictures = scan.pictures
+        polygons = [one for picture in pictures for one in self._outlines(picture).values()]
+        problems += check_units(scan.source, (bool(p) and is_in_unit_square(p) for p in polygons))
         if drop_invalid:
             pictures, unusable = self._usable(pictures, scan.lost)
             problems += [p for p in unusable if drop_invalid != EXAMINE or p.annotation_id is None]

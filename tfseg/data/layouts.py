@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tfseg.data.part_names import PARTS, own_name
+from tfseg.data.part_names import PARTS, MissingPartError, own_name
 from tfseg.data.via_csv import CSV_COLUMNS
 from tfseg.errors import DataError
 
@@ -243,8 +243,8 @@ def _find_png(path: str, split: str) -> tuple[str, dict]:
     found = _png_places(Path(path), split)
     if found is None:
         fault = _no_part(path, split, f"{split}/images/, {split}/masks/ or masks/{split}/")
-        whole = split != "train" and _png_places(Path(path), "train")
-        raise DataError(f"{fault} What lies there is the part 'train'.") if whole else fault
+        whole = split != "train" and _png_places(Path(path), "train") == (str(Path(path)), {})
+        raise MissingPartError(f"{fault} What lies there is the part 'train'.") if whole else fault
     return found
 
 
@@ -267,6 +267,6 @@ def _one_file(folder: Path) -> bool:
 def _no_part(path: str, split: str, wanted: str) -> DataError:
     names = sorted(os.listdir(path)) if os.path.isdir(path) else []
     listed = ", ".join(names[:12] + (["..."] if len(names) > 12 else [])) or "nothing"
-    return DataError(
+    return MissingPartError(
         f"{path}: there is no part {split!r}; looked for {wanted}. The folder has: {listed}."
     )

@@ -6,7 +6,9 @@ import os
 import re
 from pathlib import Path
 
-__all__ = ["PARTS", "own_name", "part_of", "parts_in", "spellings"]
+from tfseg.errors import DataError
+
+__all__ = ["PARTS", "MissingPartError", "own_name", "part_of", "parts_in", "spellings"]
 
 PARTS = {
     "train": ("train", "training"),
@@ -14,6 +16,10 @@ PARTS = {
     "test": ("test", "testing"),
 }
 """Each part and its names in small letters, ours first."""
+
+
+class MissingPartError(DataError):
+    """A data set has no part of the name that was asked for."""
 
 
 def spellings(split: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
 import os
@@ -36,6 +37,7 @@ from tfseg.data.layouts import (
     looked_for,
     open_tool_format,
 )
+from tfseg.data.part_names import MissingPartError
 from tfseg.data.parts import PART_OPTIONS, open_parts
 from tfseg.errors import ConfigError, DataError
 
@@ -170,6 +172,15 @@ def recognise(path: str, split: str = "train") -> str:
         or any(Path(path, "annotations").glob("*.json"))
     ):
         return "coco"
+    if split != "train":
+        kind = None
+        with contextlib.suppress(DataError):
+            kind = recognise(path)
+        if kind:
+            raise MissingPartError(
+                f"{path}: there is no part {split!r} of it ({kind}). The folder has: "
+                f"{_listing(path)}."
+            )
     known = what_folder_is(path)
     if known:
         raise DataError(f"{path}: this is {known}")

@@ -14,6 +14,7 @@ import numpy as np
 from tfseg.data.coco_masks import MaskError
 from tfseg.data.labelled import find_file
 from tfseg.data.mask_files import read_ids
+from tfseg.data.part_names import MissingPartError, spellings
 from tfseg.errors import DataError
 
 __all__ = [
@@ -157,9 +158,10 @@ def read_split(folder: str, split: str, maps: str = OBJECTS) -> list[tuple[str, 
         return [(n[:-4], folder) for n in files if n.lower().endswith(".png")]
     # CVAT calls its one list "default".
     name = "default" if split == "train" and lists == ["default"] else split
+    name = next((own for own in (name, *spellings(split)) if own in lists), name)
     found = read_lists(folder, name)
     if found is None:
-        raise DataError(
+        raise MissingPartError(
             f"{folder}: there is no split {split!r}: looked for "
             f"{os.path.join(_homes(folder)[0], f'{split}.txt')}; there are "
             f"{', '.join(lists) or 'no lists'}. Name one of them, or 'all'."
