@@ -153,7 +153,7 @@ NONE = {
     ),
     "units of the image's size": (
         content(annotations=[annotation(1, segmentation=[[0.1, 0.1, 0.9, 0.1, 0.5, 0.75]])]),
-        "only outline lie 0 and 1.*Multiply",
+        "only outline lie between 0 and 1.*Multiply",
     ),
 }
 
