@@ -6,12 +6,11 @@ import argparse
 import difflib
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
 import tfseg
-from tfseg.cli import quiet
+from tfseg.cli import quiet, streams
 
 __all__ = ["VERBS", "main"]
 
@@ -43,7 +42,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Words after `tfseg`; those of the process if None.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
+    streams.mend()
+    try:
+        try:
+            return _main(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout.flush()  # here, where a closed pipe is understood
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has seen enough; say nothing at exit either.
+        streams.silence_broken()
+        return FAILED
+    except OSError as error:  # of stdout or stderr itself: a full disk
+        streams.silence_broken()
+        print(f"tfseg: {_sentence(error)}", file=sys.stderr)
+        return FAILED
+
+
+def _main(argv: list[str]) -> int:
     if not argv or argv[0] not in VERBS:
         return _no_verb(argv)
     verb = importlib.import_module(f"tfseg.cli.{argv[0].replace('-', '_')}")
@@ -90,17 +105,13 @@ def _parser(name: str, verb) -> argparse.ArgumentParser:
 
 def _run(verb, args: argparse.Namespace) -> int:
     try:
-        code = int(verb.run(args) or OK)
-        sys.stdout.flush()  # here, where a closed pipe is understood
-        return code
+        return int(verb.run(args) or OK)
     except KeyboardInterrupt:
         hint = getattr(verb, "after_interrupt", lambda args: "")(args)
         print(f"\nStopped. {hint}".rstrip(), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (`| head`) has seen enough; say nothing at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        raise
     except (tfseg.errors.TFSegError, OSError) as error:
         if args.debug:
             logging.getLogger("tfseg").exception("the traceback, because of --debug")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sys
 import textwrap
@@ -43,7 +44,9 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Finds the stream; a training of Keras is a stage of ours, with its own compiled step."""
-        self.stream, self._new = self.stream or sys.stdout, True
+        # Without a terminal, under pythonw, there is no `sys.stdout`.
+        self.stream = self.stream or sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+        self._new = True
 
     def on_epoch_begin(self, epoch, logs=None):
         """Shows an empty bar; where the network has to be compiled first, says so."""
@@ -83,7 +86,8 @@ class Progress(keras.callbacks.Callback):
 
     def _draw(self, done: int, note: str, losses: str = ""):
         filled = _BAR * done // self.job.steps
-        bar = "█" * filled + "·" * (_BAR - filled)
+        done_sign, left_sign = _signs(self.stream)
+        bar = done_sign * filled + left_sign * (_BAR - filled)
         head = f"epoch {self._epoch}/{self.job.epochs} [{self.job.stage}] {bar} "
         text = f"{head}{done}/{self.job.steps}  {note}"
         lines = _wrapped(text) + (_wrapped("  " + losses) if losses else [])
@@ -97,6 +101,15 @@ class Progress(keras.callbacks.Callback):
             # Up by the lines drawn before, then clear to the end of the screen.
             self.stream.write(f"\x1b[{self._lines}A\r\x1b[J")
             self._lines = 0
+
+
+def _signs(stream) -> tuple[str, str]:
+    """Returns what a bar is drawn with, of signs that the stream has."""
+    try:
+        "█·".encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return "#", "-"
+    return "█", "·"
 
 
 def losses_text(logs: Mapping) -> str:
