@@ -84,6 +84,10 @@ def test_void_is_kept_in_the_label_map_if_asked_for(save):
     sample = VocDataset(save(), label_maps=("classes",))[0]
     np.testing.assert_array_equal(sample.label_maps["classes"], maps()[1])
     assert sample.label_maps["classes"].dtype == np.int32
+    chosen = VocDataset(save(), label_maps=("classes",), classes=("chair", "person"))[0]
+    for number, mask in zip(chosen.class_ids, chosen.masks):
+        assert (chosen.label_maps["classes"][mask] == number).all()
+    assert set(np.unique(chosen.label_maps["classes"])) == {0, 1, 2, 255}
     with pytest.raises(DataError, match="label_maps"):
         VocDataset(save(), label_maps=("void",))
 

@@ -115,6 +115,12 @@ def test_it_can_be_pickled():
         ({"keypoints": np.zeros((3, 4, 2))}, "keypoints"),
         ({"keypoints": np.zeros(3)}, "keypoints"),
         ({"label_maps": {"tags": np.zeros((8, 6), int)}}, "label map 'tags'"),
+        ({"class_ids": [1, 2, 1.5]}, "whole numbers, got 1.5"),
+        ({"class_ids": [1, 2, np.nan]}, "whole numbers, got nan"),
+        ({"class_ids": [1, 2, 2**32 + 1]}, "whole numbers, got 4294967297"),
+        ({"class_ids": ["1", "2", "3"]}, "whole numbers"),
+        ({"class_ids": [True, True, True]}, "whole numbers"),
+        ({"class_ids": np.ones((1, 3), int)}, r"whole numbers.*\(1, 3\)"),
     ],
 )
 def test_shapes_are_checked(fields, message):

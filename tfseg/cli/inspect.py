@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace, class_names):
+    from tfseg.data.aligned import align_classes
+
     words = argparse.Namespace(data=args.picture, format=args.data_format, set=args.set)
     settings = datasets.data_section(args)
     dataset = datasets.open_split(words, settings, "val", args.split, classes=class_names)
@@ -60,4 +62,4 @@ def _sample(args: argparse.Namespace, class_names):
         raise ConfigError(
             f"--index {args.index}: the data set has {len(dataset)} pictures, counted from 0."
         )
-    return dataset[args.index]
+    return align_classes(dataset, class_names)[args.index]

@@ -88,12 +88,7 @@ def check_dataset(dataset: Dataset, *, read_first: bool = True) -> Dataset:
             f"expected {kind}[0] to be a tfseg.Sample, got {type(first).__name__}. Wrap what you "
             "return: Sample(image, masks=masks, class_ids=ids)."
         )
-    bad = first.class_ids[(first.class_ids < 1) | (first.class_ids > len(names))]
-    if len(bad):
-        raise DataError(
-            f"{first.where}: class id {bad[0]} lies outside 1 to {len(names)} "
-            f"({', '.join(names)}). Ids count from 1; 0 is the background."
-        )
+    first.check_class_ids(names)
     return dataset
 
 

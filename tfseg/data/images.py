@@ -68,10 +68,12 @@ def read_image(source) -> np.ndarray:
 def _upright(image: Image.Image, name: str, data: bytes = b"") -> np.ndarray:
     """Returns the pixels of an image of Pillow; `data` is its file, where that is at hand."""
     try:
-        orientation = _orientation(image)
         pixels = _jpeg_pixels(image, data)
         if pixels is None:
             pixels = _pillow_pixels(image, name)
+        # After the pixels: Pillow may decode them to find the tag, and an error of theirs must
+        # not pass for one of the tag's.
+        orientation = _orientation(image)
     except DataError:
         raise
     except AssertionError as error:  # so Pillow says that an image lost its file

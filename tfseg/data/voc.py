@@ -58,7 +58,7 @@ class VocDataset(LabelledPictures):
         classes: Names of the classes, in the order of their ids. None: all 20, or those of
             the file of names.
         synonyms: Class name to the VOC names that it is made of.
-        label_maps: ("classes",) adds the map of class numbers as stored, 0 background, 255 void.
+        label_maps: ("classes",) adds the map of class ids, 0 what is no class in use, 255 void.
         drop_invalid: Leave faulty objects and unusable pictures out instead of raising.
         keep_empty: Whether pictures without objects stay. False reads every map once.
 
@@ -162,7 +162,16 @@ class VocDataset(LabelledPictures):
             classes, _ = upright(map_numbers(file, self._colours, True), file, size, picture.path)
         except MaskError:
             classes = np.full(size, VOID)  # `_draw` has reported it; nothing is known here
-        return {"classes": classes.astype(np.int32)}
+        stored, places = np.unique(classes, return_inverse=True)
+        ids = [self._id_of_number(int(number)) for number in stored]
+        return {"classes": np.array(ids, np.int32)[places].reshape(size)}
+
+    def _id_of_number(self, number: int) -> int:
+        if number == 0:
+            return 0
+        if number not in self._names:
+            return VOID  # the void of VOC, or a number without a name
+        return self._class_of.get(self._names[number], 0)
 
 
 def _read_picture(scan: Scan, folder: str, images: str, name: str, source: str) -> None:

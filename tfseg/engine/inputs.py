@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from tfseg.data.aligned import align_classes
 from tfseg.data.channels import to_channels
 from tfseg.data.image_sources import is_source, layout_hint
 from tfseg.data.images import read_image
@@ -135,49 +136,3 @@ def _is_single(value) -> bool:
         return False
     # One axis of bytes is a file in an array; of anything else a list of pictures.
     return len(shape) in (2, 3) or (len(shape) == 1 and getattr(value, "dtype", "") == np.uint8)
-
-
-class _Renumbered:
-    """A data set whose class ids are those of a model that lists the same names differently."""
-
-    def __init__(self, dataset, class_names: Sequence[str]):
-        self.dataset, self.class_names = dataset, tuple(class_names)
-        self._ids = np.array([0, *(self.class_names.index(n) + 1 for n in dataset.class_names)])
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> Sample:
-        sample = self.dataset[index]
-        ids = sample.class_ids
-        if len(ids) and (ids.min() < 0 or ids.max() >= len(self._ids)):
-            raise DataError(
-                f"{sample.where}: expected class ids from 1 to {len(self._ids) - 1}, got "
-                f"{sorted(set(ids.tolist()))}."
-            )
-        return sample.replace(class_ids=self._ids[ids])
-
-
-def align_classes(dataset, class_names: Sequence[str], role: str = "data set"):
-    """Returns the data set with the model's class ids: itself where the names agree in order,
-    renumbered by name where all its names are known to the model.
-
-    Raises:
-        DataError: If it is no data set or is empty, or has a class that the model does not know.
-    """
-    from tfseg.data.dataset import check_dataset
-
-    dataset = check_dataset(dataset)
-    if len(dataset) == 0:
-        raise DataError(f"the {role} is empty. Expected at least one picture.")
-    names = tuple(dataset.class_names)
-    if names == tuple(class_names):
-        return dataset
-    unknown = [name for name in names if name not in class_names]
-    if unknown:
-        raise DataError(
-            f"the {role} has classes that the model does not know: {', '.join(unknown)}. Data "
-            f"set: {', '.join(names)}. Model: {', '.join(class_names)}. Make the model with "
-            "classes=data.class_names, or read the data set with classes=model.class_names."
-        )
-    return _Renumbered(dataset, class_names)

@@ -53,6 +53,7 @@ def measure(
     from tfseg.metrics.per_image import best_and_worst
 
     files = estimator._coco_files(dataset, save_predictions)
+    name = type(dataset).__name__
     dataset = align_classes(dataset, estimator.class_names)
     evaluator = estimator._evaluator()
     pairs = estimator._predict_dataset(dataset, limit, progress=progress)
@@ -65,7 +66,7 @@ def measure(
             files.update(sample, prediction)
     if files is not None:
         files.write(save_predictions)
-    report = evaluator.compute({"dataset": type(dataset).__name__, "system": estimator.system})
+    report = evaluator.compute({"dataset": name, "system": estimator.system})
     scores = getattr(evaluator, "image_scores", [])
     best, worst = best_and_worst(scores, examples)
     return report, [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -83,8 +83,7 @@ class Sample:
                 "tfseg.data.channels.to_channels convert other layouts."
             )
         height, width = image.shape[:2]
-        ids = np.zeros(0, np.int32) if self.class_ids is None else self.class_ids
-        ids = np.asarray(ids).astype(np.int32).reshape(-1)
+        ids = self._whole_ids()
         count = len(ids)
         masks = self.masks if self.masks is not None else np.zeros((count, height, width), bool)
         masks = np.asarray(masks)
@@ -110,6 +109,40 @@ class Sample:
         values.update(annotation_ids=known, keypoints=keypoints, label_maps=maps)
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    def _whole_ids(self) -> np.ndarray:
+        """Returns the class ids as int32 `(N,)`; what a cast would change is refused."""
+        given = np.zeros(0, np.int32) if self.class_ids is None else np.asarray(self.class_ids)
+        shape = given.shape
+        if given.size == 0:
+            return np.zeros(0, np.int32)
+        if (
+            given.ndim > 2
+            or (given.ndim == 2 and given.shape[1] != 1)
+            or given.dtype.kind not in "iuf"
+        ):
+            raise DataError(
+                f"{self.where}: expected class_ids as whole numbers (N,), got {given.dtype} "
+                f"{shape}."
+            )
+        with np.errstate(invalid="ignore"):
+            ids = given.astype(np.int32)
+        if not np.array_equal(ids, given):
+            wrong = given[ids != given].reshape(-1)[0]
+            raise DataError(f"{self.where}: expected class_ids as whole numbers, got {wrong!s}.")
+        return ids.reshape(-1)
+
+    def check_class_ids(self, class_names: Sequence[str]) -> None:
+        """Raises DataError unless every object has the id of one of these classes."""
+        count = len(class_names)
+        if len(self) == 0 or (self.class_ids.min() >= 1 and self.class_ids.max() <= count):
+            return
+        bad = int(self.class_ids[(self.class_ids < 1) | (self.class_ids > count)][0])
+        crowd = " A crowd region has its class's id too, and is_crowd=True." if bad < 0 else ""
+        raise DataError(
+            f"{self.where}: class id {bad} lies outside 1 to {count} ({_some(class_names)}). Ids "
+            f"count from 1; 0 is the background.{crowd}"
+        )
 
     def _require(self, name: str, array: np.ndarray, shape: tuple[int, ...]):
         if array.shape != shape:
@@ -148,3 +181,7 @@ class Sample:
             annotation_ids=self.annotation_ids[index],
             keypoints=None if self.keypoints is None else self.keypoints[index],
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")

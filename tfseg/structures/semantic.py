@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfseg.errors import DataError
 from tfseg.structures import rle
 from tfseg.structures.prediction import Prediction
 from tfseg.structures.sample import Sample
 
-__all__ = ["CLASS_MAP", "IGNORED", "class_map", "predicted_class_map"]
+__all__ = [
+    "CLASS_MAP",
+    "IGNORED",
+    "class_map",
+    "predicted_class_map",
+    "renumbered_class_map",
+]
 
 CLASS_MAP = "classes"
 """The name under which `Sample.label_maps` and `Prediction.label_maps` hold the class map."""
@@ -32,6 +39,46 @@ def class_map(sample: Sample) -> np.ndarray:
     for mask, number in zip(sample.masks[objects], sample.class_ids[objects]):
         classes[mask] = number
     return classes
+
+
+def renumbered_class_map(sample: Sample, ids: np.ndarray) -> np.ndarray | None:
+    """Returns the sample's label map "classes" with other class ids, or None if it has none.
+
+    0 and 255 stay what they are. The map keeps its integer type, unless an id needs a wider one.
+
+    Args:
+        sample: The sample.
+        ids: int `(C + 1,)`: the new id of each class id; entry 0 is 0. `arange` only checks.
+
+    Raises:
+        DataError: The map holds something else than 0 to C and 255.
+    """
+    if CLASS_MAP not in sample.label_maps:
+        return None
+    classes = np.asarray(sample.label_maps[CLASS_MAP])
+    count = len(ids) - 1
+    if classes.dtype.kind not in "iub":
+        raise DataError(
+            f"{sample.where}: expected whole numbers in label_maps[{CLASS_MAP!r}], got "
+            f"{classes.dtype}. Convert the map with astype('uint8')."
+        )
+    low, high = int(classes.min(initial=0)), int(classes.max(initial=0))
+    if low < 0 or high > count:
+        strange = (classes < 0) | ((classes > count) & (classes != IGNORED))
+        if strange.any():
+            raise DataError(
+                f"{sample.where}: label_maps[{CLASS_MAP!r}] holds {int(classes[strange][0])}; "
+                f"expected 0 for the background, class ids from 1 to {count}, and {IGNORED} for "
+                "what is ignored."
+            )
+    if (ids == np.arange(count + 1)).all():
+        return classes
+    table = np.zeros(max(count, IGNORED) + 1, np.int32)
+    table[IGNORED] = IGNORED  # a class of that id outranks it, as it does everywhere
+    table[: count + 1] = ids
+    new = table[classes.astype(np.int64)]
+    fits = classes.dtype.kind != "b" and int(table.max()) <= np.iinfo(classes.dtype).max
+    return new.astype(classes.dtype) if fits else new
 
 
 def predicted_class_map(prediction: Prediction, score: float = 0.5) -> np.ndarray:

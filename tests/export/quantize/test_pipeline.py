@@ -60,6 +60,40 @@ def test_how_pictures_meet_the_phone_follows_the_training():
         assert (canvas.max((0, 2)) == 0).sum() == black
 
 
+class _Bright:
+    """Says "dog" of what is bright, for a model of (cat, dog)."""
+
+    image_shape = (64, 64)
+
+    def __call__(self, picture):
+        bright = picture[..., 0] > 100
+        return np.stack([~bright, np.zeros_like(bright), bright], -1).astype(np.float32)
+
+
+def test_classes_are_matched_by_name(tmp_path, monkeypatch):
+    from tfseg.data import ListDataset
+    from tfseg.models.portrait import PortraitSegmenter
+    from tfseg.structures import Sample
+
+    image, classes = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+    image[16:48, 16:48], classes[16:48, 16:48] = 200, 1
+    dogs = ListDataset([Sample(image, label_maps={"classes": classes})], ("dog",))
+    model = PortraitSegmenter(classes=("cat", "dog"), image_size=(64, 64), image_fit="stretch")
+    found = comparing.measures({"a": _Bright()}, model, dogs)["a"]
+    assert found["miou"] == 1.0
+
+    seen = []
+
+    def stop(estimator, train, *_):
+        seen.append(train[0])
+        raise InterruptedError
+
+    monkeypatch.setattr(pipeline, "_calibrated", stop)
+    with pytest.raises(InterruptedError):
+        pipeline.quantize(model, dogs, dogs, tmp_path / "phone")
+    assert set(np.unique(seen[0].label_maps["classes"])) == {0, 2}
+
+
 def test_other_systems_are_refused():
     import tfseg
 

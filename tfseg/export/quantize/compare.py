@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from tfseg.data.aligned import align_classes
 from tfseg.errors import ExportError
 from tfseg.export.quantize.flatbuffer import facts
 from tfseg.export.quantize.profile import OperationTime, profile
@@ -81,7 +82,8 @@ def compare(
     Args:
         files: Name to content; all take pictures of one size.
         estimator: Whose files they are: it turns logits into predictions and measures them.
-        dataset: Pictures with truth, the same for all, or None.
+        dataset: Pictures with truth, the same for all, or None. Its classes are matched with the
+            model's by name.
         limit: The first pictures alone.
         rounds: Of timing; in each, every file has one turn.
         progress: Called with pictures done and their number.
@@ -148,6 +150,7 @@ def measures(runners: Mapping, estimator, dataset, limit=None, progress=None) ->
     shapes = {runner.image_shape for runner in runners.values()}
     if len(shapes) != 1:
         raise ExportError(f"expected files of one picture size, got {sorted(shapes)}.")
+    dataset = align_classes(dataset, estimator.class_names)
     fit = phone_fit(estimator, shapes.pop())
     evaluators = {key: estimator._evaluator() for key in runners}
     count = len(dataset) if limit is None else min(limit, len(dataset))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfseg.data.aligned import align_classes
 from tfseg.engine import runtime
 from tfseg.export import tflite
 from tfseg.export.folder import free_folder, require_tensorflow, writing
@@ -62,7 +63,7 @@ def quantize(
 
     Args:
         estimator: A fitted `PortraitSegmenter`.
-        train: The data set to train on, with the model's classes.
+        train: The data set to train on. Its classes are matched with the model's by name.
         val: The data set that all files are measured on, or None.
         directory: A new folder.
         plan: How long to train; None is `FineTuning()`.
@@ -83,8 +84,8 @@ def quantize(
     for needed in (tf_keras, tfmot, litert):
         needed()
     shape = check_image_shape(image_size or estimator.config.image_size)
-    folder = free_folder(directory, overwrite)
-    plan = plan or FineTuning()
+    folder, plan = free_folder(directory, overwrite), plan or FineTuning()
+    train, val = _aligned(estimator, train, val)
     aware, network, loader = _calibrated(estimator, train, shape, calibration_batches)
     checkpoint = folder.with_name(f"{folder.name}.training.npz")
     history = fine_tune(aware, loader, plan, checkpoint=checkpoint, resume=resume)
@@ -97,6 +98,14 @@ def quantize(
     _write(folder, contents, rows, _details(shape, plan, history, val, limit))
     checkpoint.unlink(missing_ok=True)
     return rows
+
+
+def _aligned(estimator, train, val):
+    """Returns both data sets with the model's class ids."""
+    train = align_classes(train, estimator.class_names, "training data set")
+    if val is not None:
+        val = align_classes(val, estimator.class_names, "validation data set")
+    return train, val
 
 
 def _files(network, aware, pictures) -> dict[str, bytes]:

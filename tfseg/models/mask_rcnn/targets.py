@@ -51,7 +51,7 @@ def encode(
     before it is padded to a canvas that all pictures share.
 
     Args:
-        sample: The picture; class ids must not exceed the number of classes.
+        sample: The picture, with ids of the config's classes.
         config: Sizes and limits.
         augment: Moves the sample within the square, or None.
 
@@ -60,7 +60,11 @@ def encode(
         `gt_boxes` float32 `(G, 4)` in pixels of the input; `gt_masks` uint8 `(G, k, k)`; with
         `image_fit="padded"` also `window` float32 `(4,)`. Of more than `max_instances` objects
         the largest are kept.
+
+    Raises:
+        DataError: For a class id that the config does not know, naming the picture.
     """
+    sample.check_class_ids(config.classes)
     if config.channels != 3 or sample.image.shape[2] != 3:
         image = to_channels(sample.image, config.channels, sample.where)
         sample = sample.replace(image=image)

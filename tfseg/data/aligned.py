@@ -1,0 +1,97 @@
+"""A data set as a model reads it: its own class ids, each sample checked as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfseg.data.dataset import check_dataset
+from tfseg.errors import DataError
+from tfseg.structures import Sample
+from tfseg.structures.semantic import CLASS_MAP, renumbered_class_map
+
+__all__ = ["Aligned", "align_classes"]
+
+
+class Aligned:
+    """A data set whose class ids, and whose label map "classes", are those of a model that may
+    list the same names differently or know more of them.
+
+    Other label maps are not in class ids and stay. A data set of the user's own may hand out
+    anything, so each sample is checked as it is read.
+
+    Args:
+        dataset: The data set; its class names are among those of the model.
+        class_names: The model's.
+    """
+
+    def __init__(self, dataset, class_names: Sequence[str]):
+        self.dataset, self.class_names = dataset, tuple(class_names)
+        self._own_names = tuple(dataset.class_names)
+        self._ids = np.array([0, *(self.class_names.index(n) + 1 for n in self._own_names)])
+        self._same = bool((self._ids == np.arange(len(self._ids))).all())
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self.dataset[index]
+        if not isinstance(sample, Sample):
+            raise DataError(
+                f"picture {index} of the data set: expected a tfseg.Sample, got "
+                f"{type(sample).__name__}. Wrap what you return: Sample(image, masks=masks, "
+                "class_ids=ids)."
+            )
+        sample.check_class_ids(self._own_names)
+        _check_objects(sample)
+        classes = renumbered_class_map(sample, self._ids)
+        if self._same:
+            return sample
+        changes = {"class_ids": self._ids[sample.class_ids]}
+        if classes is not None:
+            changes["label_maps"] = {**sample.label_maps, CLASS_MAP: classes}
+        return sample.replace(**changes)
+
+
+def _check_objects(sample: Sample) -> None:
+    """Raises DataError for objects that nothing could be learnt from or measured by."""
+    if not len(sample):
+        return
+    boxes = sample.boxes
+    if not np.isfinite(boxes).all():
+        raise DataError(f"{sample.where}: a box has NaN or infinity. Correct or remove it.")
+    if ((boxes[:, 2:] > boxes[:, :2]).all(axis=1)).any() and not sample.masks.any():
+        raise DataError(
+            f"{sample.where}: the objects have boxes, but no mask has a pixel. These networks "
+            "learn masks: pass them as bool (N, H, W)."
+        )
+
+
+def align_classes(dataset, class_names: Sequence[str], role: str = "data set") -> Aligned:
+    """Returns the data set with the model's class ids, renumbered by name, each sample checked
+    as it is read.
+
+    Args:
+        dataset: Samples whose classes are all known to the model.
+        class_names: The model's.
+        role: What to call the data set in messages.
+
+    Raises:
+        DataError: If it is no data set or is empty, or has a class that the model does not know;
+            and, naming the picture, while reading: ids that are no class's.
+    """
+    dataset = check_dataset(dataset)
+    if len(dataset) == 0:
+        raise DataError(f"the {role} is empty. Expected at least one picture.")
+    names = tuple(dataset.class_names)
+    unknown = [name for name in names if name not in class_names]
+    if unknown:
+        raise DataError(
+            f"the {role} has classes that the model does not know: {', '.join(unknown)}. Data "
+            f"set: {', '.join(names)}. Model: {', '.join(class_names)}. Make the model with "
+            "classes=data.class_names, or read the data set with classes=model.class_names."
+        )
+    if isinstance(dataset, Aligned) and names == tuple(class_names):
+        return dataset
+    return Aligned(dataset, class_names)
