@@ -57,6 +57,28 @@ def test_a_healthy_data_set():
     assert "person  2 in 2 pictures" in text
 
 
+def test_a_damaged_jpeg_that_reads_is_named(tmp_path):
+    noise = np.random.default_rng(1).normal(128, 20, (*SIZE, 3)).clip(0, 255).astype(np.uint8)
+    found = {}
+    for name, options in (("plain", {}), ("rows", {"restart_marker_rows": 1})):
+        path = tmp_path / f"{name}.jpg"
+        Image.fromarray(noise).save(path, quality=90, **options)
+        whole = path.read_bytes()
+        for place in (None, 0.4, 0.6, 0.8):
+            start = int(len(whole) * (place or 0))
+            zeroed = whole[:start] + bytes(200) + whole[start + 200 :]
+            path.write_bytes(whole if place is None else zeroed)
+            diagnosis = look(
+                sample(7, (5, 5, 30, 30)).replace(image=noise, path=str(path)), names=NAMES[:1]
+            )
+            found[name, place] = [(p.code, p.image) for p in diagnosis.problems]
+        damaged = [("damaged_image", str(path))]
+        assert found[name, None] == []
+        # Between restart markers, damage that takes too little data does not show.
+        places = (0.4, 0.6, 0.8) if name == "plain" else (0.6,)
+        assert all(found[name, place] == damaged for place in places), found
+
+
 OBJECTS = {
     "class_out_of_range": (dict(ids=[3]), "class id 3 lies outside 1 to 2"),
     "zero_box": (dict(boxes=[[5, 5, 5, 30]]), r"\(5, 5, 5, 30\) has height 0"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfseg.data import jpeg_scan
 from tfseg.data.images import (
     image_size,
     read_image,
@@ -218,6 +219,71 @@ def test_cut_off_files_are_noticed(tmp_path, kind, share):
             read(path)
     for source in (data, data + b"more"):
         assert sound_size(source) == (120, 160)
+
+
+def noisy(height=120, width=160):
+    noise = np.random.default_rng(3).normal(0, 12, (height, width, 3))
+    return (smooth(height, width) * 0.5 + 60 + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("WEBP", {"lossless": True}),
+        ("GIF", {}),
+    ],
+    ids=["png", "lzw", "deflate", "webp", "gif"],
+)
+def test_what_the_decoder_refuses_is_refused(kind, options):
+    data, refused = encoded(Image.fromarray(noisy()), kind, **options), 0
+    for place in np.linspace(0.1, 0.95, 12):
+        damaged = bytearray(data)
+        start = int(len(data) * place)
+        damaged[start : start + 8] = b"\x5a\x01\xee\x77\x90\x13\xc4\x2b"
+        damaged = bytes(damaged)
+        try:
+            alone = np.asarray(Image.open(io.BytesIO(damaged)).convert("RGB"))
+        except (OSError, SyntaxError, ValueError, EOFError):
+            refused += 1
+            with pytest.raises(DataError, match="cut off or damaged|expected a picture"):
+                read_image(damaged)
+        else:
+            np.testing.assert_array_equal(read_image(damaged), alone)
+    # PNG has checksums everywhere; the others notice some of it, or nothing.
+    assert refused == 12 or kind != "PNG"
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_turn_of_tiff_is_applied_once(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.fromarray(smooth()), "TIFF", exif=exif)
+    np.testing.assert_array_equal(read_image(data), SEEN[orientation](smooth()))
+    assert image_size(data) == read_image(data).shape[:2]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_half_a_jpeg_with_an_end_marker_is_refused(tmp_path, share):
+    for options in ({}, {"restart_marker_rows": 1}, {"optimize": True}):
+        data = encoded(Image.fromarray(noisy()), "JPEG", **options)
+        path = tmp_path / "half.jpg"
+        path.write_bytes(data[: int(len(data) * share)].rstrip(b"\xff") + b"\xff\xd9")
+        with pytest.raises(DataError, match=r"half.jpg.*cut off or damaged.*data.*is missing"):
+            read_image(path)
+
+
+def test_grey_and_plain_pictures_are_no_half_jpegs():
+    grey, white = (np.full((53, 70, 3), value, np.uint8) for value in (128, 255))
+    corner = noisy()
+    corner[60:] = 128
+    for array in (grey, white, corner, noisy()[:7, :3], noisy()):
+        for options in ({}, {"quality": 95, "subsampling": 0}, {"progressive": True}):
+            data = encoded(Image.fromarray(array.copy()), "JPEG", **options)
+            assert read_image(data).shape == array.shape
+            assert not jpeg_scan.lacks_data(data) and not jpeg_scan.leaves_data(data)
 
 
 def test_a_jpeg_cut_within_its_header(tmp_path):

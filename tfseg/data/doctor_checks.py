@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tfseg.data import jpeg_scan
 from tfseg.data.images import stored_orientation
 from tfseg.data.problem import Problem
 from tfseg.errors import DataError
@@ -92,6 +93,8 @@ def _check_image(sample: Sample) -> Iterator[Problem]:
             f"{len(sample)} objects; a model keeps max_instances of them ({MANY} by default), "
             "the largest. Raise max_instances to train on all.",
         )
+    if sample.path is not None:
+        yield from _check_coded_data(sample)
 
 
 def _check_orientation(sample: Sample, size_is_stated: bool) -> Iterator[Problem]:
@@ -111,6 +114,29 @@ def _check_orientation(sample: Sample, size_is_stated: bool) -> Iterator[Problem
             "whether the annotations were made before or after. Draw them over it; "
             "if they are off, save the picture without the tag.",
         )
+
+
+def _check_coded_data(sample: Sample) -> Iterator[Problem]:
+    """Yields what is wrong inside a JPEG file that reads without an error."""
+    try:
+        with open(sample.path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return  # the sample came from elsewhere; a file that vanished is not its fault
+    if not data.startswith(b"\xff\xd8\xff"):
+        return
+    if jpeg_scan.lacks_data(data):
+        message = (
+            "the JPEG file lacks data although its end is there, so part of the picture is grey or "
+            "wrong. Fetch or export the file again, or take it out of the data set."
+        )
+        yield _image_problem(sample, "error", "damaged_image", message)
+    elif jpeg_scan.leaves_data(data):
+        message = (
+            "the JPEG file has data left over after the last row of the picture, so some before it "
+            "may be damaged. Look at the picture, and fetch the file again if it is torn."
+        )
+        yield _image_problem(sample, "warning", "damaged_image", message)
 
 
 def _check_ids(sample: Sample, class_names: tuple[str, ...]) -> Iterator[Problem]:

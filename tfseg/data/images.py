@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from tfseg.data import jpeg_scan
 from tfseg.data.image_sources import (
     base64_remedy,
     check_text,
@@ -96,7 +97,8 @@ def image_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
     name, data = _load(source) if isinstance(source, (bytes, bytearray)) else (str(source), None)
     with _open(name, data if data is not None else check_file(source)) as image:
         width, height = image.size
-        return (width, height) if _orientation(image) >= 5 else (height, width)
+        turned = _orientation(image) >= 5 and image.format != "TIFF"  # Pillow turns those itself
+        return (width, height) if turned else (height, width)
 
 
 def sound_size(source: str | os.PathLike | bytes) -> tuple[int, int]:
@@ -306,7 +308,11 @@ def _jpeg_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
     """Returns the stored pixels of a complete RGB or grey JPEG, or None for any other file.
 
     OpenCV fills the missing rest of a cut-off file with grey and says nothing, so a file that
-    does not end with the end marker is left to Pillow, which knows.
+    does not end with the end marker is left to Pillow, which knows. Where the last corner is of
+    that grey, the coded data is looked at more closely.
+
+    Raises:
+        OSError: The file ends as it should, but data is missing.
     """
     if image.format not in ("JPEG", "MPO") or image.mode not in ("RGB", "L"):
         return None
@@ -321,6 +327,8 @@ def _jpeg_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
         return None
     if pixels is None or pixels.shape[1::-1] != image.size:
         return None
+    if jpeg_scan.ends_in_grey(pixels) and jpeg_scan.lacks_data(data):
+        raise OSError("the end is there, but data before it is missing")
     return pixels
 
 

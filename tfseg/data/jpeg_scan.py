@@ -33,16 +33,17 @@ def ends_in_grey(pixels: np.ndarray) -> bool:
 
 def lacks_data(data: bytes) -> bool:
     """Returns whether a JPEG file has too little coded data for its picture."""
-    ends = _ends(data)
-    if not ends:
-        return False
+    ends, in_turn = _ends(data)
+    if not ends or not in_turn:
+        return bool(ends)
     pieces = [data[a:b] for a, b in zip((0, *ends), (*ends, len(data)))]
-    return _changes(data, _FILLER.join(pieces))
+    # Only what a later scan refines does not show in the small picture.
+    return _changes(data, _FILLER.join(pieces), full=_is_progressive(data))
 
 
 def leaves_data(data: bytes) -> bool:
     """Returns whether the last bytes of a JPEG file's coded data were not needed."""
-    ends = _ends(data)
+    ends, _ = _ends(data)
     if len(ends) != 1 or ends[0] < 4 * _TAIL:
         return False  # of several runs, the last one's end tells nothing about the others
     end = ends[0]
@@ -50,31 +51,52 @@ def leaves_data(data: bytes) -> bool:
     other = bytes((byte ^ 0x55) if byte not in (0xFF, 0xAA) else 0x33 for byte in tail)
     # A marker's first byte in front of the tail must not make a marker of it.
     other = b"\0" + other[1:] if data[end - _TAIL - 1] == 0xFF else other
-    return not _changes(data, data[: end - _TAIL] + other + data[end:])
+    return not _changes(data, data[: end - _TAIL] + other + data[end:], full=True)
 
 
-def _ends(data: bytes) -> list[int]:
-    """Returns where the runs of coded data end: before restart markers, other segments, the end."""
-    position, ends, inside = 2, [], False
-    while True:
-        found = _MARKER.search(data, position)
-        if found is None:
-            return ends
+def _ends(data: bytes) -> tuple[list[int], bool]:
+    """Returns where the runs of coded data end (before restart markers, other segments, the end),
+    and whether the restart markers, which count from 0 to 7 and again, are all there."""
+    position, ends, inside, expected, in_turn = 2, [], False, 0, True
+    while (found := _MARKER.search(data, position)) is not None:
         marker, position = data[found.end() - 1], found.end()
         if inside:
             ends.append(found.start())
         if marker == _END:
-            return ends
+            break
         if marker in _RESTARTS:
+            in_turn &= marker == _RESTARTS[expected % 8]
+            expected += 1
             continue
         position += int.from_bytes(data[position : position + 2], "big")
-        inside = marker == _SCAN
+        inside, expected = marker == _SCAN, 0
+    return ends, in_turn
 
 
-def _changes(first: bytes, second: bytes) -> bool:
-    """Returns whether two files show different pictures; a file that cannot be read shows none."""
+def _is_progressive(data: bytes) -> bool:
+    with Image.open(io.BytesIO(data)) as image:
+        return "progression" in image.info
+
+
+def _changes(first: bytes, second: bytes, full: bool) -> bool:
+    """Returns whether two files show different pictures; a file that cannot be read shows none.
+
+    Args:
+        first: A JPEG file.
+        second: Another one.
+        full: Where no difference shows at an eighth of the size, look at the whole as well.
+    """
     try:
-        pixels = [np.asarray(Image.open(io.BytesIO(data))) for data in (first, second)]
+        if not np.array_equal(*(_decoded(data, small=True) for data in (first, second))):
+            return True
+        return full and not np.array_equal(*(_decoded(data) for data in (first, second)))
     except (OSError, SyntaxError, ValueError, EOFError):
         return True
-    return not np.array_equal(*pixels)
+
+
+def _decoded(data: bytes, small: bool = False) -> np.ndarray:
+    """Returns the pixels of a JPEG file; `small` ones cost less, and show most changes."""
+    with Image.open(io.BytesIO(data)) as image:
+        if small:
+            image.draft(image.mode, (-(-image.width // 8), -(-image.height // 8)))
+        return np.asarray(image)
