@@ -27,12 +27,11 @@ CORE = [
     "pyyaml>=6",
     "tensorboard>=2.20",
 ]
+LITERT = "ai-edge-litert>=2.0"
 EXTRAS = {
-    "quantize": [
-        "tensorflow-model-optimization>=0.8,<0.9",
-        "tf_keras>=2.21,<2.22",
-        "ai-edge-litert>=2.0",
-    ],
+    # Runs the portrait model's TFLite file, without loading TensorFlow.
+    "lite": [LITERT],
+    "quantize": ["tensorflow-model-optimization>=0.8,<0.9", "tf_keras>=2.21,<2.22", LITERT],
     # Of its own, for it has no builds for some systems that have all others.
     "openvino": ["openvino>=2026.0"],
     "keras-cv": ["keras-cv>=0.9,<0.10"],
@@ -60,9 +59,12 @@ EXTRAS["all"] = sorted({name for names in EXTRAS.values() for name in names})
 EXTRAS["torch"] = ["torch>=2.5"]
 
 
-# Of a trained model what `tfseg.load` and its reader need; the forms for telephones and servers
-# stay in the checkout.
-MODEL_PARTS = ("model.json", "model.weights.h5", "labels.txt", "*.md")
+# Of a trained model what `tfseg.load` and its reader need, and the TFLite file that `litert.json`
+# names; the other forms for telephones and servers stay in the checkout.
+MODEL_PARTS = (
+    *("model.json", "model.weights.h5", "labels.txt", "*.md"),
+    *("litert.json", "light.tflite"),
+)
 
 
 class BuildWithConfigs(build_py):

@@ -37,7 +37,7 @@ LIBRARIES = {
     "jax": ("engine/runtime.py",),
     "tf_keras": ("export/quantize",),
     "tensorflow_model_optimization": ("export/quantize",),
-    "ai_edge_litert": ("export/quantize",),
+    "ai_edge_litert": ("export/quantize", "engine/litert.py"),
     "openvino": ("export/quantize",),
     "flatbuffers": ("export/quantize",),
     "tensorflow_serving": ("export/serving.py",),

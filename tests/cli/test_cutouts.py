@@ -72,6 +72,7 @@ class PretendPortrait:
 def portrait(pretend, photos, tmp_path, monkeypatch):
     """The pretended portrait model under its name, and pictures with two people in them."""
     load = models.load
+    monkeypatch.setattr(models, "offers_litert", lambda name: False)
     monkeypatch.setattr(
         models, "load", lambda name: PretendPortrait() if name == "portrait" else load(name)
     )

@@ -35,6 +35,7 @@ def portrait(monkeypatch, tmp_path):
     model = PortraitSegmenter(image_size=(64, 64))
     model.fitted, model._run = True, red_is_a_person
     monkeypatch.setattr(models, "load", lambda name: model)
+    monkeypatch.setattr(models, "offers_litert", lambda name: False)
     monkeypatch.setattr("tfseg.cli.quiet.silence", lambda debug=False: None)
     monkeypatch.chdir(tmp_path)
     return model

@@ -28,7 +28,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfseg.cli import cutouts, datasets, outputs, people, prediction_files, quiet
+from tfseg.cli import cutouts, datasets, engines, outputs, people, prediction_files
 from tfseg.data.picture_files import SUFFIXES, pictures_in
 from tfseg.errors import ConfigError, DataError
 
@@ -79,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--score-threshold", type=_share, help="keep objects of at least this score"
     )
+    engines.add_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the predictions as JSON")
 
 
@@ -97,10 +98,7 @@ def run(args: argparse.Namespace) -> int:
         for fault in faults:
             print(f"tfseg: {fault}", file=sys.stderr)
         return _status(len(faults), 0)
-    from tfseg import models
-
-    quiet.import_backend()
-    model = models.load(args.model_dir)
+    model = engines.load(args.model_dir, args.engine, network=args.detector is not None)
     files = _files(args, model, cutter, named, dataset)
     if args.detector is not None:
         find = people.detecting(args.detector, model.config.foreground_name)

@@ -9,13 +9,15 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from tfseg import files
-from tfseg.engine import runtime, weights
 from tfseg.errors import WeightsError
+
+if TYPE_CHECKING:  # `read_model_json` also serves who answers without Keras
+    import keras
 
 __all__ = [
     "RunState",
@@ -75,6 +77,8 @@ def save_model(
         random_layers: Layers that were not, where others were.
         half: See `weights.save`.
     """
+    from tfseg.engine import runtime, weights
+
     directory = files.check_folder(directory, error=WeightsError)
     if directory.is_dir() and any(directory.iterdir()) and not (directory / MODEL_FILE).is_file():
         raise WeightsError(
@@ -107,6 +111,8 @@ def read_model_json(directory: str | os.PathLike) -> dict:
         WeightsError: If the folder is missing, is no saved model, is damaged, or comes from a
             newer major version.
     """
+    from tfseg import __version__
+
     directory = files.recovered(directory, error=WeightsError)
     if not directory.is_dir():
         what = "is a file" if directory.exists() else "does not exist"
@@ -129,7 +135,7 @@ def read_model_json(directory: str | os.PathLike) -> dict:
         raise WeightsError(
             f"{path}: the file is damaged ({error}). Save the model again."
         ) from None
-    ours, theirs = runtime.versions()["tfseg"], content.get("versions", {}).get("tfseg", "0")
+    ours, theirs = __version__, content.get("versions", {}).get("tfseg", "0")
     if version > _FORMAT_VERSION or _major(theirs) > _major(ours):
         raise WeightsError(
             f"{directory}: saved by tfseg {theirs} (format {version}); this is tfseg {ours} "
@@ -148,6 +154,8 @@ def write_state(
         state: Where the training stands.
         groups: Variables by group, such as `{"network": [...], "optimizer": [...]}`.
     """
+    import keras
+
     arrays, dtypes = {}, {}
     for group, variables in groups.items():
         for index, variable in enumerate(variables):

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from tfseg.engine import runtime, weights
 from tfseg.engine.inputs import align_classes, read_items
 from tfseg.errors import ConfigError, NotFittedError
 from tfseg.structures import Prediction, Report, Sample
@@ -167,6 +166,8 @@ class PredictVerbs:
 
     def _run_rows(self, rows: list[dict], batch_size: int) -> list[dict[str, np.ndarray]]:
         """Returns the outputs of each row; rows of one shape are computed at once."""
+        from tfseg.engine import runtime
+
         groups, whole = {}, not runtime.any_batch(self.keras_model)
         for index, row in enumerate(rows):
             shapes = tuple(np.shape(value) for value in row.values())
@@ -182,6 +183,8 @@ class PredictVerbs:
         return answers
 
     def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        from tfseg.engine import runtime
+
         with self._lock:
             if self._infer is None:
                 self._infer = runtime.compile_inference(self.keras_model)
@@ -196,6 +199,8 @@ class PredictVerbs:
             )
 
     def _require_weights(self):
+        from tfseg.engine import runtime, weights
+
         runtime.require_process()
         if self.fitted:
             return

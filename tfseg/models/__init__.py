@@ -10,7 +10,7 @@ from tfseg import backend
 from tfseg.config.base import nearest
 from tfseg.errors import ConfigError
 
-__all__ = ["SYSTEMS", "load", "system"]
+__all__ = ["ENGINES", "SYSTEMS", "load", "offers_litert", "system"]
 
 backend.check()  # before Keras is imported, whose own error is long
 
@@ -20,25 +20,39 @@ SYSTEMS = {
 }
 """System name, as in configs and saved models, to where its class lives."""
 
+LIGHT = {"portrait": "tfseg.models.portrait.light:LightPortrait"}
+"""System name to the class that answers without Keras, for the systems that have one."""
+ENGINES = ("tensorflow", "litert")
+
 
 def system(name: str) -> type:
     """Returns the class of a system; only that system is imported."""
     if name not in SYSTEMS:
         raise ConfigError(f"there is no system {name!r}.{nearest(name, SYSTEMS)}")
-    module, _, attribute = SYSTEMS[name].partition(":")
+    return _class(SYSTEMS[name])
+
+
+def _class(place: str) -> type:
+    module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
-def load(directory: str | os.PathLike):
+def load(directory: str | os.PathLike, *, engine: str = "tensorflow"):
     """Returns the model saved in a directory, or one of that name, whichever system it is of.
 
     Args:
         directory: A folder; or the name of a model in the folder `$TFSEG_MODELS`, or of one that
             comes with tfseg, such as "portrait".
+        engine: What computes: "tensorflow" is the network, by Keras' backend; "litert" predicts
+            and evaluates from a TFLite file in the folder and starts in a second.
 
     Raises:
+        ConfigError: For an engine that does not exist, or that this system does not have.
+        ExportError: If LiteRT cannot answer for this model, saying why.
         WeightsError: If the directory holds no saved model, or nothing has that name.
     """
+    if engine not in ENGINES:
+        raise ConfigError(f"engine: there is no {engine!r}.{nearest(engine, ENGINES)}")
     if not os.path.isdir(directory):
         from tfseg.engine.shipped import find_model
 
@@ -52,4 +66,23 @@ def load(directory: str | os.PathLike):
 
         # Says what is there instead, and takes back a replacement that was cut short.
         name = read_model_json(directory)["system"]
-    return system(name).load(directory)
+    if engine == "tensorflow":
+        return system(name).load(directory)
+    if name not in LIGHT:
+        raise ConfigError(
+            f"{directory}: {engine} cannot answer for a {name!r} model; it can for "
+            f'{", ".join(LIGHT)}. Leave engine at "tensorflow".'
+        )
+    return _class(LIGHT[name]).load(directory)
+
+
+def offers_litert(directory: str | os.PathLike) -> bool:
+    """Returns whether the model in a folder, or of that name, comes with a TFLite file; if
+    something is wrong with the folder, `load` says what."""
+    from tfseg.engine import litert
+    from tfseg.engine.shipped import known_models
+
+    return litert.offered(directory) or (
+        not os.path.isdir(directory)
+        and litert.offered(known_models().get(os.fspath(directory), directory))
+    )

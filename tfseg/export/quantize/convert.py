@@ -14,7 +14,7 @@ from tfseg.errors import ExportError
 from tfseg.export.quantize.flatbuffer import facts
 from tfseg.export.quantize.input import INPUT_RANGE, network_input
 
-__all__ = ["float_file", "int8_file", "post_training_file"]
+__all__ = ["any_size_file", "float_file", "int8_file", "post_training_file", "resized_like"]
 
 
 def float_file(model, half: bool = False) -> bytes:
@@ -31,6 +31,33 @@ def float_file(model, half: bool = False) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     return _converted(converter)
+
+
+def any_size_file(model, preprocess) -> bytes:
+    """Returns a TFLite file of a network for images of any size, uint8, its weights float16.
+
+    Args:
+        model: Keras 3, `(B, H, W, 3)` to one output.
+        preprocess: What brings the bytes of an image into the network's range.
+    """
+    import tensorflow as tf
+
+    def run(image):
+        return {"logits": model(preprocess(image), training=False)}
+
+    spec = tf.TensorSpec((1, None, None, 3), tf.uint8, "image")
+    concrete = tf.function(run, input_signature=[spec]).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return _converted(converter)
+
+
+def resized_like(x, like):
+    """Returns `x` at the rows and columns of `like`, bilinear with half-pixel centres."""
+    import tensorflow as tf
+
+    return tf.image.resize(x, tf.shape(like)[1:3])
 
 
 def post_training_file(model, pictures: Iterable[np.ndarray]) -> bytes:

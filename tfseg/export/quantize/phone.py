@@ -20,7 +20,9 @@ from tfseg.export.quantize.phone_blocks import PhoneBlocks
 from tfseg.export.quantize.twin import copy_weights
 from tfseg.models.portrait.graph import GraphOptions, build_graph
 
-__all__ = ["LOGITS", "PROBABILITY", "build_phone", "output_channels"]
+__all__ = [
+    *("LOGITS", "PROBABILITY", "build_phone", "lean_logits", "lean_weights", "output_channels"),
+]
 
 LOGITS, PROBABILITY = "logits", "probability"
 
@@ -41,7 +43,27 @@ def build_phone(keras, options: GraphOptions, image_shape: tuple[int, int], sour
     # Whether statistics are kept is a matter of training, which this graph knows nothing of.
     options = dataclasses.replace(options, frozen_norm=False, dtype=None)
     blocks = PhoneBlocks(keras, options)
-    body = build_graph(keras, options, blocks, shape)
+    image, logits = lean_logits(keras, options, blocks, shape)
+    kind = "sigmoid" if output_channels(options) == 1 else "softmax"
+    output = keras.layers.Activation(kind, name=PROBABILITY)(logits)
+    model = keras.Model(image, output, name="portrait_phone")
+    if source is not None:
+        lean_weights(source, model, options, blocks)
+        equalized(model)
+    return model
+
+
+def lean_logits(keras, options: GraphOptions, blocks, image_shape=None):
+    """Returns the image, a symbolic `(B, H, W, 3)` in [-1, 1], and its logits `(B, H, W, N)`, of
+    two classes the difference `(B, H, W, 1)`, by the last two of the shortcuts above.
+
+    Args:
+        keras: The namespace that makes the layers.
+        options: Which network.
+        blocks: Makes its layers; `blocks.changed` is filled for `lean_weights`.
+        image_shape: `(H, W)`; None for images of any size.
+    """
+    body = build_graph(keras, options, blocks, image_shape)
     tops = [body.get_layer(name).output for name in _last_layers(options)]
     channels = output_channels(options)
     maps = []
@@ -52,14 +74,12 @@ def build_phone(keras, options: GraphOptions, image_shape: tuple[int, int], sour
         blocks.changed[name] = _share_of(number, len(tops), channels)
         maps.append(blocks.resize(small, tops[0], f"{name}_up"))
     total = blocks.add(maps, "classes") if len(maps) > 1 else maps[0]
-    logits = blocks.resize(total, body.inputs[0], LOGITS)
-    kind = "sigmoid" if channels == 1 else "softmax"
-    output = keras.layers.Activation(kind, name=PROBABILITY)(logits)
-    model = keras.Model(body.inputs, output, name="portrait_phone")
-    if source is not None:
-        copy_weights(_Renamed(source, len(tops)), model, blocks.changed)
-        equalized(model)
-    return model
+    return body.inputs, blocks.resize(total, body.inputs[0], LOGITS)
+
+
+def lean_weights(source, model, options: GraphOptions, blocks) -> None:
+    """Gives a model of `lean_logits` the weights of a Keras 3 network of the same options."""
+    copy_weights(_Renamed(source, len(_last_layers(options))), model, blocks.changed)
 
 
 def output_channels(options: GraphOptions) -> int:

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from tfseg.data.augment.geometry import ResizePlan
 from tfseg.data.dataset import Cached
 from tfseg.engine.estimator import Estimator
-from tfseg.engine.inputs import read_items, read_one
-from tfseg.errors import ConfigError
-from tfseg.models.portrait import network, people
+from tfseg.engine.inputs import read_one
+from tfseg.models.portrait import network
 from tfseg.models.portrait.config import PortraitConfig
-from tfseg.models.portrait.decode import decode
-from tfseg.models.portrait.fit import PictureFit
 from tfseg.models.portrait.targets import Resized, encode
-from tfseg.structures import Prediction, Report, Sample
+from tfseg.models.portrait.verbs import PortraitVerbs
+from tfseg.structures import Sample
 
 if TYPE_CHECKING:
     from tfseg.models.portrait.inspection import Inspection
@@ -30,7 +27,7 @@ __all__ = ["PortraitSegmenter"]
 _LOG = logging.getLogger(__name__)
 
 
-class PortraitSegmenter(Estimator):
+class PortraitSegmenter(PortraitVerbs, Estimator):
     """People cut out of portraits, as one mask or, with boxes, person by person.
 
     Settings are those of `PortraitConfig`, by name::
@@ -44,24 +41,16 @@ class PortraitSegmenter(Estimator):
     Source: Zhu, Wang, Aksu, Kamarainen: Portrait instance segmentation for mobile devices (2019).
     """
 
-    system = "portrait"
     config_class = PortraitConfig
-    score_metric = "miou"
     weight_readers = ("tfseg.convert.keras_applications",)
     serving_graph = "tfseg.export.segmentation_graph"
-    cuts_out = True
     config: PortraitConfig
-    _finder: people.Finder | None = None
 
     def _build(self) -> keras.Model:
         return network.build(self.config)
 
     def _layer_group(self, name: str) -> set[str]:
         return network.layer_group(self.keras_model, name)
-
-    def _resize(self) -> PictureFit:
-        config = self.config
-        return PictureFit(config.image_size, config.image_fit, config.native_limit)
 
     def _encode(self, sample: Sample, seed: int) -> dict[str, np.ndarray]:
         return encode(sample, self._resize())
@@ -80,32 +69,6 @@ class PortraitSegmenter(Estimator):
             return encode(sample, fit, move, before=crops)
 
         return dataset, prepare
-
-    def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], ResizePlan]:
-        plan = self._resize().predict_plan(image.shape[:2])
-        return {"image": plan.image(image)}, plan
-
-    def _decode(self, outputs, plan, *, score_threshold, image_id, path) -> Prediction:
-        return decode(
-            outputs["logits"],
-            plan,
-            class_names=self.class_names,
-            score_threshold=score_threshold,
-            image_id=image_id,
-            path=path,
-        )
-
-    def _evaluator(self):
-        from tfseg.metrics.portrait import PortraitEvaluator
-
-        return PortraitEvaluator(self.class_names, instances=self._finder is not None)
-
-    def _predict_dataset(self, *args, **options):
-        for sample, prediction in super()._predict_dataset(*args, **options):
-            if self._finder is not None:
-                found = self._finder(sample)
-                prediction = people.divide(sample.image, prediction, found, self.config)
-            yield sample, prediction
 
     # ------------------------------------------------------------------ verbs
 
@@ -128,88 +91,11 @@ class PortraitSegmenter(Estimator):
             load_imagenet(self.keras_model)
         return super().fit(train, val, **options)
 
-    def predict(
-        self,
-        images,
-        *,
-        boxes=None,
-        detector=None,
-        batch_size: int = 1,
-        score_threshold: float | None = None,
-        progress: Callable[[int, int | None], None] | None = None,
-    ) -> list[Prediction]:
-        """Returns a `Prediction` for each picture, in the pixels of the original.
-
-        Every prediction has `label_maps["classes"]` and `label_maps["alpha"]`, uint8 `(H, W)`.
-        Its objects are the classes that occur; with boxes, the persons.
-
-        Args:
-            images: See `Estimator.predict`.
-            boxes: For each picture the persons' boxes `(K, 4)`, `(y1, x1, y2, x2)` in pixels of
-                the original, ends exclusive; with scores `(K, 5)` or a pair. None for a picture
-                leaves it whole. For one picture its boxes alone will do. Boxes without scores are
-                all taken; with scores, low ones and doubles go, see `AffinityConfig`.
-            detector: Finds the boxes instead: a model that predicts persons, such as
-                `tfseg.MaskRCNN`, or a callable `image -> (boxes, scores)`.
-            batch_size: Pictures computed at once; sizes may differ.
-            score_threshold: Lowest score to return; None returns all.
-            progress: Called with the pictures done and their number (None if not known).
-
-        Raises:
-            ConfigError: If boxes and a detector are given.
-            NotFittedError: If no weights were trained or loaded.
-            DataError: Naming a picture that cannot be read, or boxes that are none.
-        """
-        if boxes is not None and detector is not None:
-            raise ConfigError("boxes and detector: give one of them.")
-        self._check_threshold(score_threshold)
-        items, count = read_items(images)
-        given = None if boxes is None else people.paired_boxes(boxes, count)
-        find = people.finder(None, detector, self.config)
-        done = []
-        for item, prediction in self._predict_items(items, batch_size, None):
-            found = None if find is None else find(item)
-            if given is not None:
-                if len(done) == len(given):
-                    raise people.wrong_number(given, f"more than {len(given)}")
-                found = given[len(done)]
-                people.warn_of_low_scores(found, prediction, self.config)
-            prediction = people.divide(item.image, prediction, found, self.config)
-            if score_threshold is not None:
-                prediction = prediction[prediction.scores >= score_threshold]
-            done.append(prediction)
-            if progress is not None:
-                progress(len(done), count)
-        if given is not None and len(given) != len(done):
-            raise people.wrong_number(given, len(done))
-        return done
-
-    def evaluate(self, dataset, *, boxes=None, detector=None, **options) -> Report:
-        """Returns the measures on a data set; see `Estimator.evaluate` for the other options.
-
-        Args:
-            dataset: Samples with truth.
-            boxes: "truth" divides the predictions by the annotated boxes, so that each person's
-                mask is measured as well (`segm/AP` and others). None measures class maps.
-            detector: The same with boxes from a detector, see `predict`.
-            options: Of `Estimator.evaluate`.
-        """
-        if boxes is None and detector is None:
-            return super().evaluate(dataset, **options)
-        return self.with_people(boxes, detector).evaluate(dataset, **options)
-
     def with_people(self, boxes=None, detector=None) -> PortraitSegmenter:
-        """Returns this model, sharing its weights, as one whose evaluations tell people apart.
-
-        Args:
-            boxes: "truth", or None.
-            detector: See `predict`, or None.
-        """
-        view = object.__new__(type(self))
-        _ = self.keras_model
-        view.__dict__.update(self.__dict__)
-        view._finder = people.finder(boxes, detector, self.config)
-        return view
+        """Returns this model, sharing its weights, as one whose evaluations tell people apart; see
+        `PortraitVerbs.with_people`."""
+        _ = self.keras_model  # built before it is shared
+        return super().with_people(boxes, detector)
 
     def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
         """Returns what attention and boundaries do to one picture, as arrays and pictures: the
