@@ -84,3 +84,15 @@ def test_numpy_cannot_train(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")
     with pytest.raises(ConfigError, match="Keras computes with numpy; tfseg trains on"):
         runtime.require_training()
+
+
+def test_tensorflow_keeps_its_memory_unless_the_environment_says_otherwise():
+    code = "import os, tfseg.nn; print(os.environ['TF_CPU_ALLOCATOR_USE_BFC'])"
+    for given, expected in ((None, "true"), ("false", "false")):
+        environment = {k: v for k, v in os.environ.items() if k != "TF_CPU_ALLOCATOR_USE_BFC"}
+        if given is not None:
+            environment["TF_CPU_ALLOCATOR_USE_BFC"] = given
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        assert run.stdout.split() == [expected], run.stderr

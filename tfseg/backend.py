@@ -32,6 +32,7 @@ def check() -> None:
         ConfigError: If there is no such backend, or it is not installed; Keras would end in an
             import error of many lines.
     """
+    _choose_allocator()
     if "keras" in sys.modules:  # what was chosen is there
         name = sys.modules["keras"].backend.backend()
         said = f"Keras computes with {name}"
@@ -50,6 +51,17 @@ def check() -> None:
             said,
             _RUNS_ON,
         )
+
+
+def _choose_allocator() -> None:
+    """Lets TensorFlow keep the memory that it has had, unless the user's environment says more.
+
+    Without it a training step gives its large tensors back to the system, which hands them out
+    again as pages to be zeroed: up to half of a step's time on two AVX2 cores (docs/results.md).
+    TensorFlow reads this when it first computes. Whether oneDNN computes is left to TensorFlow,
+    which knows the processor.
+    """
+    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 
 
 def start() -> None:
