@@ -211,6 +211,7 @@ FAULTS = {
     "nan in box": ({"bbox": [10, NAN, 20, 20]}, "NaN", "not_finite"),
     "no height": ({"bbox": [10, 40, 45, 0]}, r"box \(40, 10, 40, 55\).*has height 0", "zero_box"),
     "no width": ({"bbox": [10, 40, -3, 10]}, "has width -3", "zero_box"),
+    "far box": ({"bbox": [1e300, 1, 2, 3]}, "far outside", "bad_box"),
     "box of three": ({"bbox": [1, 2, 3]}, r"\[x, y, width, height\]", "bad_box"),
     "box of text": ({"bbox": "all"}, "expected bbox", "bad_box"),
     "no mask": ({"segmentation": []}, "has no segmentation", "no_mask"),

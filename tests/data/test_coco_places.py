@@ -86,6 +86,11 @@ def test_the_parts_of_tools(save, tool):
 ONE_FILE = {
     "cvat": {"annotations/instances_default.json": coco("a.jpg"), "images/default/a.jpg": 1},
     "label studio": {"result.json": coco("images/a.jpg"), "images/a.jpg": 1},
+    "two of cvat": {
+        "annotations/instances_default.json": coco("a.jpg"),
+        "annotations/person_keypoints_default.json": coco("a.jpg", "b.jpg"),
+        "images/default/a.jpg": 1,
+    },
     "other names": {"my_export.json": coco("a.jpg"), "notes.txt": "", "a.jpg": 1},
 }
 
@@ -96,6 +101,19 @@ def test_one_file_is_the_part_for_training(save, tool):
     assert len(open_dataset(folder)[0]) == 1
     with pytest.raises(DataError, match="is one file without parts"):
         open_dataset(folder, split="val")
+
+
+def test_a_list_of_classes_is_no_coco_file(save):
+    labels = {"images/a.jpg": 1, "labels/a.txt": "0 .1 .1 .2 .2 .3 .3", "classes.txt": "cup"}
+    folder = save({**labels, "notes.json": {"categories": [], "info": {}}})
+    with pytest.raises(DataError, match="labels of YOLO"):
+        open_dataset(folder)
+
+
+def test_the_folder_above_names_the_one_that_is_meant(save):
+    folder = save({f"my-project.v3/{name}": value for name, value in ROBOFLOW.items()})
+    with pytest.raises(DataError, match=r"holds no data set itself, but .*my-project\.v3 is one"):
+        open_dataset(folder)
 
 
 def test_a_missing_part_names_those_that_are_there(save):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tfseg.data.coco_masks import FARTHEST
 from tfseg.data.coco_records import DROP, RecordError, number, short
 
 __all__ = ["read_extras"]
@@ -64,6 +65,8 @@ def _read_box(value) -> np.ndarray | None:
         ) from None
     if not np.isfinite((x, y, width, height)).all():
         raise RecordError("not_finite", f"the box {value} has NaN or infinity. {remedy}")
+    if max(map(abs, (x, y, width, height))) > FARTHEST:
+        raise RecordError("bad_box", f"the box {value} is far outside any picture. {remedy}")
     for name, length in (("height", height), ("width", width)):
         if length <= 0:
             corners = ", ".join(f"{v:.6g}" for v in (y, x, y + height, x + width))

@@ -12,7 +12,13 @@ from pycocotools import mask as coco_mask
 
 from tfseg.structures import rle
 
-__all__ = ["MaskError", "checked_segmentation", "segmentation_extent", "segmentation_rle"]
+__all__ = [
+    "FARTHEST",
+    "MaskError",
+    "checked_segmentation",
+    "segmentation_extent",
+    "segmentation_rle",
+]
 
 # pycocotools walks along each polygon edge pixel by pixel, so a corner at 1e18 would never end; it
 # keeps some 100 bytes for each pixel of an outline.

@@ -16,9 +16,10 @@ from tfseg.data.named_files import NamedFiles
 from tfseg.data.part_names import MissingPartError, part_of, parts_in, spellings
 from tfseg.errors import DataError
 
-__all__ = ["annotation_files", "annotation_patterns", "coco_parts", "find_coco"]
+__all__ = ["annotation_files", "annotation_patterns", "coco_parts", "find_coco", "has_coco"]
 
 _SAMPLED = 200  # image names that tell one folder from another
+_FEW = 20  # JSON files; a folder with more has one for each image
 
 
 def annotation_patterns(split: str) -> tuple[str, ...]:
@@ -50,9 +51,28 @@ def _only_file(folder: Path) -> list[Path]:
 
     It is "train": so do Label Studio (`result.json`) and CVAT (`instances_default.json`) leave it.
     """
+    there = [path for path in _coco_files(folder) if part_of(path.stem) is None]
+    instances = [path for path in there if path.stem.startswith("instances_")]
+    there = instances or there
+    return there if len(there) == 1 else []
+
+
+def _coco_files(folder: Path) -> list[Path]:
+    """Returns the files with annotations of COCO, of whichever part, if a folder has few files."""
     there = _json_files(folder)
-    there = [path for path in there if file_format(path) == "coco"] if len(there) < 9 else []
-    return there if len(there) == 1 and part_of(there[0].stem) is None else []
+    return [path for path in there if _is_coco(path)] if len(there) <= _FEW else []
+
+
+def _is_coco(path: Path) -> bool:
+    if file_format(path) != "coco":
+        return False
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(b'"annotations"') >= 0
+
+
+def has_coco(folder: str | os.PathLike) -> bool:
+    """Returns whether a folder has annotations of COCO, of whichever part."""
+    return bool(coco_parts(folder) or _coco_files(Path(folder)))
 
 
 def coco_parts(folder: str | os.PathLike) -> list[str]:
@@ -116,8 +136,10 @@ def _no_file(folder: Path, split: str, found: list[Path]) -> DataError:
             return DataError(known)
         names = ", ".join(annotation_patterns(split)[:2])
         problem = f"no annotation file for the split {split!r}; looked for {names} and the like."
-    if not found and len(there) == 1 and split != "train" and not parts:
-        return MissingPartError(f"{folder}: {problem} {listed} is one file without parts.")
+    only = _only_file(folder) if not (found or parts) else []
+    if only:
+        name = only[0].relative_to(folder)
+        return MissingPartError(f"{folder}: {problem} {name} is one file without parts.")
     if listed and (found or not parts):
         problem += f" JSON files there: {listed}. Name the annotation file itself."
     return (DataError if found else MissingPartError)(f"{folder}: {problem}")

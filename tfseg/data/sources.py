@@ -27,7 +27,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tfseg.data.coco_places import annotation_files, annotation_patterns, coco_parts, find_coco
+from tfseg.data.coco_places import annotation_files, annotation_patterns, find_coco, has_coco
 from tfseg.data.dataset import Dataset
 from tfseg.data.foreign import what_folder_is
 from tfseg.data.layouts import (
@@ -166,11 +166,12 @@ def recognise(path: str, split: str = "train") -> str:
     kind = folder_format(path, split)
     if kind is not None:
         return kind
-    if (
-        coco_parts(path)
-        or any(Path(path).glob("*.json"))
-        or any(Path(path, "annotations").glob("*.json"))
-    ):
+    if has_coco(path):
+        return "coco"
+    known = what_folder_is(path)
+    if known:
+        raise DataError(f"{path}: this is {known}")
+    if any(any(Path(path, place).glob("*.json")) for place in ("", "annotations")):
         return "coco"
     if split != "train":
         kind = None
@@ -181,9 +182,10 @@ def recognise(path: str, split: str = "train") -> str:
                 f"{path}: there is no part {split!r} of it ({kind}). The folder has: "
                 f"{_listing(path)}."
             )
-    known = what_folder_is(path)
-    if known:
-        raise DataError(f"{path}: this is {known}")
+    for place in sorted(Path(path).glob("*/"))[:20]:
+        kind = folder_format(str(place), split) or ("coco" if has_coco(place) else None)
+        if kind:
+            raise DataError(f"{path}: it holds no data set itself, but {place} is one ({kind}).")
     raise DataError(
         f"{path}: no known data set. Looked for label_list.mat (clothing_co_parsing), or with "
         "their names as the format (portrait_crops) and, of any people, (composites), "
