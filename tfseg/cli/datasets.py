@@ -38,6 +38,17 @@ def not_negative(text: str) -> int:
     return _whole(text, 0)
 
 
+def share(text: str) -> float:
+    """Returns a number from 0 to 1, for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a score between 0 and 1, got {text}")
+    return number
+
+
 def _whole(text: str, least: int) -> int:
     try:
         number = int(text)

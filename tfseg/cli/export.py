@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from tfseg.cli import quiet
+from tfseg.cli import datasets, quiet
 from tfseg.errors import ConfigError
 
 EXAMPLES = """\
@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["saved_model", "tflite"],
         help="default: saved_model",
     )
-    parser.add_argument("--score-threshold", type=float, help="lowest score that it returns")
+    parser.add_argument(
+        "--score-threshold", type=datasets.share, help="lowest score that it returns"
+    )
     parser.add_argument(
         "--probabilities", action="store_true", help="return those of each pixel too"
     )

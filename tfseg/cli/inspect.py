@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-format", metavar="NAME", help="its layout; default: recognise it")
     datasets.add_set_argument(parser)
     parser.add_argument(
-        "--score-threshold", type=float, help="lowest score of the prediction that is drawn"
+        "--score-threshold",
+        type=datasets.share,
+        help="lowest score of the prediction that is drawn",
     )
 
 

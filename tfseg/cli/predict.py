@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "lists by picture",
     )
     parser.add_argument(
-        "--score-threshold", type=_share, help="keep objects of at least this score"
+        "--score-threshold", type=datasets.share, help="keep objects of at least this score"
     )
     engines.add_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the predictions as JSON")
@@ -228,16 +228,6 @@ def _samples(dataset) -> Iterator[tuple]:
             f"picture {index + 1}",
             f"{index + 1:0{digits}d}.png",
         )
-
-
-def _share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"expected a score between 0 and 1, got {text}")
-    return number
 
 
 def _say(args: argparse.Namespace, line: str) -> None:

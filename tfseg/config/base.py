@@ -75,6 +75,7 @@ class Config:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             try:
+                value = _filled(value, field)
                 value = types.coerce(value, hints[field.name])
                 types.check_rules(value, field.metadata.get("rules", {}))
             except types.Mismatch as mismatch:
@@ -159,6 +160,18 @@ def check_class_names(names: tuple[str, ...], owner: str, field: str = "classes"
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise setting_error(owner, field, f"class names appear twice: {', '.join(twice)}.")
+
+
+def _filled(value, field: dataclasses.Field):
+    """Returns nested settings that are given in part with the owner's default for the others, which
+    may be another than that of their own class; anything else as it is."""
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING and isinstance(value, Mapping):
+        default = field.default_factory()
+    if isinstance(default, Config) and isinstance(value, Mapping):
+        given = {n: getattr(default, n) for n in default.setting_names()}
+        return type(default).from_dict({**given, **value})
+    return value
 
 
 @functools.cache

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
 from tfseg import files
+from tfseg.config import yaml_text
 from tfseg.config.base import Config, nearest
 from tfseg.config.paper import Paper
 from tfseg.config.train import TrainConfig
+from tfseg.config.types import describe
 from tfseg.errors import ConfigError
 
 __all__ = ["SECTIONS", "LoadedConfig", "build", "dump_config", "load_config", "override"]
@@ -33,6 +34,7 @@ SECTIONS = (
     "data",
 )
 _MAPPINGS = ("model", "train", "data", "paper")
+_LONGEST_CHAIN = 20
 # What is said of one file is not true of another that extends it.
 _OF_ONE_FILE = ("description", "source", "command", "hardware", "expected", "paper")
 
@@ -59,20 +61,6 @@ class LoadedConfig(dict):
         return ""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML's safe values, where `1e-3` is a number as well (YAML 1.1 wants `1.0e-3`)."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    letter: list(pairs) for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
 def load_config(path: str | os.PathLike, overrides: Iterable[str] = ()) -> LoadedConfig:
     """Returns the sections of an experiment file, with what it extends and overrides merged.
 
@@ -93,7 +81,9 @@ def load_config(path: str | os.PathLike, overrides: Iterable[str] = ()) -> Loade
     override(loaded, overrides)
     for name in _MAPPINGS:
         if not isinstance(loaded.setdefault(name, {}), Mapping):
-            raise _at(loaded, name, f"expected settings by name, got {loaded[name]!r}.")
+            raise _at(loaded, name, f"expected settings by name, got {describe(loaded[name])}.")
+    if not isinstance(loaded.get("system", ""), str):
+        raise _at(loaded, "system", f"expected a name, got {describe(loaded['system'])}.")
     _checked(TrainConfig, loaded["train"], "train", loaded)
     _checked(Paper, loaded["paper"], "paper", loaded)
     return loaded
@@ -137,20 +127,21 @@ def _at(loaded, path: str, problem: str) -> ConfigError:
 
 
 def _read(path: Path, chain: tuple[Path, ...]) -> LoadedConfig:
-    if path.resolve() in chain:
+    values, places = _parse(path, chain)
+    if path.resolve() in chain or len(chain) > _LONGEST_CHAIN:
         loop = " -> ".join(p.name for p in (*chain, path))
         raise ConfigError(f"{path}: 'extends' goes in a circle: {loop}.")
-    values, places = _parse(path, chain)
     for name in values:
         if name not in SECTIONS:
             known = nearest(str(name), SECTIONS)
-            raise ConfigError(f"{places[str(name)]}: there is no section {name!r}.{known}")
+            place = places.get(str(name), path)
+            raise ConfigError(f"{place}: there is no section {name!r}.{known}")
     parent = values.pop("extends", None)
     if parent is None:
         return LoadedConfig(values, places)
     if not isinstance(parent, str):
-        problem = f"expected the name of one file, got {parent!r}."
-        raise ConfigError(f"{places['extends']}: extends: {problem}")
+        problem = f"expected the name of one file, got {describe(parent)}."
+        raise ConfigError(f"{places.get('extends', path)}: extends: {problem}")
     above = path.parent / parent
     base = _read(above, (*chain, path.resolve()))
     passed_on = {name: value for name, value in base.items() if name not in _OF_ONE_FILE}
@@ -158,43 +149,24 @@ def _read(path: Path, chain: tuple[Path, ...]) -> LoadedConfig:
 
 
 def _parse(path: Path, chain) -> tuple[dict, dict]:
-    if not path.is_file():
-        beside = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    if not os.path.isfile(path):
+        beside = [p.name for p in path.parent.glob("*.y*ml")] if os.path.isdir(path.parent) else []
         by = f" (extended by {chain[-1].name})" if chain else ""
-        raise ConfigError(f"{path}{by}: there is no such file.{nearest(path.name, beside)}")
+        shown = str(path).replace("\0", "\\0")
+        raise ConfigError(f"{shown}{by}: there is no such file.{nearest(path.name, beside)}")
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=_Loader)
-        places: dict[str, str] = {}
-        if node is not None:
-            _note_places(node, "", str(path), places)
-        values = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: this is not valid YAML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    values, places = yaml_text.parse(text, str(path), sections=True)
     if not isinstance(values, dict):
         raise ConfigError(
             f"{path}: expected sections by name ({', '.join(SECTIONS)}), got "
-            f"{'an empty file' if values is None else repr(values)}."
+            f"{'an empty file' if values is None else describe(values)}."
         )
     return values, places
-
-
-def _note_places(node: yaml.Node, path: str, file: str, places: dict[str, str]):
-    """Fills in where each value stands; a key given twice is an error, YAML would hide it."""
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            line = f"{file}, line {key.start_mark.line + 1}"
-            if key.value in seen:
-                raise ConfigError(f"{line}: {key.value!r} is given twice.")
-            seen.add(key.value)
-            inner = f"{path}.{key.value}" if path else str(key.value)
-            places[inner] = line
-            _note_places(value, inner, file, places)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            places[f"{path}.{index}"] = f"{file}, line {value.start_mark.line + 1}"
-            _note_places(value, f"{path}.{index}", file, places)
 
 
 def _merge(base: Mapping, changes: Mapping) -> dict:
@@ -228,10 +200,7 @@ def _override(loaded: LoadedConfig, text: str):
     if keys[0] in _MAPPINGS and len(keys) == 1:
         problem = f"name a setting inside the section, such as {path}.name=value."
         raise ConfigError(f"--set {text}: {problem}")
-    try:
-        parsed = yaml.load(value, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text}: the value is not valid YAML: {error}") from None
+    parsed, _ = yaml_text.parse(value, f"--set {text:.200}")
     _put(loaded, keys, parsed, text)
     for known in [p for p in loaded.places if p == path or p.startswith(path + ".")]:
         del loaded.places[known]

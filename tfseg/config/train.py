@@ -18,6 +18,8 @@ SCHEDULES = {
     "lr_c": ((60, 1), (80, 10), (100, 100), (math.inf, 1000)),
 }
 
+_MOST_STEPS = 20_000_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Stage(Config):
@@ -31,7 +33,7 @@ class Stage(Config):
         learning_rate: The base rate in this stage; None takes `TrainConfig.learning_rate`.
     """
 
-    epochs: int = setting(at_least=1)
+    epochs: int = setting(at_least=1, at_most=1_000_000)
     layers: Literal["heads", "3+", "4+", "5+", "all", "frozen_norm"] = "all"
     learning_rate: float | None = setting(None, above=0)
 
@@ -69,7 +71,7 @@ class TrainConfig(Config):
         jit: Compile the training step with XLA. Brings nothing on a CPU with TensorFlow.
     """
 
-    batch_size: int = setting(1, at_least=1)
+    batch_size: int = setting(1, at_least=1, at_most=65536)
     steps_per_epoch: int | None = setting(None, at_least=1)
     validation_steps: int | None = setting(None, at_least=1)
     stages: tuple[Stage, ...] = setting(
@@ -89,8 +91,15 @@ class TrainConfig(Config):
     evaluate_limit: int | None = setting(None, at_least=1)
     monitor: str = setting("segm/AP", min_length=1)
     seed: int = setting(0, at_least=0, below=2**31)
-    workers: int = setting(2, at_least=0)
+    workers: int = setting(2, at_least=0, at_most=1024)
     jit: bool = False
+
+    def _check(self):
+        # The rate of every step is known beforehand, in one table.
+        steps = self.epochs * (self.steps_per_epoch or 1)
+        if steps > _MOST_STEPS:
+            problem = f"with steps_per_epoch these are {steps} steps; at most {_MOST_STEPS}."
+            self._fail("stages", problem)
 
     @property
     def epochs(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from tfseg.errors import ConfigError
 
 __all__ = ["Mismatch", "check_rules", "coerce", "describe", "expected"]
 
+# What memory and every library can count to.
+_LARGEST = 2**31 - 1
 _WORDS = {bool: "true or false", int: "an integer", float: "a number", str: "a text"}
 
 
@@ -26,7 +29,10 @@ class Mismatch(Exception):
 
 def describe(value) -> str:
     """Returns a value and its type for a message: `'ten' (str)`, shortened where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        text = "an endless number"
     text = text if len(text) <= 60 else text[:57] + "..."
     return "None" if value is None else f"{text} ({type(value).__name__})"
 
@@ -89,11 +95,13 @@ def _coerce_scalar(value, hint):
             return bool(value)
     elif kind is int:
         if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+            if not -_LARGEST <= value <= _LARGEST:
+                raise Mismatch(f"expected an integer of at most {_LARGEST}, got {describe(value)}.")
             return value if type(value) is int else int(value)
     elif kind is float:
         if isinstance(value, numbers.Real) and not isinstance(value, bool):
-            if not math.isfinite(value):
-                raise Mismatch(f"expected a finite number, got {value}.")
+            if abs(value) > sys.float_info.max or not math.isfinite(value):
+                raise Mismatch(f"expected a finite number, got {describe(value)}.")
             return value if type(value) is float else float(value)
     elif isinstance(value, kind):
         return value

@@ -144,7 +144,7 @@ def _blocks(layers) -> tuple[int, ...]:
 
 def _width(path, layers) -> float:
     last = layers.get("block_16_project", {}).get("kernel")
-    channels = last.shape[-1] if last is not None else 0
+    channels = last.shape[-1] if last is not None and last.shape else 0
     for width in _WIDTHS:
         if round_channels(320 * width) == channels:
             return width

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 import h5py
 import numpy as np
 
+from tfseg.engine.stored_values import read_array
 from tfseg.errors import WeightsError
 
 __all__ = ["Stored", "index", "read"]
@@ -22,6 +23,9 @@ _VARIABLES = {
     "running_mean": "moving_mean",
     "running_std": "moving_variance",
 }
+
+# Other programs may leave arrays of one value out of a file; so much of them is believable.
+_SPARE = 1 << 29
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +52,7 @@ def index(path: str | os.PathLike) -> dict[str, dict[str, Stored]]:
     layers: dict[str, dict[str, Stored]] = {}
 
     def collect(name: str, item):
-        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu":
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiubc":
             group, _, leaf = name.rpartition("/")
             layer = group.rpartition("/")[2]
             place = Stored(item.name, tuple(item.shape))
@@ -59,7 +63,7 @@ def index(path: str | os.PathLike) -> dict[str, dict[str, Stored]]:
             root = file.get("model_weights", file)
             if isinstance(root, h5py.Group):
                 root.visititems(collect)
-    except (OSError, RuntimeError, KeyError):
+    except Exception:  # a damaged file fails in many ways
         return {}
     return layers
 
@@ -70,18 +74,20 @@ def read(
     """Returns the arrays of some layers of an `index`.
 
     Raises:
-        WeightsError: If the file ends before them.
+        WeightsError: If the file ends before them, or they are no floats.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
-    place = ""
+    place, spare = "", _SPARE
     try:
         with h5py.File(path, "r") as file:
             for layer in wanted:
                 found[layer] = {}
                 for variable, stored in layers[layer].items():
                     place = stored.place
-                    found[layer][variable] = file[place][()]
-    except (OSError, RuntimeError, KeyError) as error:
+                    value = read_array(file[place], spare)
+                    spare -= max(value.nbytes - file[place].id.get_storage_size(), 0)
+                    found[layer][variable] = value
+    except Exception as error:  # a damaged file fails in many ways
         raise WeightsError(
             f"{os.fspath(path)}: damaged or truncated at {place or 'its start'} ({error}). "
             "Download or copy it again."

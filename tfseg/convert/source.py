@@ -19,6 +19,7 @@ READERS = (
     "tfseg.convert.keras_applications",
 )
 """The files of this room that read weights of Mask R-CNN or of its body."""
+_MOST_CLASSES = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +47,14 @@ class Source:
     usual: Mapping = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     system: str = "mask_rcnn"
+
+    def __post_init__(self):
+        count = self.class_count
+        if count is not None and not 2 <= count <= _MOST_CLASSES:
+            raise WeightsError(
+                f"{self.path}: its last layers are for {count} classes with the background; "
+                f"expected 2 to {_MOST_CLASSES}. The file is damaged; download or copy it again."
+            )
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ def kind(path: str | os.PathLike) -> str | None:
             with zipfile.ZipFile(path) as archive:
                 inside = any(name.endswith("/data.pkl") for name in archive.namelist())
             return "torch" if inside else None
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # a damaged archive is wrong in many ways
         return None
     length = int.from_bytes(head[:8], "little")
     return "safetensors" if head[8:9] == b"{" and 2 <= length <= _LONGEST_HEADER else None
@@ -72,13 +73,16 @@ def tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 def _safetensors(path: Path) -> dict[str, np.ndarray]:
     """Source of the format: its description in huggingface/safetensors, README, "Format"."""
-    content = np.memmap(path, np.uint8, "r")
-    start = 8 + int.from_bytes(content[:8].tobytes(), "little")
     try:
+        content = np.memmap(path, np.uint8, "r")
+        start = 8 + int.from_bytes(content[:8].tobytes(), "little")
         header = json.loads(content[8:start].tobytes())
         header.pop("__metadata__", None)
+        offsets = [entry["data_offsets"] for entry in header.values()]
+        if sum(last - first for first, last in offsets) > len(content) - start:
+            raise ValueError("its tensors should take more bytes than it has")
         return {name: _array(content[start:], name, entry) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # a damaged header is wrong in many ways
         raise WeightsError(
             f"{path}: a damaged or truncated .safetensors file ({error}). Download it again."
         ) from None
@@ -89,7 +93,9 @@ def _array(content: np.ndarray, name: str, entry: Mapping) -> np.ndarray:
         raise ValueError(f"{name} has the unknown type {entry['dtype']}")
     dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
     first, last = entry["data_offsets"]
-    size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    if not all(isinstance(number, int) and number >= 0 for number in shape):
+        raise ValueError(f"{name} has the shape {shape}")
+    size = dtype.itemsize * math.prod(shape)
     if not 0 <= first <= last <= len(content) or last - first != size:
         raise ValueError(f"{name} should take {size} bytes at {first}; the file ends or disagrees")
     values = np.frombuffer(content[first:last].tobytes(), dtype).reshape(shape)
@@ -117,10 +123,16 @@ def _torch(path: Path) -> dict[str, np.ndarray]:
             f"{path}: expected a state dict, got {type(content).__name__}. Save it again with "
             "torch.save(model.state_dict(), path)."
         )
+    found = {str(n): value for n, value in content.items() if isinstance(value, torch.Tensor)}
+    size = sum(value.numel() * value.element_size() for value in found.values())
+    if size > 4 * path.stat().st_size:  # tied weights are in the file once
+        raise WeightsError(
+            f"{path}: its tensors should take {size / 1e6:.0f} MB, and the file has "
+            f"{path.stat().st_size / 1e6:.0f} MB. It is damaged; download it again."
+        )
     return {
-        str(name): (value.float() if value.is_floating_point() else value).numpy()
-        for name, value in content.items()
-        if isinstance(value, torch.Tensor)
+        name: (value.float() if value.is_floating_point() else value).numpy()
+        for name, value in found.items()
     }
 
 

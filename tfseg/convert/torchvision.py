@@ -7,13 +7,13 @@ The map, tensor by tensor, with every transposition, is the table at the head of
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from tfseg import files
 from tfseg.convert import torch_files
 from tfseg.convert.source import Source
 from tfseg.convert.transfer import resnet_layers, transfer
@@ -194,10 +194,9 @@ def _describe(path: str | os.PathLike, found: Mapping[str, np.ndarray]) -> Sourc
             f"{os.fspath(path)}: this is maskrcnn_resnet50_fpn_v2, whose pyramid and heads have "
             "norms and other convolutions. Expected maskrcnn_resnet50_fpn."
         )
-    classes = int(found[_CLASSES].shape[0])
+    classes = len(found[_CLASSES]) if found[_CLASSES].ndim else 0
     return Source(os.fspath(path), "torchvision", "torchvision", backbone, classes)
 
 
 def _is_published(path: str | os.PathLike) -> bool:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest().startswith(_PUBLISHED)
+    return files.sha256(path).startswith(_PUBLISHED)

@@ -6,7 +6,9 @@ import dataclasses
 import datetime
 import io
 import json
+import logging
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfseg import files
+from tfseg.engine import model_json
 from tfseg.errors import WeightsError
 
 if TYPE_CHECKING:  # `read_model_json` also serves who answers without Keras
@@ -27,7 +30,8 @@ __all__ = [
     "write_state",
 ]
 
-MODEL_FILE, WEIGHTS_FILE = "model.json", "model.weights.h5"
+MODEL_FILE, WEIGHTS_FILE = model_json.MODEL_FILE, model_json.WEIGHTS_FILE
+log = logging.getLogger(__name__)
 _FORMAT_VERSION = 1
 
 
@@ -99,7 +103,7 @@ def save_model(
     with files.replacing_folder(directory, error=WeightsError) as folder:
         attributes = {"system": system, "class_names": list(class_names)}
         weights.save(network, folder / WEIGHTS_FILE, attributes, half=half)
-        text = json.dumps(content, indent=2, default=_json_number)
+        text = model_json.text(content, files.sha256(folder / WEIGHTS_FILE))
         files.write_whole(folder / MODEL_FILE, text.encode(), error=WeightsError)
     return directory
 
@@ -128,14 +132,9 @@ def read_model_json(directory: str | os.PathLike) -> dict:
         else:
             hint = " Expected model.json and model.weights.h5, as model.save(...) writes them."
         raise WeightsError(f"{directory}: no saved model here, but {inside or 'nothing'}.{hint}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version, _ = int(content["format_version"]), (content["system"], content["config"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(
-            f"{path}: the file is damaged ({error}). Save the model again."
-        ) from None
-    ours, theirs = __version__, content.get("versions", {}).get("tfseg", "0")
+    content = model_json.read(path)
+    version, theirs = content["format_version"], str(content["versions"].get("tfseg", "0"))
+    ours = __version__
     if version > _FORMAT_VERSION or _major(theirs) > _major(ours):
         raise WeightsError(
             f"{directory}: saved by tfseg {theirs} (format {version}); this is tfseg {ours} "
@@ -165,9 +164,12 @@ def write_state(
             # NumPy's file format does not know bfloat16; its bits travel as integers.
             arrays[key] = value if value.dtype.kind in "fiub" else value.view(np.uint16)
     header = {"state": dataclasses.asdict(state), "dtypes": dtypes, "format": _FORMAT_VERSION}
-    text = json.dumps(header, default=_json_number).encode()
+    text = json.dumps(header, default=model_json.plain).encode()
     buffer = io.BytesIO()
     np.savez(buffer, header=np.frombuffer(text, np.uint8), **arrays)
+    end = files.seal(buffer.getbuffer())
+    buffer.seek(0, os.SEEK_END)
+    buffer.write(end)
     files.write_whole(path, buffer.getbuffer(), error=WeightsError)
 
 
@@ -177,21 +179,47 @@ def read_state(path: str | os.PathLike) -> tuple[RunState, dict[str, list[np.nda
     Raises:
         WeightsError: If the file is damaged.
     """
+    remedy = "Start again without resume, in another run folder."
     try:
+        checked = files.check_seal(path, error=WeightsError, remedy=remedy)
+        _check_sizes(path)
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(bytes(file["header"]).decode())
-            groups: dict[str, list[np.ndarray]] = {}
+            groups: dict[str, list[np.ndarray]] = {"network": [], "optimizer": []}
             for key in sorted(header["dtypes"]):
                 value = file[key]
                 wanted = header["dtypes"][key]
                 value = value if str(value.dtype) == wanted else value.view(np.dtype(wanted))
                 groups.setdefault(key.split("/", 1)[0], []).append(value)
-        return RunState(**header["state"]), groups
+        state = _checked_state(RunState(**header["state"]))
+    except WeightsError:
+        raise
     except Exception as error:
         raise WeightsError(
-            f"{path}: this checkpoint cannot be read ({type(error).__name__}: {error}). "
-            "Start again without resume, in another run folder."
+            f"{path}: this checkpoint cannot be read ({type(error).__name__}: {error}). {remedy}"
         ) from None
+    if not checked:
+        log.warning("%s has no checksum, as an older tfseg wrote it: damage would not show.", path)
+    return state, groups
+
+
+def _check_sizes(path: str | os.PathLike):
+    """Raises ValueError where the members of an archive should be larger than it is."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > os.path.getsize(path):
+        raise ValueError(f"its arrays should take {size} bytes, and it has fewer")
+
+
+def _checked_state(state: RunState) -> RunState:
+    """Returns the state; raises ValueError for values of a wrong kind."""
+    whole = all(type(n) is int and 0 <= n < 2**31 for n in (state.epoch, state.best_epoch))
+    rows = isinstance(state.history, list) and all(isinstance(row, dict) for row in state.history)
+    known = isinstance(state.facts, dict)
+    best = state.best is None or isinstance(state.best, (int, float))
+    if not (whole and rows and known and best and isinstance(state.stopped, bool)):
+        raise ValueError("its account of the training is not one")
+    return state
 
 
 def restore(variables: Sequence[keras.Variable], values: Sequence[np.ndarray], where: str) -> None:
@@ -209,10 +237,4 @@ def restore(variables: Sequence[keras.Variable], values: Sequence[np.ndarray], w
 
 def _major(version: str) -> int:
     head = str(version).split(".")[0]
-    return int(head) if head.isdecimal() else 0
-
-
-def _json_number(value):
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return str(value)
+    return int(head) if head.isdecimal() and len(head) < 9 else 0

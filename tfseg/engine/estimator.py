@@ -78,6 +78,10 @@ class Estimator(PredictVerbs, FileVerbs):
         """Returns a new built network of `self.config`; Keras' random seed is set around it."""
         raise NotImplementedError
 
+    def _load_initial(self) -> None:
+        """Gives a network that is about to begin its training the weights that the settings name
+        for its start, if nobody gave it any; without such settings there is nothing to do."""
+
     def _encode(self, sample: Sample, seed: int) -> dict[str, np.ndarray]:
         """Returns one sample as the training network's inputs, without the batch axis."""
         raise NotImplementedError

@@ -100,6 +100,12 @@ def run_experiments(
         _Job(one, Path(out) / one.name, make(one).config, _start(weights, one.name), data)
         for one in experiments
     ]
+    Path(out).mkdir(parents=True, exist_ok=True)
+    with files.locked(Path(out) / ".experiments.lock", "a list of experiments", error=ConfigError):
+        return _run_all(jobs, make, train, val, out, about)
+
+
+def _run_all(jobs: Sequence[_Job], make, train, val, out, about: Mapping) -> list[Outcome]:
     outcomes = {job.experiment.name: _kept(job) for job in jobs}
     # At once, in case that nothing is left to train: the last call may have been for others.
     experiment_table.write(out, list(outcomes.values()), about)

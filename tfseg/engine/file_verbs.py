@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import threading
 from pathlib import Path
 
 import keras
 
+from tfseg import files
 from tfseg.config.base import nearest
 from tfseg.engine import checkpoint, shipped, weights
+from tfseg.engine.model_json import digest_of_weights
 from tfseg.errors import ConfigError, ExportError, WeightsError
 from tfseg.structures import LoadReport
 
@@ -75,9 +78,11 @@ class FileVerbs:
             model = cls(content["config"])
         except ConfigError as error:
             raise WeightsError(f"{directory}: its settings are not valid: {error}") from None
-        weights.load(model.keras_model, Path(directory) / checkpoint.WEIGHTS_FILE)
-        model.fitted = bool(content.get("fitted", True))
-        model.random_layers = tuple(content.get("random_layers", ()))
+        path, digest = Path(directory) / checkpoint.WEIGHTS_FILE, digest_of_weights(content)
+        checked = path.is_file() and weights.is_intact(path, digest)
+        weights.load(model.keras_model, path, checked=checked)
+        model.fitted = content["fitted"]
+        model.random_layers = tuple(content["random_layers"])
         return model
 
     @classmethod
@@ -110,18 +115,20 @@ class FileVerbs:
         Raises:
             WeightsError: Naming the layers that do not fit, or what the file is.
         """
-        path = Path(path)
+        path, digest = files.recovered(path, error=WeightsError), None
         if not path.exists():
             path = shipped.known_models().get(str(path), path)
         if path.is_dir():
-            checkpoint.read_model_json(path)
+            digest = digest_of_weights(checkpoint.read_model_json(path))
             path = path / checkpoint.WEIGHTS_FILE
-        reader = None if weights.is_weight_file(path) else self._reader_of(path)
+        # A file of ours that is damaged must not be taken for another program's.
+        checked = path.is_file() and weights.is_intact(path, digest)
+        reader = None if checked or weights.is_weight_file(path) else self._reader_of(path)
         if reader is not None:
             report = reader.load(self, path, skip_mismatch)
         else:
             others = [importlib.import_module(name).READS for name in self.weight_readers]
-            report = weights.load(self.keras_model, path, skip_mismatch, others)
+            report = weights.load(self.keras_model, path, skip_mismatch, others, checked)
         if not self.fitted:
             self.random_layers = (*report.skipped, *report.missing)
             self.fitted = not self.random_layers
@@ -142,10 +149,17 @@ class FileVerbs:
         Args:
             directory: A new folder; TensorFlow Serving expects `.../name/1`.
             format: "saved_model" or, for the systems that can, "tflite".
-            options: See `tfseg.export.saved_model.export`.
+            options: See `tfseg.export.saved_model.export` and `tfseg.export.tflite.export`.
         """
         if format not in _EXPORTERS:
             raise ExportError(f"format: {format!r} is not known.{nearest(format, _EXPORTERS)}")
         self._require_weights()
         # The only verb whose work lies on a higher floor; found by name when it is called.
-        return importlib.import_module(_EXPORTERS[format]).export(self, directory, **options)
+        exporter = importlib.import_module(_EXPORTERS[format]).export
+        known = inspect.signature(exporter).parameters.keys() - {"estimator", "directory"}
+        for name in options:
+            if name not in known:
+                raise ConfigError(
+                    f"{name}: an export as {format!r} has no such option.{nearest(name, known)}"
+                )
+        return exporter(self, directory, **options)

@@ -193,6 +193,7 @@ class PredictVerbs:
 
     def _check_threshold(self, score_threshold):
         number = isinstance(score_threshold, (int, float, np.number))
+        number = number and not isinstance(score_threshold, bool)
         if score_threshold is not None and not (number and 0 <= score_threshold <= 1):
             raise ConfigError(
                 f"score_threshold: expected a number from 0 to 1, got {score_threshold!r}."

@@ -10,7 +10,7 @@ import keras
 from tfseg.config import Config
 from tfseg.engine import checkpoint
 from tfseg.engine.checkpoint import RunState
-from tfseg.errors import ConfigError
+from tfseg.errors import ConfigError, WeightsError
 
 __all__ = ["flat_settings", "take_up"]
 
@@ -30,6 +30,12 @@ def take_up(job, network: keras.Model) -> dict:
     """Puts the state and the network's variables back; returns all arrays of the checkpoint."""
     path = job.checkpoint_path
     state, arrays = checkpoint.read_state(path)
+    missing = [name for name in job.state.facts if name not in {*state.facts, "augmentation"}]
+    if missing or not isinstance(state.facts["config"], Mapping):
+        raise WeightsError(
+            f"{path}: this checkpoint does not say what it is of ({', '.join(missing)}). Start "
+            "again without resume, in another run folder."
+        )
     differing = _differences(job, state)
     if differing:
         raise ConfigError(

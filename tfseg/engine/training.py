@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
 
+from tfseg import files
 from tfseg.config import dump_config
 from tfseg.data.augment.choice import Augmentation, choose
 from tfseg.engine import checkpoint, runtime, stages
@@ -24,6 +26,8 @@ from tfseg.errors import ConfigError, TFSegError
 __all__ = ["Run", "run"]
 
 log = logging.getLogger(__name__)
+
+LOCK_FILE = ".training.lock"
 
 
 @dataclasses.dataclass
@@ -91,8 +95,26 @@ def run(
     runtime.require_training()
     runtime.require_process()
     job = _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callbacks)
+    with _alone(job):
+        _run(job, resume, callbacks)
+
+
+@contextlib.contextmanager
+def _alone(job: Run) -> Iterator[None]:
+    """Inside, no other training gets into the run folder."""
+    if job.folder is None:
+        yield
+        return
+    _check_writable(job)
+    with files.locked(job.folder / LOCK_FILE, "a training", error=ConfigError):
+        yield
+
+
+def _run(job: Run, resume: bool, callbacks) -> None:
+    estimator, network = job.estimator, job.estimator.keras_model
     resumed = _open_folder(job, resume)
-    network = estimator.keras_model
+    if not resumed:
+        estimator._load_initial()
     freezer, best, logs = stages.Freezer(network), Best(job), Logs(job)
     arrays = take_up(job, network) if resumed else None
     logs.begin()
@@ -184,17 +206,9 @@ def _augmentation(estimator, dataset, given) -> Augmentation:
     return chosen
 
 
-def _open_folder(job: Run, resume: bool) -> bool:
-    """Makes the run folder and checks that it can be written; True if there is a run to resume."""
+def _check_writable(job: Run) -> None:
+    """Makes the run folder and checks that it can be written."""
     folder = job.folder
-    if folder is None:
-        return False
-    exists = job.checkpoint_path.is_file()
-    if exists and not resume:
-        raise ConfigError(
-            f"{folder}: holds a training already. Pass resume=True to continue it, or choose "
-            "another folder."
-        )
     try:
         job.checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
         probe = folder / ".probe"
@@ -215,6 +229,19 @@ def _open_folder(job: Run, resume: bool) -> bool:
         raise ConfigError(
             f"run_dir: {folder} has {free / 1e6:.0f} MB free and the checkpoints of this network "
             f"need about {needed / 1e6:.0f} MB. Free some space, or choose another folder."
+        )
+
+
+def _open_folder(job: Run, resume: bool) -> bool:
+    """Returns whether there is a run to resume; writes the settings of one that begins."""
+    folder = job.folder
+    if folder is None:
+        return False
+    exists = job.checkpoint_path.is_file()
+    if exists and not resume:
+        raise ConfigError(
+            f"{folder}: holds a training already. Pass resume=True to continue it, or choose "
+            "another folder."
         )
     if not exists:
         config = job.estimator.config.to_dict()

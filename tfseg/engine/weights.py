@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,8 @@ import keras
 import numpy as np
 
 from tfseg import files
-from tfseg.engine.stored_values import restored, storable
+from tfseg.engine.stored_values import read_array, storable
+from tfseg.engine.weight_kinds import some, unknown
 from tfseg.errors import WeightsError
 from tfseg.structures import LoadReport
 
@@ -27,6 +29,7 @@ __all__ = [
     "Match",
     "check_finite",
     "give",
+    "is_intact",
     "is_weight_file",
     "load",
     "match",
@@ -36,6 +39,8 @@ __all__ = [
     "some",
     "unknown",
 ]
+
+log = logging.getLogger(__name__)
 
 FORMAT = "tfseg weights"
 _FORMAT_VERSION = 1
@@ -88,12 +93,16 @@ def save(
     with h5py.File(buffer, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = _FORMAT_VERSION
+        file.attrs["checksum"] = "sha256, behind the end"
         for name, value in dict(attributes).items():
             file.attrs[name] = value if isinstance(value, str) else json.dumps(value)
         for layer, variables in named_weights(network).items():
             for name, variable in variables.items():
                 where = f"{layer}/{name}"
                 file[where] = storable(variable, where, half)
+    end = files.seal(buffer.getbuffer())
+    buffer.seek(0, os.SEEK_END)
+    buffer.write(end)
     files.write_whole(path, buffer.getbuffer(), error=WeightsError)
 
 
@@ -101,9 +110,33 @@ def is_weight_file(path: str | os.PathLike) -> bool:
     """True for a file that `save` wrote."""
     try:
         with h5py.File(path, "r") as file:
-            return file.attrs.get("format") == FORMAT
-    except OSError:
+            return str(file.attrs.get("format")) == FORMAT
+    except Exception:  # a damaged file fails in many ways
         return False
+
+
+def is_intact(path: str | os.PathLike, digest: str | None = None) -> bool:
+    """Returns whether a file is what its checksum says; False for one without a checksum.
+
+    Args:
+        path: An existing file.
+        digest: Its SHA-256, where that is known; None: the file's own checksum counts.
+
+    Raises:
+        WeightsError: If it is another.
+    """
+    remedy = "Copy it again, or save the model again."
+    try:
+        if digest is None:
+            return files.check_seal(path, error=WeightsError, remedy=remedy)
+        if files.sha256(path) == digest:
+            return True
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    raise WeightsError(
+        f"{path}: damaged, or exchanged: it differs from its checksum in model.json. {remedy} To "
+        "give a model the weights of another file: model.load_weights(file)."
+    )
 
 
 def load(
@@ -111,6 +144,7 @@ def load(
     path: str | os.PathLike,
     skip_mismatch: bool = False,
     others: Sequence[str] = (),
+    checked: bool = False,
 ) -> LoadReport:
     """Gives each layer its weights from a file, all of them or, on an error, none.
 
@@ -120,12 +154,17 @@ def load(
         skip_mismatch: Leave out layers whose shapes differ or that the file does not have,
             and list them; False: raise.
         others: Kinds of file that could have been read too, for the error.
+        checked: Whether its checksum was compared already (`is_intact`).
 
     Raises:
         WeightsError: If the file is missing, damaged, of another kind, or does not fit, or has
             values that are not finite.
     """
-    stored, attributes = _read(Path(path), others)
+    path = Path(path)
+    checked = checked or (path.is_file() and is_intact(path))
+    stored, attributes = _read(path, others)
+    if not checked:
+        _remark(path, attributes)
     check_finite(os.fspath(path), stored)
     found = match(named_weights(network), stored, os.fspath(path))
     classes = attributes.get("class_names")
@@ -217,15 +256,33 @@ def refuse_mismatch(report: LoadReport, skip_mismatch: bool, told: str = "") -> 
 
 
 def check_finite(source: str, stored: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    """Raises WeightsError naming the first array, `{layer: {variable: array}}`, that has values
-    which are not finite: such a layer is no mismatch that could be left out."""
+    """Raises WeightsError naming the first array, `{layer: {variable: array}}`, that is not of
+    floats, or has values which are not finite as float32, the type of weights: such a layer is no
+    mismatch that could be left out."""
     for layer, variables in stored.items():
         for name, value in variables.items():
-            if value.dtype.kind == "f" and not np.all(np.isfinite(value)):
+            if value.dtype.kind != "f":
                 raise WeightsError(
-                    f"{source}: {layer}/{name} has values that are not finite. The file is "
-                    "damaged, or its training had gone wrong; take another one."
+                    f"{source}: {layer}/{name} holds {value.dtype}; weights are floats. The file "
+                    "is damaged, or of a quantised network; take another one."
                 )
+            with np.errstate(over="ignore"):
+                finite = np.all(np.isfinite(value.astype(np.float32, copy=False)))
+            if not finite:
+                raise WeightsError(
+                    f"{source}: {layer}/{name} has values that are not finite in float32. The "
+                    "file is damaged, or its training had gone wrong; take another one."
+                )
+
+
+def _remark(path: Path, attributes: Mapping):
+    """Says that a file of an older version has no checksum; one of this version must have it."""
+    if "checksum" in attributes:
+        raise WeightsError(
+            f"{path}: damaged, or changed after it was written: its checksum is missing. Copy it "
+            "again, or save the model again."
+        )
+    log.warning("%s has no checksum (an older tfseg wrote it): damage would not show.", path)
 
 
 def _why_not(variables: Mapping, stored: Mapping) -> str:
@@ -263,56 +320,11 @@ def _read(path: Path, others: Sequence[str]) -> tuple[dict[str, dict[str, np.nda
             def collect(name, item):
                 if isinstance(item, h5py.Dataset):
                     layer, _, variable = name.rpartition("/")
-                    stored.setdefault(layer, {})[variable] = restored(item[()])
+                    stored.setdefault(layer, {})[variable] = read_array(item)
 
             file.visititems(collect)
-    except (OSError, RuntimeError, KeyError) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # a damaged file fails in many ways
         raise WeightsError(f"{path}: damaged or truncated ({error}). Copy it again.") from None
     return stored, attributes
-
-
-def unknown(path: str | os.PathLike, others: Sequence[str] = ()) -> str:
-    """Returns the message about a file that nobody can read: what it is, what was expected.
-
-    Args:
-        path: An existing file.
-        others: Kinds of file that can be read beside our own.
-    """
-    also = f" Weights of these are read too: {'; '.join(others)}." if others else ""
-    try:
-        with h5py.File(path, "r") as file:
-            kind = _kind(file)
-    except OSError as error:
-        kind = f"{_kind_of_bytes(Path(path))} ({error})"
-    return f"{os.fspath(path)}: expected a tfseg weight file, got {kind}.{also}"
-
-
-def _kind(file: h5py.File) -> str:
-    names = some(tuple(file))
-    if "layer_names" in file.attrs or "model_weights" in file:
-        names = some(tuple(file.get("model_weights", file)), 12)
-        return f"the weights of another network in a Keras 2 file (layers {names})"
-    if "layers" in file or "_layer_checkpoint_dependencies" in file or "vars" in file:
-        return "a weight file of Keras 3; load it with model.keras_model.load_weights(...)"
-    return f"another HDF5 file (it holds {names})" if len(file) else "an empty HDF5 file"
-
-
-def _kind_of_bytes(path: Path) -> str:
-    head = path.read_bytes()[:8]
-    kinds = {
-        b"\x89HDF": "a damaged or truncated HDF5 file",
-        b"PK\x03\x04": "a zip archive (a .keras file, or a truncated PyTorch file?)",
-        b"\x89PNG": "a PNG picture",
-        b"\xff\xd8": "a JPEG picture",
-        b"\x80": "a pickle (an old PyTorch file?)",
-    }
-    for start, kind in kinds.items():
-        if head.startswith(start):
-            return kind
-    return "a file of another kind" if head else "an empty file"
-
-
-def some(names: Sequence[str], count: int = 6) -> str:
-    """Returns names for a message: the first ones, and how many more there are."""
-    shown = ", ".join(names[:count])
-    return f"{shown} and {len(names) - count} more" if len(names) > count else shown or "nothing"

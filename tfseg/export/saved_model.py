@@ -71,9 +71,11 @@ def export(
         license: Licence of the weights, for the model card.
 
     Raises:
+        ConfigError: For a threshold that is not from 0 to 1.
         ExportError: If the backend is not TensorFlow, the folder is taken, the disk is full, or
             an option makes no sense for the model.
     """
+    estimator._check_threshold(score_threshold)
     require_tensorflow(estimator)
     directory = free_folder(directory, overwrite)
     room = importlib.import_module(estimator.serving_graph)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 
 from tfseg import backend
 from tfseg.config.base import nearest
-from tfseg.errors import ConfigError
+from tfseg.errors import ConfigError, WeightsError
 
 __all__ = ["ENGINES", "SYSTEMS", "load", "offers_litert", "system"]
 
@@ -27,7 +26,7 @@ ENGINES = ("tensorflow", "litert")
 
 def system(name: str) -> type:
     """Returns the class of a system; only that system is imported."""
-    if name not in SYSTEMS:
+    if not isinstance(name, str) or name not in SYSTEMS:
         raise ConfigError(f"there is no system {name!r}.{nearest(name, SYSTEMS)}")
     return _class(SYSTEMS[name])
 
@@ -53,21 +52,17 @@ def load(directory: str | os.PathLike, *, engine: str = "tensorflow"):
     """
     if engine not in ENGINES:
         raise ConfigError(f"engine: there is no {engine!r}.{nearest(engine, ENGINES)}")
-    if not os.path.isdir(directory):
-        from tfseg.engine.shipped import find_model
+    from tfseg.engine.checkpoint import read_model_json
+    from tfseg.engine.shipped import find_model
 
-        directory = find_model(directory)
-    path = os.path.join(os.fspath(directory), "model.json")
+    directory = find_model(directory)
+    name = read_model_json(directory)["system"]
     try:
-        with open(path, encoding="utf-8") as file:
-            name = json.load(file)["system"]
-    except (OSError, ValueError, KeyError, TypeError):
-        from tfseg.engine.checkpoint import read_model_json
-
-        # Says what is there instead, and takes back a replacement that was cut short.
-        name = read_model_json(directory)["system"]
-    if engine == "tensorflow":
-        return system(name).load(directory)
+        found = system(name) if engine == "tensorflow" else None
+    except ConfigError as error:
+        raise WeightsError(f"{directory}: {error}") from None
+    if found is not None:
+        return found.load(directory)
     if name not in LIGHT:
         raise ConfigError(
             f"{directory}: {engine} cannot answer for a {name!r} model; it can for "

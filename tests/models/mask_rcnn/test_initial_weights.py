@@ -16,6 +16,13 @@ from tfseg.nn.backbones.imagenet import imagenet_name
 from tfseg.nn.backbones.resnet import resnet
 
 
+def _fit(self, train, val=None, *, resume=False):
+    """A training that begins, or one that goes on from a checkpoint."""
+    if not resume:
+        self._load_initial()
+    return self
+
+
 def test_names_of_keras_applications():
     assert imagenet_name("conv1") == "conv1_conv"
     assert imagenet_name("res2a_branch1") == "conv2_block1_0_conv"
@@ -56,7 +63,7 @@ def test_without_network_the_message_says_what_to_do(monkeypatch):
 
 @pytest.mark.parametrize(("norm", "warned"), [("frozen", True), ("batch", False)])
 def test_random_weights_under_frozen_statistics_are_warned_of(monkeypatch, caplog, norm, warned):
-    monkeypatch.setattr(Estimator, "fit", lambda self, train, val=None, **options: self)
+    monkeypatch.setattr(Estimator, "fit", _fit)
     monkeypatch.setattr(MaskRCNN, "keras_model", property(lambda self: Network()))
 
     class Network:
@@ -79,7 +86,7 @@ def test_random_weights_under_frozen_statistics_are_warned_of(monkeypatch, caplo
 
 @pytest.mark.parametrize("loaded", [False, True])
 def test_weights_that_were_loaded_in_part_outrank_the_initial_ones(monkeypatch, loaded):
-    monkeypatch.setattr(Estimator, "fit", lambda self, train, val=None, **options: self)
+    monkeypatch.setattr(Estimator, "fit", _fit)
     monkeypatch.setattr(MaskRCNN, "keras_model", "the network")
     monkeypatch.setattr("tfseg.models.mask_rcnn.estimator.has_statistics", lambda network: True)
     given = []

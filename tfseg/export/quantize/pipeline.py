@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import logging
 import os
 import platform
@@ -10,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tfseg import files
 from tfseg.data.aligned import align_classes
 from tfseg.engine import runtime
+from tfseg.errors import ExportError
 from tfseg.export import tflite
 from tfseg.export.folder import free_folder, require_tensorflow, writing
 from tfseg.export.quantize import aware as rounding
@@ -77,7 +81,8 @@ def quantize(
         progress: Called with pictures measured and their number.
 
     Raises:
-        ExportError: If the model has no such form, a package is missing, or the folder is taken.
+        ExportError: If the model has no such form, a package is missing, the folder is taken, or
+            what is resumed was another training.
     """
     tflite.refuse_other_systems(estimator)
     require_tensorflow(estimator)
@@ -86,9 +91,8 @@ def quantize(
     shape = check_image_shape(image_size or estimator.config.image_size)
     folder, plan = free_folder(directory, overwrite), plan or FineTuning()
     train, val = _aligned(estimator, train, val)
-    aware, network, loader = _calibrated(estimator, train, shape, calibration_batches)
-    checkpoint = folder.with_name(f"{folder.name}.training.npz")
-    history = fine_tune(aware, loader, plan, checkpoint=checkpoint, resume=resume)
+    trained = _trained(estimator, train, folder, shape, calibration_batches, plan, resume)
+    aware, network, history, checkpoint = trained
     pictures = tflite.some(estimator, train, shape, 4 * calibration_batches)
     made = _files(network, aware, pictures)
     contents = {k: described(made[k], estimator, shape, license) for k in FILES}
@@ -100,12 +104,57 @@ def quantize(
     return rows
 
 
+def _trained(estimator, train, folder, shape, batches: int, plan: FineTuning, resume: bool):
+    """Returns the rounded network, trained, the one without, the losses of each epoch, and the
+    file that a resume goes on from, which one training at a time writes."""
+    checkpoint = folder.with_name(f"{folder.name}.training.npz")
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    lock = checkpoint.with_suffix(".lock")
+    with files.locked(lock, f"a training for {folder.name}", error=ExportError):
+        aware, network, loader = _calibrated(estimator, train, shape, batches)
+        facts = training_facts(estimator, train, shape, batches)
+        state = {"checkpoint": checkpoint, "resume": resume, "facts": facts}
+        return aware, network, fine_tune(aware, loader, plan, **state), checkpoint
+
+
 def _aligned(estimator, train, val):
     """Returns both data sets with the model's class ids."""
     train = align_classes(train, estimator.class_names, "training data set")
     if val is not None:
         val = align_classes(val, estimator.class_names, "validation data set")
     return train, val
+
+
+def training_facts(estimator, train, shape: tuple[int, int], batches: int) -> dict:
+    """Returns what a training for int8 is of, as a resume wants it again.
+
+    Args:
+        estimator: A fitted `PortraitSegmenter`.
+        train: The data set.
+        shape: `(H, W)` of the phone's pictures.
+        batches: Training batches that ranges are taken from.
+    """
+    settings = estimator.config.train
+    weights, data = hashlib.sha256(), hashlib.sha256()
+    for variable in estimator.keras_model.weights:
+        weights.update(np.ascontiguousarray(variable.numpy()))
+    # Reading all would take as long as an epoch; the first, a middle and the last tell data apart.
+    for index in sorted({0, len(train) // 2, len(train) - 1}):
+        sample = train[index]
+        for array in (sample.image, sample.class_ids, sample.masks, *sample.label_maps.values()):
+            data.update(np.ascontiguousarray(array if array is not None else 0))
+    return {
+        "the model's weights": weights.hexdigest()[:16],
+        "the model's settings": dataclasses.asdict(estimator.config.graph),
+        "image size": list(shape),
+        "calibration batches": batches,
+        "classes": list(train.class_names),
+        "pictures": len(train),
+        "what the pictures show": data.hexdigest()[:16],
+        "batch size": settings.batch_size,
+        "augmentation": settings.augmentation,
+        "seed": settings.seed,
+    }
 
 
 def _files(network, aware, pictures) -> dict[str, bytes]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from tfseg.data.whole_files import write_whole
+from tfseg import files
 from tfseg.engine.progress import Progress
 from tfseg.errors import ConfigError, ExportError, TrainingError
 from tfseg.export.quantize.aware import settle
@@ -59,6 +61,7 @@ def fine_tune(
     *,
     checkpoint: Path | None = None,
     resume: bool = False,
+    facts: Mapping | None = None,
     stream=None,
 ) -> list[dict]:
     """Trains a calibrated network in place, and returns one dict of losses for each epoch.
@@ -69,16 +72,18 @@ def fine_tune(
         plan: How long and how fast.
         checkpoint: A `.npz` file that is written after each epoch, whole or not at all.
         resume: Continue from that file if it is there.
+        facts: What the training is of, plain values by the words for them; a resume wants the same.
         stream: Where the progress goes; None is stdout.
 
     Raises:
         TrainingError: If the loss is not finite.
-        ExportError: If the checkpoint is of another network or plan.
+        ExportError: If the checkpoint is damaged, or of another model, data or plan.
     """
     steps = plan.steps or loader.steps_per_pass
+    facts = {**dataclasses.asdict(plan), "steps": steps, **(facts or {})}
     step, optimizer = _training_step(aware, plan.learning_rate, steps * plan.epochs)
     variables = [*aware.variables, *optimizer.variables]
-    history = _restored(checkpoint, variables, plan, steps) if resume and checkpoint else []
+    history = _restored(checkpoint, variables, facts) if resume and checkpoint else []
     if len(history) >= plan.epochs:
         settle(aware)
         return history
@@ -93,7 +98,7 @@ def fine_tune(
             history.append(logs)
             progress.on_epoch_end(epoch, logs)
             if checkpoint is not None:
-                _keep(checkpoint, variables, plan, steps, history)
+                _keep(checkpoint, variables, facts, history)
     finally:
         batches.close()
     return history
@@ -183,30 +188,54 @@ def _zeros(network) -> list[tuple]:
     return found
 
 
-def _keep(path: Path, variables, plan: FineTuning, steps: int, history: list[dict]) -> None:
+def _keep(path: Path, variables, facts: Mapping, history: list[dict]) -> None:
     arrays = {f"v{index}": variable.numpy() for index, variable in enumerate(variables)}
     content = io.BytesIO()
     losses = np.array([logs["loss"] for logs in history])
-    np.savez(content, plan=_facts(plan, steps), losses=losses, **arrays)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole({str(path): content.getvalue()})
+    text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    np.savez(content, facts=text, losses=losses, **arrays)
+    end = files.seal(content.getbuffer())
+    content.seek(0, os.SEEK_END)
+    content.write(end)
+    files.write_whole(path, content.getbuffer(), error=ExportError)
 
 
-def _restored(path: Path, variables, plan: FineTuning, steps: int) -> list[dict]:
+def _restored(path: Path, variables, facts: Mapping) -> list[dict]:
+    """Puts the variables back; returns the losses of each epoch."""
     if not path.is_file():
         return []
-    with np.load(path) as arrays:
-        same = np.array_equal(arrays["plan"], _facts(plan, steps))
-        shapes = [arrays[n].shape for n in (f"v{i}" for i in range(len(arrays) - 2))]
-        if not same or shapes != [tuple(v.shape) for v in variables]:
-            raise ExportError(
-                f"{path}: belongs to another network, or to other epochs, steps or learning rate. "
-                "Give the same ones, or remove the file to begin anew."
-            )
-        for index, variable in enumerate(variables):
-            variable.assign(arrays[f"v{index}"])
-        return [{"loss": float(loss)} for loss in arrays["losses"]]
+    remedy = "Remove the file to begin anew."
+    try:
+        if not files.check_seal(path, error=ExportError, remedy=remedy):
+            raise ValueError("it has no checksum")
+        with np.load(path) as stored:
+            then = json.loads(bytes(stored["facts"]))
+            values = [stored[f"v{index}"] for index in range(len(stored.files) - 2)]
+            losses = stored["losses"].tolist()
+    except ExportError:
+        raise
+    except Exception as error:
+        raise ExportError(
+            f"{path}: this checkpoint cannot be read ({type(error).__name__}: {error}); it is "
+            f"damaged, or of an older tfseg. {remedy}"
+        ) from None
+    now = json.loads(json.dumps(facts))
+    differing = [
+        f"other {name} ({_shown(then.get(name))}, now {_shown(now.get(name))})"
+        for name in dict.fromkeys((*now, *then))
+        if then.get(name) != now.get(name)
+    ]
+    if not differing and [v.shape for v in values] != [tuple(v.shape) for v in variables]:
+        differing = ["another network"]
+    if differing:
+        raise ExportError(
+            f"{path}: was begun with {'; '.join(differing)}. Give the same again to go on. {remedy}"
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return [{"loss": loss} for loss in losses]
 
 
-def _facts(plan: FineTuning, steps: int) -> np.ndarray:
-    return np.array([plan.epochs, steps, plan.learning_rate])
+def _shown(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -134,11 +134,11 @@ class MaskRCNNConfig(Config):
     conv_bias: bool | None = None
     symmetric_padding: bool | None = None
     norm_epsilon: float | None = setting(None, at_least=0)
-    channels: int = setting(3, at_least=1)
+    channels: int = setting(3, at_least=1, at_most=1024)
     pixel_mean: tuple[float, ...] | None = None
     pixel_std: tuple[float, ...] | None = setting(None, above=0)
     image_fit: Literal["square", "matterport", "padded"] | None = None
-    image_size: int | None = setting(None, at_least=64)
+    image_size: int | None = setting(None, at_least=64, at_most=16384)
     image_min_size: int | None = setting(None, at_least=1)
     anchor_scales: tuple[float, ...] = setting((32.0, 64.0, 128.0, 256.0, 512.0), above=0, length=5)
     anchor_ratios: tuple[float, ...] | None = setting(None, above=0, min_length=1)
@@ -154,29 +154,29 @@ class MaskRCNNConfig(Config):
     proposal_rule: Literal["pooled", "per_level"] | None = None
     pre_nms_limit: int | None = setting(None, at_least=1)
     pre_nms_train: int | None = setting(None, at_least=1)
-    proposals_train: int = setting(2000, at_least=1)
-    proposals_test: int = setting(1000, at_least=1)
-    train_rois: int | None = setting(None, at_least=4)
+    proposals_train: int = setting(2000, at_least=1, at_most=1_000_000)
+    proposals_test: int = setting(1000, at_least=1, at_most=1_000_000)
+    train_rois: int | None = setting(None, at_least=4, at_most=100_000)
     roi_positive_fraction: float | None = setting(None, above=0, below=1)
     fill_rois: bool | None = None
     add_truth_to_proposals: bool | None = None
     mask_targets: Literal["rounded", "averaged"] | None = None
     roi_align: Literal["matterport", "aligned", "torchvision"] | None = None
-    pool_size: int = setting(7, at_least=1)
-    mask_pool_size: int = setting(14, at_least=1)
-    mini_mask_size: int = setting(56, at_least=2)
-    max_instances: int = setting(100, at_least=1)
-    max_detections: int = setting(100, at_least=1)
+    pool_size: int = setting(7, at_least=1, at_most=128)
+    mask_pool_size: int = setting(14, at_least=1, at_most=128)
+    mini_mask_size: int = setting(56, at_least=2, at_most=4096)
+    max_instances: int = setting(100, at_least=1, at_most=100_000)
+    max_detections: int = setting(100, at_least=1, at_most=100_000)
     detection_min_confidence: float | None = setting(None, at_least=0, at_most=1)
     score_floor: float = setting(0.05, at_least=0, at_most=1)
     detection_nms_threshold: float | None = setting(None, above=0, at_most=1)
     detection_rule: Literal["best_class", "every_class"] | None = None
     mask_paste: Literal["box", "faded", "expanded"] | None = None
-    pyramid_channels: int = setting(256, at_least=1)
-    rpn_channels: int | None = setting(None, at_least=1)
-    box_head_channels: int = setting(1024, at_least=1)
-    mask_head_channels: int = setting(256, at_least=1)
-    mask_head_convs: int = setting(4, at_least=1)
+    pyramid_channels: int = setting(256, at_least=1, at_most=16384)
+    rpn_channels: int | None = setting(None, at_least=1, at_most=16384)
+    box_head_channels: int = setting(1024, at_least=1, at_most=16384)
+    mask_head_channels: int = setting(256, at_least=1, at_most=16384)
+    mask_head_convs: int = setting(4, at_least=1, at_most=100)
     class_agnostic_masks: bool = False
     dropout: tuple[Literal["identity", "conv"], ...] | None = None
     dropout_rate: float = setting(0.5, at_least=0, below=1)

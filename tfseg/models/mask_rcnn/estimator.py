@@ -61,20 +61,22 @@ class MaskRCNN(Estimator):
 
         A model that has no weights yet first gets those of `config.initial_weights`.
         """
-        if not self.fitted:
-            config, loaded = self.config, bool(self.random_layers)
-            if not loaded:
-                load_initial(self.keras_model)
-            # A converted body alone is saved as not fitted, and has its statistics.
-            random = loaded or config.initial_weights is None
-            random = random and not options.get("resume", False)
-            if random and config.norm == "frozen" and not has_statistics(self.keras_model):
-                _LOG.warning(
-                    "The body starts from random weights, and norm='frozen' keeps statistics that "
-                    "nothing has learnt: losses begin in the thousands. Load weights, set "
-                    "initial_weights, or train from scratch with norm='batch' or norm='group'."
-                )
         return super().fit(train, val, **options)
+
+    def _load_initial(self) -> None:
+        if self.fitted:
+            return
+        config, loaded = self.config, bool(self.random_layers)
+        if not loaded:
+            load_initial(self.keras_model)
+        # A converted body alone is saved as not fitted, and has its statistics.
+        random = loaded or config.initial_weights is None
+        if random and config.norm == "frozen" and not has_statistics(self.keras_model):
+            _LOG.warning(
+                "The body starts from random weights, and norm='frozen' keeps statistics that "
+                "nothing has learnt: losses begin in the thousands. Load weights, set "
+                "initial_weights, or train from scratch with norm='batch' or norm='group'."
+            )
 
     def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
         """Returns what happens to one picture inside the network, as arrays and pictures: the

@@ -64,9 +64,9 @@ class PortraitConfig(Config):
     norm: Literal["batch", "frozen"] = "batch"
     norm_momentum: float = setting(0.99, above=0, below=1)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    image_size: tuple[int, int] = setting((256, 256), length=2, at_least=32)
+    image_size: tuple[int, int] = setting((256, 256), length=2, at_least=32, at_most=16384)
     image_fit: Literal["proportional", "letterbox", "stretch", "native"] = "proportional"
-    native_limit: int = setting(1024, at_least=32)
+    native_limit: int = setting(1024, at_least=32, at_most=32768)
     semantic_weight: float = setting(0.4, at_least=0)
     boundary_weight: float = setting(0.4, at_least=0)
     weight_decay: float = setting(0.0, at_least=0)

@@ -83,13 +83,15 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
                 "With train.batch_size=1 the normalisation behind the image pooling sees a single "
                 "number and gives 0. Take 2 pictures or more, or norm='frozen' on trained weights."
             )
+        return super().fit(train, val, **options)
+
+    def _load_initial(self) -> None:
         # A file that gave some layers their weights is not to be overwritten.
-        fresh = not self.fitted and not self.random_layers and not options.get("resume", False)
+        fresh = not self.fitted and not self.random_layers
         if fresh and self.config.initial_weights == "imagenet":
             from tfseg.models.portrait.initial_weights import load_imagenet
 
             load_imagenet(self.keras_model)
-        return super().fit(train, val, **options)
 
     def with_people(self, boxes=None, detector=None) -> PortraitSegmenter:
         """Returns this model, sharing its weights, as one whose evaluations tell people apart; see
