@@ -1,7 +1,8 @@
 """Inference of Mask R-CNN on one picture of 512 x 512: tfseg and torchvision in turn.
 
 ResNet-50 with a feature pyramid, batch 1, float32, 3 classes and background, random weights, the
-same drawn picture, 1000 proposals, 100 detections. With `--origin torchvision` (the default) both
+same drawn picture, 1000 proposals, 100 detections or, with `--found 5`, a threshold that leaves so
+many of them. With `--origin torchvision` (the default) both
 run the same network, layer by layer; with `--origin matterport` ours is Matterport's, whose region
 proposal network is twice as wide. `end-to-end` goes from the array in memory to
 binary masks of the picture's size; `network` stops at boxes and 28 x 28 masks. With
@@ -17,6 +18,7 @@ from pathlib import Path
 import harness
 
 SIZE, CLASSES, PROPOSALS, DETECTIONS = 512, ("suit", "dress", "jeans"), 1000, 100
+NMS = 0.9  # lets random weights find 100 objects
 
 
 def tfseg(settings: dict):
@@ -27,14 +29,17 @@ def tfseg(settings: dict):
     model = our_model(
         settings,
         detection_min_confidence=0.05,
-        detection_nms_threshold=0.9,  # random weights find 100 objects only so
+        detection_nms_threshold=NMS,
         precision="mixed_bfloat16" if settings["precision"] == "bfloat16" else "float32",
     )
-    favour_objects(model.keras_model)
+    favour_objects(model.keras_model, np)
     model.fitted = True  # random weights take as long as good ones
     image = picture(settings, np)
+    (everything,) = model.predict([image])
+    threshold = between(everything.scores, settings["found"])
     if settings["part"] == "network":
         inputs, _ = model._predict_inputs(image)
+        inputs = {**inputs, **model._threshold_inputs(threshold)}
         batch = {name: value[None] for name, value in inputs.items()}
 
         def step():
@@ -44,7 +49,7 @@ def tfseg(settings: dict):
     else:
 
         def step():
-            (prediction,) = model.predict([image])
+            (prediction,) = model.predict([image], score_threshold=threshold)
             return prediction.masks
 
         found = len(step())
@@ -75,7 +80,8 @@ def torchvision(settings: dict):
 
     torch.set_num_threads(settings["threads"])
     torch.manual_seed(0)
-    model = peer_model(vision, PROPOSALS, DETECTIONS).eval()
+    model = peer_model(vision, PROPOSALS, DETECTIONS, box_nms_thresh=NMS).eval()
+    favour_their_objects(model, torch)
     image = torch.frombuffer(bytearray(Path(settings["picture"]).read_bytes()), dtype=torch.uint8)
     image = image.reshape(SIZE, SIZE, 3)
     seen = {}
@@ -97,6 +103,9 @@ def torchvision(settings: dict):
         found = model([pixels])[0]
         return {**found, "masks": found["masks"][:, 0] >= 0.5}
 
+    with torch.inference_mode():
+        scores = model([image.permute(2, 0, 1).float() / 255])[0]["scores"]
+    model.roi_heads.score_thresh = between(scores, settings["found"])
     found = len(step()["scores"])
     versions = f"torch {torch.__version__}, torchvision {vision.__version__}"
     return step, {"detections": found, **seen, "versions": versions}
@@ -131,14 +140,35 @@ def peer_model(vision, proposals: int, detections: int, **more):
     )
 
 
-def favour_objects(network) -> None:
-    """Makes every region an object of equal score, so that random weights find as many objects
-    as are allowed."""
+def favour_objects(network, np) -> None:
+    """Makes many regions objects of different scores: proposals are anchors, detections are
+    proposals, so that random weights find as many objects as are allowed."""
     for layer in network._flatten_layers(include_self=False):
         if layer.name == "mrcnn_class_logits":
-            kernel, bias = layer.get_weights()
-            bias[:], bias[0] = 0, -5
-            layer.set_weights([0 * kernel, bias])
+            # So small that scores differ and none is 1: features of random weights are large.
+            spread = np.random.default_rng(0).normal(0, 3e-5, layer.kernel.shape)
+            layer.set_weights([spread, np.array([0] + [2] * len(CLASSES))])
+        elif layer.name in ("rpn_bbox_pred", "mrcnn_bbox_fc"):
+            layer.set_weights([0 * weight for weight in layer.get_weights()])
+
+
+def favour_their_objects(model, torch) -> None:
+    """The same for torchvision's model."""
+    predictor = model.roi_heads.box_predictor
+    with torch.no_grad():
+        for layer in (model.rpn.head.bbox_pred, predictor.bbox_pred):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        torch.nn.init.normal_(predictor.cls_score.weight, 0, 3e-4)
+        predictor.cls_score.bias.copy_(torch.tensor([0.0] + [2.0] * len(CLASSES)))
+
+
+def between(scores, found: int) -> float:
+    """Returns a threshold that leaves the best `found` of some scores."""
+    scores = sorted((float(score) for score in scores), reverse=True)
+    if len(scores) <= found:
+        return 0.05
+    return (scores[found - 1] + scores[found]) / 2
 
 
 def picture(settings: dict, np):
@@ -168,6 +198,7 @@ def main() -> None:
     parser.add_argument("--part", choices=["end-to-end", "network", "both"], default="both")
     parser.add_argument("--origin", choices=["torchvision", "matterport"], default="torchvision")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--found", type=int, default=DETECTIONS, help="objects, at most 100")
     args = parser.parse_args()
     if args.worker:
         harness.serve(WORKERS, args.worker)
@@ -189,15 +220,16 @@ def main() -> None:
                     "size": SIZE,
                     "precision": args.precision,
                     "origin": args.origin,
+                    "found": args.found,
                 },
                 rounds=args.rounds,
                 warmup=args.warmup,
                 threads=args.threads,
             )
             results["benchmark"] = (
-                f"inference_{part.replace('-', '_')}_{args.precision}_{args.origin}"
+                f"inference_{part.replace('-', '_')}_{args.precision}_{args.origin}_{args.found}"
             )
-            print(f"\n{part}, {args.precision}, {args.origin}")
+            print(f"\n{part}, {args.precision}, {args.origin}, {args.found} objects")
             harness.finish(results, args.output)
 
 

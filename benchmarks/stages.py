@@ -26,9 +26,9 @@ def tfseg(settings: dict):
     model = inference.our_model(
         settings,
         detection_min_confidence=0.05,
-        detection_nms_threshold=0.9,  # random weights find 100 objects only so
+        detection_nms_threshold=inference.NMS,
     )
-    inference.favour_objects(model.keras_model)
+    inference.favour_objects(model.keras_model, np)
     model.fitted = True
     image = inference.picture(settings, np)
     stages = _stages(model.keras_model)
