@@ -3,10 +3,11 @@
     python benchmarks/affinity_quality.py [--composites 100] [--output FOLDER] [--variants]
         [--portrait DIR] [--mask-rcnn DIR]
 
-Two sets, with true boxes and the union of the true masks: composites of 2 to 5 overlapping people
-of Clothing Co-Parsing's val.txt, and the pictures of COCO's val.json with at least two people
-(TFSEG_DATA). Every way gets the same boxes and the same mask. The baselines give each foreground
-pixel to the box, among those that hold it, with the nearest centre; or to the smallest.
+Three sets, with true boxes and the union of the true masks: composites of 2 to 5 overlapping people
+of Clothing Co-Parsing's val.txt, the pictures of COCO's val.json with at least two people, and
+those of both its parts whose people all take 3 % of it or more (TFSEG_DATA). Every way gets the
+same boxes and the same mask. The baselines give each foreground pixel to the box, among those that
+hold it, with the nearest centre; or to the smallest.
 `--portrait` adds a trained model's masks, also for foreground outside of all boxes left alone
 (`outside="leave"`) and for the first baseline, `--mask-rcnn` another one's boxes and its own
 instances; `--variants` other settings. Instance AP as `tfseg.metrics.CocoAP` computes it. Written
@@ -131,15 +132,18 @@ def composites(data: Path, count: int, size: tuple[int, int]) -> Iterator[Sample
             yield sample
 
 
-def groups(data: Path) -> Iterator[Sample]:
-    """Yields COCO's validation pictures of at least two people."""
+def groups(data: Path, least: float = 0.0, parts: tuple[str, ...] = ("val",)) -> Iterator[Sample]:
+    """Yields COCO's pictures of at least two people whose boxes all take this share of it."""
     from tfseg.data import CocoDataset
 
     folder = data / "coco_person"
-    dataset = CocoDataset(folder / "val.json", folder / "images", classes=("person",))
-    for sample in dataset:
-        if (~sample.is_crowd).sum() > 1:
-            yield sample
+    for part in parts:
+        dataset = CocoDataset(folder / f"{part}.json", folder / "images", classes=("person",))
+        for sample in dataset:
+            boxes = sample.boxes[~sample.is_crowd]
+            areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+            if len(boxes) > 1 and areas.min() >= least * sample.image[..., 0].size:
+                yield sample
 
 
 class Measure:
@@ -264,7 +268,7 @@ def load_models(options) -> dict:
 
 
 def main() -> None:
-    """Measures both sets, prints and writes everything."""
+    """Measures all sets, prints and writes everything."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--composites", type=int, default=100, metavar="N")
     parser.add_argument("--size", type=int, nargs=2, default=(512, 384), metavar=("H", "W"))
@@ -286,6 +290,7 @@ def main() -> None:
     sets = {
         "Composites": composites(data, options.composites, tuple(options.size)),
         "COCO groups": groups(data),
+        "COCO groups near by": groups(data, 0.03, ("val", "train")),
     }
     results = {"benchmark": "affinity_quality", "settings": vars(options), "sets": {}}
     texts, pages = [], []

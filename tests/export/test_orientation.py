@@ -57,7 +57,27 @@ def test_both_byte_orders():
 
 def test_pictures_without_a_sensible_tag_stay_as_they_are():
     png = io.BytesIO()
-    Image.fromarray(PICTURE).save(png, "PNG", exif=exif_of(6))
+    Image.fromarray(PICTURE).save(png, "PNG", exif=exif_of(77))
     broken = b"\xff\xd8" + b"Exif\0\0" + b"\xff" * 40
     for encoded in (jpeg(), jpeg(exif_of(77)), jpeg(exif_of(0)), png.getvalue(), broken, b""):
         assert int(orientation(tf.constant(encoded))) == 1
+
+
+def test_a_png_has_its_own_chunk_wherever_it_stands():
+    file = io.BytesIO()
+    Image.fromarray(PICTURE).save(file, "PNG", exif=exif_of(6))
+    data = file.getvalue()
+    assert int(orientation(tf.constant(data))) == 6
+    start = data.index(b"eXIf") - 4
+    size = 12 + int.from_bytes(data[start : start + 4], "big")
+    chunk, rest = data[start : start + size], data[:start] + data[start + size :]
+    assert int(orientation(tf.constant(rest))) == 1
+    assert int(orientation(tf.constant(rest[:-12] + chunk + rest[-12:]))) == 6  # before the end
+    content = chunk[8:-4]
+    again = b"Exif\0\0" + content
+    marked = len(again).to_bytes(4, "big") + b"eXIf" + again + chunk[-4:]
+    assert int(orientation(tf.constant(data[:start] + marked + data[start + size :]))) == 6
+    for cut in (9, start + 6, start + 30):
+        assert int(orientation(tf.constant(data[:cut]))) in (1, 6)
+    endless = data[:start] + b"\xff\xff\xff\xff" + data[start + 4 :]
+    assert int(orientation(tf.constant(endless))) in (1, 6)

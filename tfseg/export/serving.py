@@ -104,7 +104,10 @@ def serve_check(
 def request_examples(name: str, answer: Answer) -> str:
     """Returns Markdown that shows how to start a server for a model and how to ask it."""
     text = _EXAMPLES
-    words = {"NAME": name, "PYTHON": answer.python, "GRPC": answer.grpc, "NOTE": answer.note}
+    from tfseg.export.decoding import DIFFERENCES
+
+    note = f"{DIFFERENCES}\n\n{answer.note}"
+    words = {"NAME": name, "PYTHON": answer.python, "GRPC": answer.grpc, "NOTE": note}
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
     return text
