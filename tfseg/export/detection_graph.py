@@ -99,7 +99,7 @@ class DetectionGraph:
 
     def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the detections in encoded pictures, string `(B,)`; sizes may differ, EXIF
-        orientation is honoured. PNG is understood too."""
+        orientation is honoured; see `decoded`."""
         squares, windows, sizes = tf.map_fn(
             self._fit_one,
             encoded,

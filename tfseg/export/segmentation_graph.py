@@ -90,7 +90,7 @@ class SegmentationGraph:
 
     def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `classes_png` and `alpha_png`, string `(B,)`, of encoded pictures, string
-        `(B,)`; sizes may differ, EXIF orientation is honoured. PNG is understood too."""
+        `(B,)`; sizes may differ, EXIF orientation is honoured; see `decoded`."""
         classes, alpha = tf.map_fn(
             self._one,
             encoded,

@@ -70,7 +70,7 @@ def serve_check(
 
     Args:
         directory: The exported model.
-        images: JPEG or PNG files.
+        images: Files that `tfseg.export.decoding` reads.
         timeout: Seconds to wait.
 
     Raises:
