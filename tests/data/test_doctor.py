@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfseg.data.augment.geometry import SquareResize
 from tfseg.data.coco import CocoDataset
 from tfseg.data.dataset import ListDataset
 from tfseg.data.doctor import diagnose
 from tfseg.data.doctor_checks import box_iou, content_hash
+from tfseg.data.reach import Limits
 from tfseg.structures import Sample
 
 SIZE = (64, 80)
@@ -182,9 +184,16 @@ def test_pictures_that_are_small_thin_blank_or_full():
     many = sample(
         1, *[(y, x, y + 8, x + 8) for y in range(0, 55) for x in (0, 20)], ids=[1, 2] * 55
     )
-    problem = only(look(healthy(2), many))
-    assert problem.code == "many_objects" and "max_instances" in problem.message
-    assert problem.message.startswith("110 objects")
+    problem, shown = look(healthy(2), many).problems
+    assert (problem.code, problem.severity) == ("many_objects", "info")
+    assert problem.message.startswith("94 of 112 objects") and "Raise max_instances to 110" in str(
+        problem
+    )
+    assert shown.code == "many_detections" and "--config FILE" in shown.message
+    mine = Limits(SquareResize(64, 64).plan, 64, 100, 200, "mine.yaml")
+    problem = only(look(healthy(2), many, limits=mine))
+    assert problem.severity == "warning" and "10 of 112 objects" in problem.message
+    assert "mine.yaml" in problem.message and not look(healthy(2), limits=mine).problems
     assert only(look(healthy(2), sample(1, (5, 5, 10, 9)))).code == "tiny_object"
 
 
@@ -196,7 +205,8 @@ def test_what_only_the_whole_shows():
     crowd = look(healthy(1), sample(2, (0, 0, 60, 60), is_crowd=[True]))
     assert crowd.statistics["crowd_regions"] == 1 and crowd.statistics["objects"] == 2
     rare = [sample(k, *[(y, x, y + 9, x + 9) for y in (0, 20) for x in range(50)]) for k in (1, 2)]
-    assert only(look(*rare, sample(3, (5, 5, 30, 30), ids=[2]))).code == "imbalance"
+    found = codes(look(*rare, sample(3, (5, 5, 30, 30), ids=[2])))
+    assert found == ["imbalance", "many_detections", "many_objects"]
 
 
 def test_a_limit_proves_no_absence():

@@ -352,3 +352,27 @@ def test_the_table_of_rates_travels_with_a_saved_optimizer():
     assert [float(again._learning_rate(step)) for step in (0, 1, 2)] == pytest.approx(
         [0.1, 0.2, 0.2]
     )
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known before", "met in training"])
+def test_validation_without_objects_goes_by_the_loss(tmp_path, caplog, monkeypatch, known):
+    if not known:
+        monkeypatch.setattr("tfseg.engine.opening.say", lambda job: False)
+    train = TRAIN.replace(early_stopping_patience=2, stages=(Stage(3),), learning_rate=0.001)
+    made = model(train=train)
+    made.fit(Squares(8), Squares(4, empty=range(4)), run_dir=tmp_path / "run")
+    losses = [row["val_loss"] for row in made.history]
+    assert len(losses) == 3 and (tmp_path / "run" / "best").is_dir()
+    assert "segm/AP" not in str([r.message for r in caplog.records if "no better" in r.message])
+    assert "val_loss" in caplog.text
+    notes = tmp_path / "run" / "notes.txt"
+    if known:
+        assert "no image has an object" in notes.read_text()
+    else:
+        assert not notes.exists() and "segm/AP cannot be measured" in caplog.text
+
+
+def test_training_data_without_objects_is_said(tmp_path, caplog):
+    model().fit(Squares(4, empty=range(4)), run_dir=tmp_path / "run", epochs=1)
+    assert "training data: no image has an object" in caplog.text
+    assert "training data: no image has an object" in (tmp_path / "run" / "notes.txt").read_text()

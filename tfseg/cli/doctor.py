@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import logging
 
-from tfseg.cli import datasets
+from tfseg.cli import datasets, quiet
+from tfseg.cli.configs import find_config
 from tfseg.cli.progress import show_progress
 from tfseg.errors import DataError
 
@@ -18,6 +19,7 @@ EXAMPLES = """\
   tfseg doctor ../shared/data/clothing_co_parsing
   tfseg doctor photos/ --split val --limit 200
   tfseg doctor photos/ --against val      # are pictures of val in train as well?
+  tfseg doctor photos/ --config configs/mask_rcnn/clothing_light.yaml  # what will it not learn?
   tfseg doctor photos/ --json > problems.json"""
 
 
@@ -48,7 +50,12 @@ def run(args: argparse.Namespace) -> int:
     log.setLevel(level if args.debug else logging.ERROR)
     try:
         diagnosis = doctor.diagnose(
-            where, limit=args.limit, against=args.against, progress=show_progress, **options
+            where,
+            limit=args.limit,
+            against=args.against,
+            limits=_limits(args),
+            progress=show_progress,
+            **options,
         )
     finally:
         log.setLevel(level)
@@ -61,6 +68,23 @@ def run(args: argparse.Namespace) -> int:
         print(diagnosis.text(None) if args.all else diagnosis)
         _say_what_next(args, diagnosis)
     return 0 if diagnosis.ok else 1
+
+
+def _limits(args: argparse.Namespace):
+    """Returns what the network of the named experiment file takes; None where it names none."""
+    if not args.config:
+        return None
+    from tfseg.config import files
+
+    loaded = files.load_config(find_config(args.config), args.set)
+    quiet.import_backend()
+    from tfseg import models
+    from tfseg.data.reach import Limits
+
+    system = models.system(loaded.get("system", "mask_rcnn"))
+    classes = loaded.get("model", {}).get("classes") or ("object",)
+    model = system(files.build(system.config_class, loaded, classes=tuple(classes)))
+    return Limits.of(model.config, model._resize(), str(args.config))
 
 
 def _say_what_next(args: argparse.Namespace, diagnosis) -> None:

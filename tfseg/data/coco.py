@@ -177,6 +177,10 @@ class CocoDataset:
         """Returns the ids of a picture's annotations, without opening it."""
         return tuple(annotation.id for annotation in self._annotations[index])
 
+    def count_objects(self, index: int) -> int:
+        """Returns the number of a picture's objects, without opening it."""
+        return len(self._annotations[index])
+
     def lenient(self) -> CocoDataset:
         """Returns the same data set read anew for the doctor: see `tfseg.data.problem.EXAMINE`."""
         return CocoDataset(

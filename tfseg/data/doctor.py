@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from tfseg.data.augment.geometry import SquareResize
 from tfseg.data.coco import CocoDataset
 from tfseg.data.dataset import Dataset, check_dataset
 from tfseg.data.diagnosis import Diagnosis
@@ -17,12 +18,19 @@ from tfseg.data.labelled import LabelledPictures
 from tfseg.data.layouts import TOOL_FORMATS
 from tfseg.data.parts import PART_OPTIONS, Parts, open_parts
 from tfseg.data.problem import EXAMINE, Problem
+from tfseg.data.reach import Limits, Reach
 from tfseg.data.sources import find_coco, open_dataset, recognise
 from tfseg.data.statistics import Statistics
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
-__all__ = ["Diagnosis", "diagnose"]
+__all__ = ["SMALLEST", "Diagnosis", "diagnose"]
+
+SMALLEST = Limits(
+    SquareResize(192, 192).plan, 192, 16, 20, "the light recipe (configs/mask_rcnn/clothing_light)"
+)
+"""What the doctor counts with where nobody names a recipe: that of the README for one's own
+photographs on a CPU, the smallest that is meant for them."""
 
 
 def diagnose(
@@ -32,6 +40,7 @@ def diagnose(
     format: str = "auto",
     limit: int | None = None,
     against: Dataset | str | os.PathLike | None = None,
+    limits: Limits | None = None,
     progress: Callable[[int, int], None] | None = None,
     **options,
 ) -> Diagnosis:
@@ -46,15 +55,16 @@ def diagnose(
     pictures that are also in `against`, no object at all. Warnings are likely mistakes:
     duplicate pictures and objects, classes without objects, 100 times as many of one class as
     of another, small, thin or blank pictures, EXIF turns that cannot be checked. Infos are
-    worth knowing: pictures without objects, tiny objects, more objects than `max_instances`.
+    worth knowing: pictures without objects, tiny objects. Objects that a network's `limits` lose
+    are warnings, and infos where these are only a guess.
 
     Args:
         data: A data set, or a path as in `tfseg.data.open_dataset`.
         split: The part, where `data` is a path.
         format: The format, where `data` is a path.
         limit: Look at the first pictures only. Records of a COCO file are all checked.
-        against: Another part (a data set, a path, or the name of another split where `data` is
-            a path): pictures that are in both are errors.
+        against: Another part (a data set, a path, or a split's name): shared pictures are errors.
+        limits: What the network that is to be trained takes; None counts with `SMALLEST`.
         progress: Called with `(pictures done, pictures in all)`.
         **options: Passed on to the reader, where `data` is a path. With `drop_invalid=True` the
             faults that the reader leaves out are warnings.
@@ -67,22 +77,35 @@ def diagnose(
         problems += _as_read(getattr(dataset, "problems", ()), options)
         check_dataset(dataset, read_first=False)
     except DataError as error:
-        if not problems:
-            problems.append(Problem("error", "unusable", "", str(error)))
-        else:  # with faults to list, that nothing is left to look at is only the last of them
-            message = "no picture can be looked at. Correct the faults first."
-            problems.append(Problem("error", "no_pictures", "", message))
+        problems.append(_nothing_left(problems, error))
         return Diagnosis(name, _advised(problems, (0, 0)), {}, 0, 0, (0, 0))
     total = len(dataset)
     count = total if limit is None else min(max(int(limit), 0), total)
     statistics = Statistics(dataset.class_names)
-    hashes = _look(dataset, count, statistics, problems, options, progress)
+    reach = Reach(limits or SMALLEST)
+    hashes = _look(dataset, count, (statistics, reach), problems, options, progress)
     if against is not None:
         problems += _shared(hashes, data, against, format, options)
     problems += statistics.problems(complete=count == total)
+    problems += _not_reached(reach, "info" if limits is None else "warning")
     remaining = getattr(dataset, "remaining", None)
-    problems = _advised(problems, remaining)
-    return Diagnosis(name, problems, statistics.to_dict(), count, total, remaining)
+    return Diagnosis(
+        name, _advised(problems, remaining), statistics.to_dict(), count, total, remaining
+    )
+
+
+def _nothing_left(problems: list[Problem], error: DataError) -> Problem:
+    """Returns why no picture can be looked at; with faults listed, that is the last of them."""
+    if not problems:
+        return Problem("error", "unusable", "", str(error))
+    message = "no picture can be looked at. Correct the faults first."
+    return Problem("error", "no_pictures", "", message)
+
+
+def _not_reached(reach: Reach, severity: str) -> list[Problem]:
+    """Returns what a network would not learn of the pictures."""
+    end = " Counted for that recipe; --config FILE counts for yours." if severity == "info" else ""
+    return [Problem(severity, code, "", f"{text}{end}") for code, text in reach.findings()]
 
 
 def _advised(problems: list[Problem], remaining: tuple[int, int] | None) -> tuple[Problem, ...]:
@@ -132,7 +155,7 @@ def _as_read(problems, options: dict) -> list[Problem]:
     return [problem.left_out() if leaves_out else problem for problem in problems]
 
 
-def _look(dataset, count: int, statistics: Statistics, problems: list, options, progress) -> dict:
+def _look(dataset, count: int, counters: tuple, problems: list, options, progress) -> dict:
     """Reads `count` pictures; returns the hash of each with the name it was first met under."""
     hashes: dict[bytes, str] = {}
     ids: dict[int, dict] = {}  # of each reader: parts may number their pictures alike
@@ -150,7 +173,8 @@ def _look(dataset, count: int, statistics: Statistics, problems: list, options, 
             problems += check_sample(sample, dataset.class_names, size_is_stated=sized)
             problems += _as_read(found, options)
             problems += _met_before(sample, hashes, ids.setdefault(id(reader), {}))
-            statistics.add(sample)
+            for counter in counters:
+                counter.add(sample)
         if progress is not None:
             progress(index + 1, count)
     return hashes

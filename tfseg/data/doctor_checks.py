@@ -18,7 +18,6 @@ __all__ = ["check_sample", "content_hash", "box_iou"]
 
 MIN_SIDE = 32  # pixels; a picture smaller than the stride of the coarsest feature map
 TINY = 8  # pixels; below this an object covers one or two cells of the finest feature map
-MANY = 100  # objects; what the configuration's max_instances holds by default
 MIN_IOU = 0.5  # between the box given and the box of the mask (specification, section 7)
 
 
@@ -84,14 +83,6 @@ def _check_image(sample: Sample) -> Iterator[Problem]:
     if (sample.image == sample.image[:1, :1]).all():
         yield _image_problem(
             sample, "warning", "blank_image", "all pixels are of one colour. Look at the picture."
-        )
-    if len(sample) > MANY:
-        yield _image_problem(
-            sample,
-            "info",
-            "many_objects",
-            f"{len(sample)} objects; a model keeps max_instances of them ({MANY} by default), "
-            "the largest. Raise max_instances to train on all.",
         )
     if sample.path is not None:
         yield from _check_coded_data(sample)

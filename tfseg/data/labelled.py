@@ -289,6 +289,11 @@ class LabelledPictures:
         """Returns the file of a picture; None if the annotation file holds it."""
         return self._pictures[index].path
 
+    def count_objects(self, index: int) -> int | None:
+        """Returns the number of a picture's objects; None if only drawing tells."""
+        labels = self._pictures[index].labels
+        return None if labels is None else sum(label in self._class_of for label in labels)
+
     def __getitem__(self, index: int) -> Sample:
         sample, problems = self.examine(index)
         faults = [problem for problem in problems if problem.severity == "error"]

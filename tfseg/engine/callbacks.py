@@ -109,6 +109,8 @@ class Best(keras.callbacks.Callback):
         if not name.endswith("loss") and job.config.evaluate_every == 0:
             log.info("train.evaluate_every is 0: the best epoch is chosen by val_loss")
             name = "val_loss"
+        if job.val_is_empty and name.startswith(("segm/", "bbox/")):
+            name = "val_loss"
         self.name, self.sign = name, -1 if name.endswith("loss") else 1
 
     def on_epoch_end(self, epoch, logs=None):
@@ -119,6 +121,13 @@ class Best(keras.callbacks.Callback):
         if self.name not in logs:
             self._check_name(epoch, logs)
             return
+        if math.isnan(logs[self.name]) and not self.name.endswith("loss"):
+            log.warning(
+                "%s cannot be measured on the validation data: the best epoch is chosen by "
+                "val_loss",
+                self.name,
+            )
+            self.name, self.sign = "val_loss", -1
         value = logs[self.name]
         ahead = self.sign * (value - (value if state.best is None else state.best))
         # Between equals the later epoch learnt more: measures often stay at 0 for a while.

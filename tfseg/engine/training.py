@@ -15,7 +15,7 @@ import keras
 from tfseg import files
 from tfseg.config import dump_config
 from tfseg.data.augment.choice import Augmentation, choose
-from tfseg.engine import checkpoint, runtime, stages
+from tfseg.engine import checkpoint, opening, runtime, stages
 from tfseg.engine.callbacks import Best, FiniteLoss, Keeper, Logs, Validation
 from tfseg.engine.checkpoint import RunState
 from tfseg.engine.inputs import align_classes
@@ -48,6 +48,8 @@ class Run:
         rates: Learning rate of each step of the stage.
         rates_from: The step that the first of them belongs to.
         augmentation: How training pictures are changed.
+        train: Training data with the model's class ids.
+        val_is_empty: Whether no validation picture has an object.
     """
 
     estimator: object
@@ -63,6 +65,8 @@ class Run:
     rates: stages.Rates | None = None
     rates_from: int = 0
     augmentation: Augmentation | None = None
+    train: object = None
+    val_is_empty: bool = False
 
     @property
     def config(self):
@@ -115,6 +119,7 @@ def _run(job: Run, resume: bool, callbacks) -> None:
     resumed = _open_folder(job, resume)
     if not resumed:
         estimator._load_initial()
+    job.val_is_empty = opening.say(job)
     freezer, best, logs = stages.Freezer(network), Best(job), Logs(job)
     arrays = take_up(job, network) if resumed else None
     logs.begin()
@@ -191,6 +196,7 @@ def _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callb
         None if run_dir is None else Path(run_dir),
         RunState(facts=facts),
         augmentation=chosen,
+        train=train,
     )
 
 
