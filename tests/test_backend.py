@@ -62,6 +62,14 @@ def test_what_is_not_tested_is_remarked_on_and_what_is_tested_is_not(told, caplo
     assert "tfseg runs on tensorflow or jax" in caplog.text
 
 
+def test_without_keras_there_is_nothing_to_check(told, monkeypatch):
+    find = backend.importlib.util.find_spec
+    monkeypatch.setattr(
+        backend.importlib.util, "find_spec", lambda name: None if name == "keras" else find(name)
+    )
+    told("absent")
+
+
 def test_the_sentence_comes_before_keras_whatever_is_imported(tmp_path):
     rooms = ("engine.estimator", "models.portrait", "nn.ops", "convert", "export.saved_model")
     code = (

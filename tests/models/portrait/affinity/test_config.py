@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tfseg.config import load_config
 from tfseg.errors import ConfigError
 from tfseg.models.portrait.affinity import AffinityConfig
+from tfseg.models.portrait.config import PortraitConfig
 
 
 def test_the_numbers_of_the_specification():
@@ -33,3 +35,13 @@ def test_the_numbers_of_the_specification():
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ConfigError, match=message):
         AffinityConfig(**settings)
+
+
+def test_the_choice_about_what_is_outside_reaches_the_step_by_every_door(tmp_path):
+    assert PortraitConfig().affinity.outside == "join"
+    file = tmp_path / "experiment.yaml"
+    file.write_text("system: portrait\nmodel:\n  affinity: {outside: leave}\n", encoding="utf-8")
+    plain = tmp_path / "plain.yaml"
+    plain.write_text("system: portrait\n", encoding="utf-8")
+    for found in (load_config(file), load_config(plain, ["model.affinity.outside=leave"])):
+        assert PortraitConfig.from_dict(found["model"]).affinity.outside == "leave"
