@@ -342,3 +342,40 @@ def test_another_encoding_than_utf_8_is_named(save):
     (folder / "a.json").write_bytes(text.encode("gbk"))
     with pytest.raises(DataError, match="a.json: it is written in another encoding.*iconv"):
         LabelmeDataset(folder)
+
+
+def test_files_that_are_not_read_are_said(tmp_path, photo, caplog):
+    def put(folder, name):
+        photo(folder / f"{name}.jpg")
+        (folder / f"{name}.json").write_text(
+            json.dumps(content([shape("kite", KITE)], f"{name}.jpg"))
+        )
+
+    put(tmp_path, "a")
+    for name in ("b", "c"):
+        put(tmp_path / "day2" / "late", name)
+    put(tmp_path / "val", "v")  # another part
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x.json").write_text("{}")
+    (tmp_path / "._a.json").write_bytes(b"\0\5\x16\7")
+    dataset = LabelmeDataset(tmp_path)
+    (problem,) = dataset.problems
+    assert dataset.image_ids == ("a",) and problem.severity == "warning"
+    assert problem.where.endswith("late") and problem.message.startswith(
+        "2 files in it are not read"
+    )
+    assert "day2" in caplog.text
+    assert [p.code for p in diagnose(tmp_path).of("warning")].count("unread_folder") == 1
+
+
+def test_labels_that_look_alike_are_one_class(tmp_path, photo):
+    photo(tmp_path / "a.jpg")
+    shapes = [shape(label, KITE) for label in ("kite", "kite ", "ki\u200bte", "kite\xa0", "Kite")]
+    (tmp_path / "a.json").write_text(json.dumps(content(shapes)))
+    dataset = LabelmeDataset(tmp_path)
+    assert dataset.class_names == ("Kite", "kite")
+    assert dataset[0].class_ids.tolist() == [2, 2, 2, 2, 1]
+    found = {p.code: p.severity for p in diagnose(tmp_path).problems}
+    assert found["alike_labels"] == "warning" and found["unified_labels"] == "info"
+    (tmp_path / "labels.txt").write_text("kite\nKite\n")
+    assert LabelmeDataset(tmp_path).class_names == ("kite", "Kite")

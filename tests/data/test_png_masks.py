@@ -347,3 +347,51 @@ def test_masks_of_another_kind_are_faults_not_empty_pictures(save, name):
         PngMaskDataset(folder)
     lenient = PngMaskDataset(folder, drop_invalid=True)
     assert lenient.image_ids == ("b",)
+
+
+def warned(folder, **options):
+    return [p.code for p in diagnose(folder, format="png_masks", **options).of("warning")]
+
+
+def test_words_for_masks_are_no_classes(save):
+    save({"masks/a_mask.png": LEFT, "masks/b-Mask.png": RIGHT}, ("a.jpg", "b.jpg"))
+    dataset = PngMaskDataset(save({}, ()))
+    assert dataset.class_names == ("object",)
+    assert [s.masks.sum() for s in dataset] == [500, 500]
+    asked = PngMaskDataset(save({}, ()), classes=("mask",))
+    assert asked.class_names == ("mask",) and len(asked[0]) == 1
+    # Beside other words it is one like them: masks and gloves.
+    save({"masks/a_glove.png": RIGHT})
+    assert PngMaskDataset(save({}, ())).class_names[0] == "Mask"
+
+
+def test_what_may_be_read_in_two_ways_is_warned_of(save):
+    folder = save({"masks/a_1.png": LEFT, "masks/a.png": RIGHT}, ("a.jpg", "a_1.jpg"))
+    assert warned(folder).count("ambiguous_mask") == 1
+
+
+@pytest.mark.parametrize(
+    ("ids", "codes"),
+    [
+        (np.where(LEFT, 1, 0) + np.where(RIGHT, 255, 0), ["doubtful_void"]),
+        (LEFT, []),
+        (np.where(LEFT, 1, 0) + np.where(RIGHT, 1, 0) + np.where(LOW, 2, 0), ["class_numbers"]),
+        (IDS, []),
+    ],
+    ids=["void", "one object", "classes", "objects"],
+)
+def test_numbers_that_may_mean_something_else(save, ids, codes):
+    folder = save({"masks/a.png": ids.astype(np.uint8)})
+    assert warned(folder) == codes
+    assert warned(folder, ignore=[255]) == [code for code in codes if "void" not in code]
+
+
+def test_pictures_that_are_not_looked_at_are_said(save, photo):
+    folder = save({"masks/a.png": LEFT})
+    photo(folder / "images" / "day2" / "b.jpg")
+    (folder / "images" / "c.heic").write_bytes(b"x")
+    (folder / "images" / "._a.jpg").write_bytes(b"x")
+    deep = folder / "masks" / "hat" / "more"
+    deep.mkdir(parents=True)
+    Image.fromarray(LEFT).save(deep / "a.png")
+    assert sorted(warned(folder)) == ["unread_files", "unread_folder", "unread_folder"]

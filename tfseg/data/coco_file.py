@@ -25,6 +25,7 @@ from tfseg.data.coco_records import (
 )
 from tfseg.data.foreign import what_json_is
 from tfseg.data.json_file import read_json
+from tfseg.data.labels import clean_label
 from tfseg.data.problem import Problem
 from tfseg.errors import DataError
 
@@ -102,6 +103,7 @@ class _Categories:
         self.same: dict[int, int] = {}
         self.faulty: set = set()
         self._by_name: dict[str, int] = {}
+        self._written: dict[str, str] = {}
 
     def read(self, records: list) -> None:
         """Takes the list in.
@@ -127,7 +129,10 @@ class _Categories:
             self.found[root] = CategoryRecord(root, name, is_root=True)
 
     def _one(self, record, place: int) -> None:
-        identity, name = field(record, "id", int), field(record, "name", str)
+        identity, written = field(record, "id", int), field(record, "name", str)
+        name = clean_label(written)
+        if name != written:
+            self.remarks.add("unified_labels", "category names have needless white space", written)
         if isinstance(record["id"], str):
             self.remarks.add("text_number", "category ids are text and read as numbers", identity)
         known = self.found.get(identity)
@@ -141,12 +146,12 @@ class _Categories:
             self.remarks.add("duplicate_category", "categories are listed twice", name)
             return
         if name in self._by_name:
-            self._again(identity, name, record, place)
+            self._again(identity, name, record, place, written == self._written[name])
             return
-        self._by_name[name] = identity
+        self._by_name[name], self._written[name] = identity, written
         self.found[identity] = CategoryRecord(identity, name, self._keypoints(record, place))
 
-    def _again(self, identity: int, name: str, record: dict, place: int) -> None:
+    def _again(self, identity: int, name: str, record: dict, place: int, is_same: bool) -> None:
         """Takes a category in whose name an earlier one has: both are one class, known by the id
         that has annotations, else by the first."""
         first = self._by_name[name]
@@ -158,6 +163,10 @@ class _Categories:
             del self.found[first]
             self.same[first] = self._by_name[name] = identity
         if self.counts[first] and self.counts[identity]:
+            if not is_same:  # they differ in what nobody sees
+                message += " but for white space or the Unicode form. Both are one class."
+                self._note(place, RecordError("unified_labels", message, "info"))
+                return
             message += f", and both have annotations. Rename one, {DROP} to take both as one class."
             self._note(place, RecordError("duplicate_category", message), "Both are one class.")
             return

@@ -15,6 +15,7 @@ from tfseg.data.dataset import Dataset, check_dataset
 from tfseg.data.diagnosis import Diagnosis
 from tfseg.data.doctor_checks import check_sample, content_hash
 from tfseg.data.labelled import LabelledPictures
+from tfseg.data.labels import alike_labels
 from tfseg.data.layouts import TOOL_FORMATS
 from tfseg.data.parts import PART_OPTIONS, Parts, open_parts
 from tfseg.data.problem import EXAMINE, Problem
@@ -86,12 +87,26 @@ def diagnose(
     hashes = _look(dataset, count, (statistics, reach), problems, options, progress)
     if against is not None:
         problems += _shared(hashes, data, against, format, options)
-    problems += statistics.problems(complete=count == total)
+    problems += [*statistics.problems(complete=count == total), *_alike(dataset.class_names)]
     problems += _not_reached(reach, "info" if limits is None else "warning")
     remaining = getattr(dataset, "remaining", None)
     return Diagnosis(
         name, _advised(problems, remaining), statistics.to_dict(), count, total, remaining
     )
+
+
+def _alike(names) -> list[Problem]:
+    """Returns a warning for class names that differ in capitals alone."""
+    return [
+        Problem(
+            "warning",
+            "alike_labels",
+            "",
+            f"the classes {', '.join(map(repr, group))} differ in capitals alone and are learnt "
+            "apart. If they are one, correct the labels, or merge them with the option synonyms.",
+        )
+        for group in alike_labels(names)
+    ]
 
 
 def _nothing_left(problems: list[Problem], error: DataError) -> Problem:

@@ -21,6 +21,7 @@ from tfseg.data.image_sources import (
     is_file_object,
     layout_hint,
 )
+from tfseg.data.picture_files import foreign_remedy
 from tfseg.errors import DataError
 
 __all__ = [
@@ -282,8 +283,10 @@ def _open(name: str, data: bytes | str) -> Image.Image:
             "raise PIL.Image.MAX_IMAGE_PIXELS if you trust the file."
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        start = data[:8] if isinstance(data, bytes) else _first_bytes(data)
+        start = data[:8] if isinstance(data, bytes) else _first_bytes(data)[:8]
         if isinstance(data, bytes) and (remedy := base64_remedy(data)):
+            raise DataError(f"{name}: {remedy}") from None
+        if remedy := foreign_remedy(_first_bytes(data) if isinstance(data, str) else data[:12]):
             raise DataError(f"{name}: {remedy}") from None
         raise DataError(
             f"{name}: expected a picture (JPEG, PNG, WebP, GIF, TIFF, BMP), but the file begins "
@@ -293,7 +296,7 @@ def _open(name: str, data: bytes | str) -> Image.Image:
 
 def _first_bytes(path: str) -> bytes:
     with open(path, "rb") as file:
-        return file.read(8)
+        return file.read(12)
 
 
 def _orientation(image: Image.Image) -> int:

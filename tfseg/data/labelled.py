@@ -24,6 +24,7 @@ from tfseg.data.lost_objects import covers_nothing, lost_when_drawn
 from tfseg.data.named_files import Found, outside_message
 from tfseg.data.problem import DROP, EXAMINE, IMAGE_LEFT_OUT, Problem, settle
 from tfseg.data.units import check_units, is_in_unit_square
+from tfseg.data.unread import unread_below
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
 from tfseg.structures.sample import boxes_from_masks
@@ -85,8 +86,7 @@ class Scan:
         order: Labels in their order; None where no file lists them.
         counts: Number of objects of each label, where known without drawing; those of
             pictures that are missing count as well, so that faults do not change the classes.
-        lost: `Picture.where` of those of which an object has no mask: in them it would be learnt
-            as background.
+        lost: `Picture.where` of those in which an object without a mask would be background.
     """
 
     source: str
@@ -115,6 +115,10 @@ class Scan:
     def fault(self, code, where, message, image=None, annotation=None, severity="error") -> None:
         """Notes a problem."""
         self.problems.append(Problem(severity, code, where, message, image, annotation))
+
+    def note_unread(self, *where) -> None:
+        """Notes files in folders below that are not read; `where` as of `unread_below`."""
+        self.problems += [Problem("warning", "unread_folder", *f) for f in unread_below(*where)]
 
     def shape_fault(self, fault: MaskError, where: str, what: str, image: str, number) -> None:
         """Notes a shape that cannot become a mask; what encloses nothing is only passed over.
@@ -282,8 +286,8 @@ class LabelledPictures:
         return len(self._pictures)
 
     def __repr__(self) -> str:
-        kind = type(self).__name__
-        return f"{kind}({self.source!r}: {len(self)} pictures, classes {self.class_names})"
+        named = f"{type(self).__name__}({self.source!r}"
+        return f"{named}: {len(self)} pictures, classes {self.class_names})"
 
     def image_path(self, index: int) -> str | None:
         """Returns the file of a picture; None if the annotation file holds it."""

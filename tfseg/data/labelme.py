@@ -21,6 +21,8 @@ from tfseg.data.images import pillow_reason
 from tfseg.data.json_file import from_base64, read_json, read_text
 from tfseg.data.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
 from tfseg.data.labelme_images import LabelmeImages
+from tfseg.data.labels import clean_label
+from tfseg.data.mask_folder import list_files
 from tfseg.data.problem import Problem
 from tfseg.data.shapes import checked_points, ellipse, polygon, rectangle
 from tfseg.errors import DataError
@@ -51,7 +53,8 @@ class LabelmeDataset(LabelledPictures):
 
     Args:
         source: The folder of the JSON files, or one of them. Files in folders below it are not
-            read, except in `annotations/`, `labels/` and `json/` where it has none itself.
+            read, with a warning, except in `annotations/`, `labels/` and `json/` where it has none
+            itself.
         image_dir: Another folder of the pictures.
         classes: Names of the classes, in the order of their ids. None: the lines of `labels.txt`
             in the folder or above it, else all labels found, sorted.
@@ -104,6 +107,8 @@ class LabelmeDataset(LabelledPictures):
         images = LabelmeImages(source, image_dir, allow_outside)
         for file in files:
             _read_file(scan, file, images, shapes)
+        if os.path.isdir(source):
+            scan.note_unread(os.path.dirname(files[0]), ".json", "labelme")
         scan.order = _labels_file(os.path.dirname(files[0]), scan.counts)
         if scan.order is not None:
             _check_labels(scan)
@@ -153,7 +158,7 @@ def _files(source: str) -> list[str]:
         return [source]
     for folder in (source, *(os.path.join(source, n) for n in ("annotations", "labels", "json"))):
         if os.path.isdir(folder):
-            names = sorted(n for n in os.listdir(folder) if n.lower().endswith(".json"))
+            names = list_files(folder, ".json")
             if names:
                 return [os.path.join(folder, name) for name in names]
     raise DataError(f"{source}: there are no JSON files of labelme. Check the path.")
@@ -166,18 +171,19 @@ def _labels_file(folder: str, counts: Mapping[str, int]) -> tuple[str, ...] | No
         if os.path.isfile(path):
             lines = dict.fromkeys(line.strip() for line in read_text(path).splitlines())
             names = tuple(name for name in lines if name and name not in _NO_OBJECTS)
-            if names and (not counts or set(names) & set(counts)):
+            if names and (not counts or {*map(clean_label, names)} & {*map(clean_label, counts)}):
                 return names
     return None
 
 
 def _check_labels(scan: Scan) -> None:
     """Turns objects of labels that `labels.txt` does not list into faults."""
-    for label in set(scan.counts) - set(scan.order):
+    listed = {clean_label(label) for label in scan.order}
+    for label in [label for label in scan.counts if clean_label(label) not in listed]:
         del scan.counts[label]
     for position, picture in enumerate(scan.pictures):
         for number, label, _, _ in picture.content:
-            if label not in scan.order:
+            if clean_label(label) not in listed:
                 scan.lost_object(
                     "unknown_label",
                     picture.where,
@@ -187,7 +193,7 @@ def _check_labels(scan: Scan) -> None:
                     picture.path or picture.id,
                     number,
                 )
-        kept = [one for one in picture.content if one[1] in scan.order]
+        kept = [one for one in picture.content if clean_label(one[1]) in listed]
         labels = tuple(label for _, label, _, _ in kept)
         scan.pictures[position] = Picture(
             picture.id, picture.where, picture.path, kept, labels, picture.size, picture.embedded
@@ -277,7 +283,7 @@ class _Shapes:
                 label = shape.get("label")
                 if not isinstance(label, str) or not label.strip():
                     raise MaskError("no_label", f"has the label {label!r}; expected a name")
-                if label in _NO_OBJECTS or self.skips(shape):
+                if clean_label(label) in _NO_OBJECTS or self.skips(shape):
                     continue
                 piece = _piece(shape)
             except MaskError as fault:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 
 from tfseg.data.named_files import Found, NamedFiles
+from tfseg.data.picture_files import SUFFIXES
 
 __all__ = ["LabelmeImages"]
-
-_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
 class LabelmeImages:
@@ -50,7 +49,7 @@ class LabelmeImages:
         if found.path is None:
             found = self._in(folder, near).find(*names)
         if found.path is None:
-            own = (os.path.join(home, stem + ending) for home in homes for ending in _ENDINGS)
+            own = (os.path.join(home, stem + ending) for home in homes for ending in SUFFIXES)
             path = next((place for place in own if os.path.isfile(place)), None)
             found = Found(path, False) if path else found
         return found, looked[: len(homes) - 1]
@@ -58,7 +57,7 @@ class LabelmeImages:
     def _is_bare(self, folder: str) -> bool:
         if folder not in self._bare:
             names = os.listdir(folder or os.curdir) if os.path.isdir(folder or os.curdir) else ()
-            self._bare[folder] = not any(name.lower().endswith(_ENDINGS) for name in names)
+            self._bare[folder] = not any(name.lower().endswith(SUFFIXES) for name in names)
         return self._bare[folder]
 
     def _in(self, key: str | None, homes: list[str]) -> NamedFiles:

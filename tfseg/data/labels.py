@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from tfseg.data.problem import Problem
 from tfseg.errors import DataError
 
-__all__ = ["choose_classes", "one_class", "only_class"]
+__all__ = ["alike_labels", "choose_classes", "clean_label", "one_class", "only_class"]
+
+_UNSEEN = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")  # of no width
+
+
+def clean_label(text: str) -> str:
+    """Returns a label without what nobody sees: white space around it, other white space than one
+    blank inside, characters of no width, and the Unicode form that spells ü as u and two dots."""
+    return unicodedata.normalize("NFC", " ".join(_UNSEEN.sub("", text).split())) or text
+
+
+def alike_labels(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Returns the names that differ in capitals alone, those of a word together."""
+    groups = defaultdict(list)
+    for name in names:
+        groups[clean_label(name).casefold()].append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def choose_classes(
@@ -34,23 +53,14 @@ def choose_classes(
         DataError: No class, a class named twice, a label in two classes, or not one of the
             classes among the labels.
     """
-    synonyms = {name: _members(name, members) for name, members in (synonyms or {}).items()}
-    known = list(dict.fromkeys([*(order or ()), *sorted(counts)]))
     if isinstance(classes, str):
         raise DataError(f"expected classes as a tuple of names, got {classes!r}: ({classes!r},).")
-    if classes is None:
-        merged = {label: name for name, members in synonyms.items() for label in members}
-        names = tuple(dict.fromkeys(merged.get(label, label) for label in known))
-        names = names if order else tuple(sorted(names))
-        if not names:
-            raise DataError(
-                f"{source}: there is no labelled object, so the classes are unknown. Name them: "
-                "classes=('shoe',)."
-            )
-    else:
-        names = tuple(classes)
-        if not names or len(set(names)) != len(names):
-            raise DataError(f"expected different class names, at least one, got {names}.")
+    written = list(dict.fromkeys([*(order or ()), *sorted(counts)]))
+    known, counts = list(dict.fromkeys(map(clean_label, written))), _summed(counts)
+    synonyms = {
+        clean_label(name): _members(name, members) for name, members in (synonyms or {}).items()
+    }
+    names = _names(source, known, classes, synonyms, bool(order))
     stray = next((name for name in synonyms if name not in names), None)
     if stray is not None:
         raise DataError(f"synonyms names {stray!r}, which is none of the classes {names}.")
@@ -67,7 +77,56 @@ def choose_classes(
             f"{source}: there is no label {next(iter(class_of))!r}; the labels are "
             f"{', '.join(known)}.{_hint(next(iter(class_of)), known)}"
         )
-    return names, class_of, [*_absent(source, class_of, known), *_passed(source, class_of, counts)]
+    remarks = [*_absent(source, class_of, known), *_passed(source, class_of, counts)]
+    remarks += _unified(source, written)
+    as_written = {
+        label: class_of[clean_label(label)] for label in written if clean_label(label) in class_of
+    }
+    return names, {**class_of, **as_written}, remarks
+
+
+def _names(source: str, known: list[str], classes, synonyms: Mapping, ordered: bool) -> tuple:
+    """Returns the names of the classes, given or found; at least one."""
+    if classes is None:
+        merged = {label: name for name, members in synonyms.items() for label in members}
+        names = tuple(dict.fromkeys(merged.get(label, label) for label in known))
+        names = names if ordered else tuple(sorted(names))
+        if not names:
+            raise DataError(
+                f"{source}: there is no labelled object, so the classes are unknown. Name them: "
+                "classes=('shoe',)."
+            )
+    else:
+        names = tuple(clean_label(name) for name in classes)
+        if not names or len(set(names)) != len(names):
+            raise DataError(f"expected different class names, at least one, got {names}.")
+    return names
+
+
+def _summed(counts: Mapping[str, int]) -> dict[str, int]:
+    """Returns the counts by clean label."""
+    total: dict[str, int] = {}
+    for label, count in counts.items():
+        total[clean_label(label)] = total.get(clean_label(label), 0) + count
+    return total
+
+
+def _unified(source: str, written: Sequence[str]) -> list[Problem]:
+    """Returns a remark on each class whose label is written in several ways, or not clean."""
+    groups = defaultdict(list)
+    for label in written:
+        groups[clean_label(label)].append(label)
+    return [
+        Problem(
+            "info",
+            "unified_labels",
+            source,
+            f"{', '.join(map(ascii, labels))} are one class, {name!r}: they differ in white space "
+            "or in the Unicode form alone.",
+        )
+        for name, labels in groups.items()
+        if labels != [name]
+    ]
 
 
 def only_class(classes: Sequence[str] | None) -> str:
@@ -89,7 +148,8 @@ def one_class(classes: Sequence[str] | None) -> tuple[str]:
 
 
 def _members(name: str, members) -> tuple[str, ...]:
-    members = (members,) if isinstance(members, str) else tuple(members)
+    members = (members,) if isinstance(members, str) else members
+    members = tuple(dict.fromkeys(map(clean_label, members)))
     if not members:
         raise DataError(f"synonyms gives {name!r} no labels. Name at least one.")
     return members

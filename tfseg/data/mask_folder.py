@@ -5,14 +5,18 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections.abc import Sequence
 
 from tfseg.data.json_file import read_json
 from tfseg.data.labelled import DROP, Picture, Scan, find_file
+from tfseg.data.labels import clean_label
+from tfseg.data.picture_files import FOREIGN, SUFFIXES, is_picture, passed_over
 from tfseg.errors import DataError
 
 __all__ = ["MaskFiles", "list_files", "list_pictures", "scan_masks"]
 
-_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+_SUFFIX_WORDS = ("mask", "masks", "matte", "seg", "label")
+"""Words behind a picture's name that say what the file is, not what is to be seen."""
 
 
 @dataclasses.dataclass
@@ -36,7 +40,9 @@ class MaskFiles:
     only: str | None = None
 
 
-def scan_masks(root: str, image_dir: str, mask_dir: str, only: str) -> Scan:
+def scan_masks(
+    root: str, image_dir: str, mask_dir: str, only: str, classes: Sequence[str] = ()
+) -> Scan:
     """Returns the pictures in a folder, each with its `MaskFiles` as content.
 
     Args:
@@ -44,6 +50,7 @@ def scan_masks(root: str, image_dir: str, mask_dir: str, only: str) -> Scan:
         image_dir: The folder of the pictures, in `root` or elsewhere.
         mask_dir: The folder of the masks, in `root` or elsewhere.
         only: The class of objects that nothing names.
+        classes: The classes that were asked for.
 
     Raises:
         DataError: A folder is not there.
@@ -53,7 +60,7 @@ def scan_masks(root: str, image_dir: str, mask_dir: str, only: str) -> Scan:
         _scan_bowl(scan, root, only)
     else:
         images, masks = (_folder(root, place) for place in (image_dir, mask_dir))
-        _Masks(scan, root, masks, only).read(list_pictures(scan, images))
+        _Masks(scan, root, masks, only, classes).read(list_pictures(scan, images))
     return scan
 
 
@@ -76,7 +83,10 @@ def list_files(folder: str, ending: str | tuple[str, ...]) -> list[str]:
 def list_pictures(scan: Scan, folder: str) -> dict[str, str]:
     """Returns the file of each picture by its name without ending."""
     found: dict[str, str] = {}
-    for name in list_files(folder, _ENDINGS):
+    scan.note_unread(folder, SUFFIXES)
+    if foreign := list_files(folder, FOREIGN):
+        scan.fault("unread_files", folder, passed_over(foreign), severity="warning")
+    for name in filter(is_picture, list_files(folder, SUFFIXES)):
         stem, path = os.path.splitext(name)[0], os.path.join(folder, name)
         if stem in found:
             message = f"another picture has its name, {found[stem]}. Rename one of them, {DROP}"
@@ -87,7 +97,7 @@ def list_pictures(scan: Scan, folder: str) -> dict[str, str]:
 
 def list_masks(scan: Scan, folder: str) -> tuple[list[str], list[str]]:
     """Returns the PNG files of a folder of masks, and the other pictures in it, as faults."""
-    wrong = [n for n in list_files(folder, _ENDINGS) if not n.lower().endswith(".png")]
+    wrong = [n for n in list_files(folder, SUFFIXES) if not n.lower().endswith(".png")]
     for name in wrong:
         message = (
             "masks of objects are PNG files, others may not keep their numbers. Convert it, or "
@@ -114,7 +124,7 @@ def _scan_bowl(scan: Scan, root: str, only: str) -> None:
         places = [os.path.join(home, part) for part in ("images", "masks")]
         if not all(map(os.path.isdir, places)):
             continue
-        pictures = [os.path.join(places[0], n) for n in list_files(places[0], _ENDINGS)]
+        pictures = [os.path.join(places[0], n) for n in list_files(places[0], SUFFIXES)]
         names, wrong = list_masks(scan, places[1])
         if wrong:
             continue
@@ -131,8 +141,9 @@ def _scan_bowl(scan: Scan, root: str, only: str) -> None:
 class _Masks:
     """Sorts the files of a mask folder by picture; what is wrong goes to the scan."""
 
-    def __init__(self, scan: Scan, root: str, folder: str, only: str):
+    def __init__(self, scan: Scan, root: str, folder: str, only: str, classes: Sequence[str]):
         self.scan, self.root, self.folder, self.only = scan, root, folder, only
+        self.classes = {clean_label(name).lower() for name in classes}
         self.unread: set[str | None] = set()
         self.names = self._class_names()
         places = (os.path.join(folder, "instances.json"), os.path.join(root, "instances.json"))
@@ -141,10 +152,14 @@ class _Masks:
     def read(self, pictures: dict[str, str]) -> None:
         """Adds each picture with its masks to the scan."""
         contents = {stem: MaskFiles() for stem in pictures}
-        for name in self._list(self.folder, pictures, ""):
+        flat = self._list(self.folder, pictures, "")
+        self.suffixes = self._suffixes(flat, pictures)
+        for name in flat:
             self._sort_flat(contents, pictures, name)
         for folder in sorted(os.listdir(self.folder)):
             path = os.path.join(self.folder, folder)
+            if os.path.isdir(path):
+                self.scan.note_unread(path, ".png")
             for name in self._list(path, pictures, folder) if os.path.isdir(path) else ():
                 self._sort_nested(contents, pictures, folder, name)
         for stem, path in pictures.items():
@@ -168,13 +183,34 @@ class _Masks:
         stem, path = os.path.splitext(name)[0], os.path.join(self.folder, name)
         if stem in contents:
             contents[stem].maps.append(path)
+            self._warn_of_prefix(path, stem, pictures)
             return
         picture = _prefix(stem, pictures)
         label = re.sub(r"[_.-]?\d+$", "", stem[len(picture) + 1 :]) if picture else ""
         if picture is None:
             self._no_picture(path, stem)
+        elif label.lower() in self.suffixes:
+            contents[picture].maps.append(path)
         else:
             contents[picture].files.append((path, label or self.only))
+
+    def _suffixes(self, names: list[str], pictures: dict) -> set[str]:
+        """Returns the words behind pictures' names that are no classes: those of `_SUFFIX_WORDS`,
+        where no file has another word and nothing says that they are classes."""
+        stems = [os.path.splitext(name)[0] for name in names]
+        ends = [(stem, _prefix(stem, pictures)) for stem in stems if stem not in pictures]
+        words = {stem[len(picture) + 1 :].lower() for stem, picture in ends if picture}
+        named = {*self.classes, *(clean_label(n).lower() for n in self.names.values())}
+        return words if words <= set(_SUFFIX_WORDS) - named else set()
+
+    def _warn_of_prefix(self, path: str, stem: str, pictures: dict) -> None:
+        other = _prefix(stem, pictures)
+        if other is not None:
+            message = (
+                f"it is read as the map of {pictures[stem]}, but by its name it may be an object "
+                f"of {pictures[other]} too. If so, put it into {os.path.join(self.folder, other)}."
+            )
+            self.scan.fault("ambiguous_mask", path, message, pictures[stem], severity="warning")
 
     def _sort_nested(self, contents: dict, pictures: dict, folder: str, name: str) -> None:
         stem, path = os.path.splitext(name)[0], os.path.join(self.folder, folder, name)

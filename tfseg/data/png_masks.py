@@ -8,10 +8,13 @@ What a file in `masks/` is, is told by its place and name:
 | `masks/<class>/<picture>.png`, `masks/<class>/<picture>_<anything>.png` | one object |
 | `masks/<picture>/<class>.png`, `masks/<picture>/<class>_<number>.png` | one object |
 | `masks/<picture>_<class>.png`, `masks/<picture>_<class>_<number>.png` | one object |
-| `masks/<picture>.png` | an id map: each number but 0 is an object |
+| `masks/<picture>.png`, `masks/<picture>_mask.png` | an id map: each number but 0 is an object |
 
 Where nothing names an id map's numbers and they rise over edges, as in a mask that is soft, blurred or
 was a JPEG file, it is the mask of one object: inside is what is above half of the greatest number.
+
+Behind a picture's name, `mask`, `matte`, `seg` and `label` are no classes, unless `classes` or another
+file's name says so. Where names or numbers may be read in two ways, `tfseg doctor` warns.
 
 `_` may be `-` or `.`. In the file of one object, inside is what is not zero (or, in a picture with
 transparency, not fully transparent). An id map has 1, 8 or 16 bits or a palette, or colours
@@ -42,6 +45,7 @@ from tfseg.data.coco_masks import MaskError
 from tfseg.data.frames import turned_problem
 from tfseg.data.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
 from tfseg.data.labels import only_class
+from tfseg.data.mask_doubts import doubtful_numbers
 from tfseg.data.mask_files import check_size, instances, is_soft, read_ids, read_inside, upright
 from tfseg.data.mask_folder import scan_masks
 from tfseg.data.problem import Problem
@@ -103,7 +107,7 @@ class PngMaskDataset(LabelledPictures):
         root = os.fspath(root)
         only = only_class(classes)
         super().__init__(
-            scan_masks(root, os.fspath(image_dir), os.fspath(mask_dir), only),
+            scan_masks(root, os.fspath(image_dir), os.fspath(mask_dir), only, classes or ()),
             classes=classes,
             synonyms=synonyms,
             drop_invalid=drop_invalid,
@@ -141,6 +145,8 @@ class PngMaskDataset(LabelledPictures):
             scan.problems.append(_soft_problem(file, picture.path))
             ids = np.where(2 * ids > ids.max(), 1, 0)
         before, classes = len(content.files), None
+        if content.only is not None:
+            scan.problems += doubtful_numbers(ids, self._skip, file, picture.path)
         if content.class_map is not None:
             path = content.class_map
             classes, _ = upright(_numbers(path), path, ids.shape, picture.path)

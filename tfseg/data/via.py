@@ -27,7 +27,7 @@ from tfseg.data.frames import turned
 from tfseg.data.images import stored_orientation
 from tfseg.data.json_file import read_json
 from tfseg.data.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
-from tfseg.data.labels import only_class
+from tfseg.data.labels import clean_label, only_class
 from tfseg.data.named_files import NamedFiles
 from tfseg.data.problem import Problem
 from tfseg.data.shapes import checked_points, ellipse, polygon, rectangle
@@ -106,6 +106,8 @@ class ViaDataset(LabelledPictures):
         options = _options(attributes, self.class_attribute)
         reader = _Regions(self.class_attribute, options, only_class(classes))
         scan = Scan(path)
+        if os.path.splitext(path)[1].lower() == ".json":
+            scan.note_unread(os.path.dirname(path), ".json", "via")
         homes = [folder, os.path.join(folder, "images")]
         files = NamedFiles(homes, allow_outside=allow_outside)
         for number, entry in enumerate(entries, 1):
@@ -267,13 +269,17 @@ class _Regions:
         text = "" if value is None else str(value).strip()
         if not text:
             raise MaskError("no_label", f"has no value of the attribute {self.attribute!r}")
-        if self.options is not None and text not in self.options:
+        if self.options is not None and not _is_option(text, self.options):
             raise MaskError(
                 "unknown_label",
                 f"has the {self.attribute} {text!r}, which is none of its options "
                 f"({', '.join(self.options)})",
             )
         return text
+
+
+def _is_option(text: str, options: tuple[str, ...]) -> bool:
+    return clean_label(text) in map(clean_label, options)
 
 
 def _outline(region) -> np.ndarray:

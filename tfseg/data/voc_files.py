@@ -40,7 +40,7 @@ VOID = 255
 OBJECTS, CLASSES = "SegmentationObject", "SegmentationClass"
 """Folders of the maps of objects and of classes."""
 _BACKGROUND = ("background", "_background_", "__ignore__")
-_ENDINGS = (".jpg", ".jpeg", ".JPG", ".png", ".bmp", ".webp")
+_ENDINGS = (".jpg", ".jpeg", ".JPG", ".png", ".bmp", ".webp", ".jfif", ".jpe", ".avif")
 
 
 def find_voc(root: str, has: Sequence[str] = (OBJECTS,)) -> str:
