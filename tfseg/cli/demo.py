@@ -1,5 +1,7 @@
 """Train a light Mask R-CNN on drawn people, and show everything that a training makes.
 
+It starts from the encoder of the portrait model that comes with tfseg.
+
 Takes minutes on two CPU cores. OUT gets the run (settings, logs, checkpoints, report), drawn
 predictions on unseen pictures, and a SavedModel, which is then run by a fresh process that has
 TensorFlow alone.
@@ -20,7 +22,7 @@ EXAMPLES = """\
   tfseg demo
   tfseg demo --out glimpse --epochs 2      # a glimpse: too short to find people well
   tfseg demo --out an_hour --epochs 100     # the same recipe, trained longer"""
-CONFIG = "mask_rcnn/demo"
+CONFIG, START = "mask_rcnn/demo", "portrait"
 PICTURES = 8
 
 
@@ -104,7 +106,9 @@ def _train(recipe, train, val, run_dir: Path, epochs: int | None):
 
     system = models.system(recipe["system"])
     config = files.build(system.config_class, recipe, classes=tuple(train.class_names))
-    return system(config).fit(train, val, run_dir=run_dir, epochs=epochs)
+    model = system(config)
+    print(model.load_weights(START, skip_mismatch=True))
+    return model.fit(train, val, run_dir=run_dir, epochs=epochs)
 
 
 def _draw_unseen(model, val, out: Path) -> list[Path]:

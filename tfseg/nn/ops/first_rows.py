@@ -15,12 +15,14 @@ _LEAST, _FACTOR = 8, 4
 def row_counts(limit: int) -> tuple[int, ...]:
     """Returns the numbers of rows that are computed: 0, 8, 32, 128, ... and `limit`.
 
-    Each is one more part of the graph to trace and to compile, so they are few.
+    Each is one more part of the graph to trace and to compile, so they are few, and the last but
+    one is at most half of the limit.
     """
-    counts = [0]
-    while counts[-1] < limit:
-        counts.append(min(max(_LEAST, _FACTOR * counts[-1]), limit))
-    return tuple(counts)
+    counts, count = [0], _LEAST
+    while 2 * count <= limit:
+        counts.append(count)
+        count *= _FACTOR
+    return (*counts, limit)
 
 
 def on_first_rows(count, shape: tuple[int, ...], compute: Callable[[int], object]):
