@@ -33,16 +33,15 @@ def free_folder(directory: str | os.PathLike, overwrite: bool) -> Path:
     """Returns the folder's path if it may be written.
 
     Raises:
-        ExportError: If there is a file of that name, or it holds something and `overwrite` is
-            False.
+        ExportError: If it holds something and `overwrite` is False, or see `files.check_folder`.
     """
-    directory = files.check_folder(directory, error=ExportError)
-    if directory.is_dir() and any(directory.iterdir()) and not overwrite:
+    taken = os.path.isdir(directory) and any(os.scandir(directory))
+    if taken and not overwrite:
         raise ExportError(
             f"{directory}: the folder is not empty. Choose another (TensorFlow Serving takes the "
             "highest number beside it), or overwrite it: overwrite=True, --overwrite."
         )
-    return directory
+    return files.check_folder(directory, error=ExportError)
 
 
 @contextlib.contextmanager
