@@ -3,8 +3,8 @@
     python benchmarks/learning_curve.py --run-dir runs/hour --epochs 100
 
 Trains `configs/mask_rcnn/demo.yaml` at half its width, from random weights and for more epochs (the
-learning rate falls to zero at the last one), measures 100 unseen drawn pictures every few epochs, and writes the curve as JSON and PNG.
-The run can be continued with --resume.
+learning rate falls to zero at the last one), measures 100 unseen drawn pictures every few epochs,
+and writes the curve as JSON and PNG. The run can be continued with --resume.
 """
 
 from __future__ import annotations

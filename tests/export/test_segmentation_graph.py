@@ -138,5 +138,5 @@ def test_a_file_of_another_kind_is_told():
     stored = io.BytesIO()
     Image.new("RGB", (8, 6)).save(stored, "WEBP")
     for content in (stored.getvalue(), b"no picture", b""):
-        with pytest.raises(tf.errors.InvalidArgumentError, match="expected JPEG, PNG or GIF"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="expected JPEG, PNG, GIF or BMP"):
             decoded(tf.constant(content))
