@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from tfseg.data.augment.resizing import resize_image
 from tfseg.data.cutouts import Remembered, people_masks
 from tfseg.data.dataset import Dataset
 from tfseg.data.opencv import cv2
@@ -70,9 +71,10 @@ class PhotoBackdrops:
             image = np.repeat(image[..., :1], 3, axis=2)
         scale = self.longest / max(sample.size)
         if scale < 1:
-            wanted = tuple(max(1, round(side * scale)) for side in sample.size[::-1])
-            image = cv2.resize(image, wanted, interpolation=cv2.INTER_AREA)
-            hidden = cv2.resize(hidden.view(np.uint8), wanted, interpolation=cv2.INTER_AREA) > 0
+            wanted = tuple(max(1, round(side * scale)) for side in sample.size)
+            image = resize_image(image, wanted)
+            people = cv2.resize(hidden.view(np.uint8), wanted[::-1], interpolation=cv2.INTER_AREA)
+            hidden = people > 0
         picture = without_people(image, hidden)
         return picture, picture.nbytes
 
@@ -155,5 +157,4 @@ def _piece(picture: np.ndarray, dice: Dice, size: tuple[int, int], standing: boo
     piece = picture[top : top + rows, left : left + columns]
     if dice.chance(0.5):
         piece = piece[:, ::-1]
-    way = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
-    return cv2.resize(np.ascontiguousarray(piece), (size[1], size[0]), interpolation=way)
+    return resize_image(np.ascontiguousarray(piece), size, enlarge=cv2.INTER_CUBIC)

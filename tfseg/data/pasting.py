@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from tfseg.data.augment.resizing import resize_image
 from tfseg.data.composite_layout import Placement
 from tfseg.data.cutouts import Cutout, Tones
 from tfseg.data.opencv import cv2
@@ -108,10 +109,8 @@ def _resized(placement: Placement, margin: int) -> tuple[np.ndarray, np.ndarray]
     """Returns colours uint8 `(h, w, 3)` and mask float32 `(h, w)`, with a margin around both."""
     image, mask = placement.cutout.image, placement.cutout.mask
     rows, columns = placement.size
-    smaller = rows < mask.shape[0]
-    way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    colours = cv2.resize(image, (columns, rows), interpolation=way)
-    way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    colours = resize_image(image, placement.size, enlarge=cv2.INTER_CUBIC)
+    way = cv2.INTER_AREA if rows < mask.shape[0] else cv2.INTER_LINEAR
     mask = cv2.resize(mask, (columns, rows), interpolation=way).astype(np.float32) / 255
     if placement.mirrored:
         colours, mask = colours[:, ::-1], mask[:, ::-1]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfseg.errors import ExportError
 from tfseg.export.decoding import decoded
-from tfseg.export.resize import resize
+from tfseg.export.resize import resize, resize_reals
 from tfseg.export.serving import Answer
 from tfseg.models.portrait.fit import STRIDE
 
@@ -84,8 +84,7 @@ class SegmentationGraph:
         logits = self._logits(images, size)
         outputs = self._pixels(logits, size)
         if self.probabilities:
-            enlarged = tf.image.resize(logits, size)
-            outputs["probabilities"] = tf.nn.softmax(enlarged)
+            outputs["probabilities"] = tf.nn.softmax(resize_reals(logits, size))
         return outputs
 
     def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -157,7 +156,7 @@ class SegmentationGraph:
         shape = tf.stack([tf.shape(logits)[0], size[0], size[1]])
 
         def add(number, best, classes, total):
-            value = tf.image.resize(maps[number][..., None], size)[..., 0]
+            value = resize_reals(maps[number][..., None], size)[..., 0]
             classes = tf.where(value > best, tf.cast(number, tf.uint8), classes)
             total += tf.exp(tf.minimum(value, _LARGEST))
             return number + 1, tf.maximum(best, value), classes, total

@@ -129,6 +129,8 @@ def mask_sheet(
         if crops is not None:
             crop = np.ascontiguousarray(crops[index])
             crop = crop if crop.size else np.zeros((1, 1, 3), np.uint8)
-            tile = np.concatenate([cv2.resize(crop, (cell, cell)), tile], axis=1)
+            # Pillow's, which filters what gets smaller.
+            shown = Image.fromarray(crop).resize((cell, cell), Image.Resampling.BILINEAR)
+            tile = np.concatenate([shown, tile], axis=1)
         tiles.append(tile)
     return grid(tiles, list(captions) if tiles else None, columns=columns)

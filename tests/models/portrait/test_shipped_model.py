@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -75,6 +76,23 @@ def test_the_guides_lines_for_openvino_run_it(repo_root, tmp_path, monkeypatch):
     )
     # Rounded elsewhere in between.
     assert np.abs(made["probability"] - PhoneRunner(content)(picture)[..., 0]).mean() < 0.005
+
+
+def test_a_selfie_needs_no_averaging_before(shipped):
+    image = SyntheticPeople(1, size=800, seed=5, people=(1, 1))[0].image[:, 100:700]
+
+    def mask(shown):
+        found = shipped.predict(shown)[0].label_maps["classes"]
+        return cv2.resize(found, (600, 800), interpolation=cv2.INTER_NEAREST) > 0
+
+    def likeness(found):
+        return (found & averaged).sum() / (found | averaged).sum()
+
+    averaged = mask(cv2.resize(image, (260, 346), interpolation=cv2.INTER_AREA))
+    assert 0.1 < averaged.mean() < 0.5
+    assert likeness(mask(image)) > 0.9
+    # Without a filter it would be another one.
+    assert likeness(mask(cv2.resize(image, (192, 256)))) < 0.8
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.data.augment.geometry import ResizePlan
+from tfseg.data.augment.resizing import resize_image
 from tfseg.data.opencv import cv2
 from tfseg.structures import Prediction, rle
 
@@ -22,8 +23,8 @@ def decode(
 ) -> Prediction:
     """Returns the prediction of one picture.
 
-    The logits are brought to the picture's size (bilinear), and each pixel takes the class of the
-    largest one.
+    The logits are brought to the picture's size, by the rule of
+    `tfseg.data.augment.resizing.resize_image`, and each pixel takes the class of the largest one.
 
     Args:
         logits: float32 `(H, W, N)` of the network's input.
@@ -92,7 +93,7 @@ def _pixels(logits: np.ndarray, plan: ResizePlan) -> tuple:
     classes = np.zeros(plan.original, np.uint8)
     total = np.ones(plan.original, np.float32)
     for number in range(1, inside.shape[-1]):
-        value = _enlarged(inside[..., number], plan.original)
+        value = resize_image(inside[..., number], plan.original)
         larger = value > best
         classes[larger] = number
         np.maximum(best, value, out=best)
@@ -103,11 +104,3 @@ def _pixels(logits: np.ndarray, plan: ResizePlan) -> tuple:
     certainty /= total
     alpha = np.rint(255.0 - 255.0 / total).astype(np.uint8)
     return classes, alpha, certainty
-
-
-def _enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if values.shape == tuple(size):
-        return values.copy()
-    return cv2.resize(
-        np.ascontiguousarray(values), (size[1], size[0]), interpolation=cv2.INTER_LINEAR
-    )
