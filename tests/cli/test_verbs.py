@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tfseg import models
+from tfseg.cli import doctor as doctor_verb
 from tfseg.cli.main import main
 from tfseg.structures import Report, rle
 
@@ -342,6 +344,22 @@ class TestDoctor:
         words = ["doctor", "photos", "--split", "val", "--limit", "1", "--against", "train"]
         assert main(words) == 0
         assert pretend.opened == [("photos", {"split": "val", "limit": 1, "against": "train"})]
+
+    def test_a_config_says_what_the_network_takes(self, tmp_path, capsys):
+        arguments = argparse.Namespace(config=None, set=[])
+        assert doctor_verb._limits(arguments) == {}
+        path = tmp_path / "mine.yaml"
+        path.write_text(
+            "system: mask_rcnn\nmodel: {image_size: 128, max_instances: 7, max_detections: 9}\n"
+        )
+        arguments.config = str(path)
+        found = doctor_verb._limits(arguments)["limits"]
+        taken = (found.image_size, found.max_instances, found.max_detections, found.source)
+        assert taken == (128, 7, 9, str(path))
+        assert found.plan((256, 512)).resized == (64, 128)
+        path.write_text("system: portrait\nmodel: {image_size: [128, 96]}\n")
+        found = doctor_verb._limits(arguments)["limits"]
+        assert (found.image_size, found.max_instances) == ((128, 96), None)
 
     def test_an_error_is_exit_code_1(self, pretend, capsys, monkeypatch):
         self._finds(monkeypatch, [self._problem("error")])

@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
             where,
             limit=args.limit,
             against=args.against,
-            limits=_limits(args),
             progress=show_progress,
+            **_limits(args),
             **options,
         )
     finally:
@@ -70,10 +70,11 @@ def run(args: argparse.Namespace) -> int:
     return 0 if diagnosis.ok else 1
 
 
-def _limits(args: argparse.Namespace):
-    """Returns what the network of the named experiment file takes; None where it names none."""
+def _limits(args: argparse.Namespace) -> dict:
+    """Returns what the network of the named experiment file takes, as `limits`; nothing where none
+    is named."""
     if not args.config:
-        return None
+        return {}
     from tfseg.config import files
 
     loaded = files.load_config(find_config(args.config), args.set)
@@ -84,7 +85,7 @@ def _limits(args: argparse.Namespace):
     system = models.system(loaded.get("system", "mask_rcnn"))
     classes = loaded.get("model", {}).get("classes") or ("object",)
     model = system(files.build(system.config_class, loaded, classes=tuple(classes)))
-    return Limits.of(model.config, model._resize(), str(args.config))
+    return {"limits": Limits.of(model.config, model._resize(), str(args.config))}
 
 
 def _say_what_next(args: argparse.Namespace, diagnosis) -> None:
