@@ -343,7 +343,8 @@ class TestDoctor:
         self._finds(monkeypatch, [], pretend.opened)
         words = ["doctor", "photos", "--split", "val", "--limit", "1", "--against", "train"]
         assert main(words) == 0
-        assert pretend.opened == [("photos", {"split": "val", "limit": 1, "against": "train"})]
+        options = {"split": "val", "limit": 1, "against": "train", "limits": None}
+        assert pretend.opened == [("photos", options)]
 
     def test_a_config_says_what_the_network_takes(self, tmp_path, capsys):
         arguments = argparse.Namespace(config=None, set=[])

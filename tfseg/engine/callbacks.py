@@ -121,7 +121,7 @@ class Best(keras.callbacks.Callback):
         if self.name not in logs:
             self._check_name(epoch, logs)
             return
-        if math.isnan(logs[self.name]) and not self.name.endswith("loss"):
+        if math.isnan(logs[self.name]) and not self._was_measured():
             log.warning(
                 "%s cannot be measured on the validation data: the best epoch is chosen by "
                 "val_loss",
@@ -140,6 +140,13 @@ class Best(keras.callbacks.Callback):
             log.info("no better %s for %d epochs: stopping", self.name, patience)
             state.stopped = True
             self.model.stop_training = True
+
+    def _was_measured(self) -> bool:
+        """Whether any epoch so far has a number for what is monitored; losses always have."""
+        if self.name.endswith("loss"):
+            return True
+        values = (row.get(self.name) for row in self.job.state.history)
+        return any(value is not None and value == value for value in values)
 
     def _check_name(self, epoch: int, logs):
         """Raises ConfigError unless it is a measure, and this epoch was not measured."""
