@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -75,3 +76,20 @@ def test_rounded_anchors_and_steps_of_a_side_that_is_no_multiple():
     centres = (anchors[-5 * 7 * 3 :: 3, :2] + anchors[-5 * 7 * 3 :: 3, 2:]) / 2
     expected = [(64 * y, 59 * x) for y in range(5) for x in range(7)]
     np.testing.assert_array_equal(centres, expected)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX knows every size")
+@pytest.mark.parametrize("rounded", [False, True])
+def test_anchors_of_a_size_that_is_a_tensor_are_the_same_numbers(rounded):
+    import tensorflow as tf
+
+    options = dict(anchor_stride=1 + rounded, offset=0.5 * rounded, rounded=rounded)
+
+    @tf.function(input_signature=[tf.TensorSpec((), tf.int32)] * 2)
+    def tensors(*size):
+        return pyramid_anchors(size, SCALES, RATIOS, STRIDES, **options)
+
+    for size in [(32, 32), (96, 1344), (416, 32), (333, 555), (800, 1088), (1344, 608)]:
+        exact = pyramid_anchors(size, SCALES, RATIOS, STRIDES, **options)
+        assert tensors(*size).dtype == exact.dtype
+        np.testing.assert_array_equal(tensors(*size), exact)

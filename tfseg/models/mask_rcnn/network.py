@@ -16,13 +16,12 @@ from tfseg.models.mask_rcnn.body import build_body, preprocess
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.groups import layer_group, weighted_layers
 from tfseg.models.mask_rcnn.losses import TERMS, l2_penalty, loss_terms
+from tfseg.models.mask_rcnn.training_pass import train_from
 from tfseg.nn.layers.fpn import FeaturePyramid
 from tfseg.nn.ops.boxes import normalize
 from tfseg.nn.ops.first_rows import on_first_rows
 from tfseg.nn.rcnn.heads import BoxHead, MaskHead
-from tfseg.nn.rcnn.roi_targets import roi_targets
 from tfseg.nn.rcnn.rpn import RegionProposalNetwork
-from tfseg.nn.rcnn.rpn_targets import rpn_targets
 
 __all__ = ["MaskRCNNNetwork", "build", "layer_group", "weighted_layers"]
 
@@ -44,8 +43,8 @@ class MaskRCNNNetwork(keras.Model):
     Inputs are a dict of tensors with a batch axis:
 
     - `image`: uint8 or float `(B, H, W, D)`, 0 to 255, RGB where D is 3. H and W are
-      `config.image_size`; with `image_fit="padded"` they may be any multiples of 32, known when
-      the network is traced.
+      `config.image_size`; with `image_fit="padded"` they may be any multiples of 32, which for
+      testing need not be known when the network is traced.
     - `window`: float32 `(B, 4)`, the part of the input that holds the picture, pixels; all of it
       where not given. Training needs it with `proposal_rule="per_level"` alone.
     - `min_score` (testing): float32 `(B,)`, the lowest score of a detection; `config.score_floor`
@@ -91,6 +90,12 @@ class MaskRCNNNetwork(keras.Model):
         self.rpn_seed = keras.random.SeedGenerator(next(seeds))
         self.roi_seed = keras.random.SeedGenerator(next(seeds))
         self.trackers = [keras.metrics.Mean(name=name) for name in (*TERMS, "l2_loss")]
+
+    @property
+    def open_axes(self) -> dict[str, tuple[int, ...]]:
+        """See `runtime.compile_inference`: batches of any length, and sizes where they differ."""
+        image = (0, 1, 2) if self.config.image_fit == "padded" else (0,)
+        return {"image": image, "window": (0,), "min_score": (0,)}
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -143,67 +148,24 @@ class MaskRCNNNetwork(keras.Model):
         `mask_logits (B, T+, m, m)` and the targets `rois, class_ids, delta_targets, mask_targets,
         positive, valid`. Testing: see `predict_from`.
         """
-        levels = self.pyramid(self._checked(inputs["image"]), training)
+        levels = self.pyramid(self._checked(inputs["image"], "gt_boxes" in inputs), training)
         logits, deltas = self.rpn(levels)
         if "gt_boxes" not in inputs:
             given = [inputs.get(name) for name in ("window", "min_score")]
             return self.predict_from(levels, logits, deltas, *given)
-        return self._train_from(levels, logits, deltas, inputs, training)
+        return train_from(self, levels, logits, deltas, inputs, training)
 
-    def _checked(self, image):
-        """Returns the image if its shape is known and the pyramid can halve it five times."""
+    def _checked(self, image, learning):
+        """Returns the image if the pyramid can halve it five times, as far as its shape is known,
+        which in training it must be."""
         height, width = image.shape[1:3]
-        if height is None or width is None or height % 32 or width % 32:
+        if any(learning if side is None else side % 32 for side in (height, width)):
             raise ConfigError(
-                f"the network expects images whose height and width are known multiples of 32; "
-                f"got {height} x {width}. `predict` and `fit` fit pictures by themselves."
+                f"the network expects images whose height and width are multiples of 32, known "
+                f"beforehand in training; got {height} x {width}. `predict` and `fit` fit pictures "
+                f"by themselves."
             )
         return image
-
-    def _train_from(self, levels, logits, deltas, inputs, training):
-        config, shape = self.config, image_shape(levels)
-        class_ids = ops.cast(inputs["gt_class_ids"], "int32")
-        boxes = ops.cast(inputs["gt_boxes"], "float32")
-        anchor = rpn_targets(
-            self.anchors_of(shape),
-            boxes,
-            class_ids,
-            count=config.rpn_train_anchors,
-            seed=self.rpn_seed,
-            std=config.rpn_std,
-        )
-        proposals, valid = self.propose(
-            logits,
-            deltas,
-            config.proposals_train,
-            pre_nms=config.resolved_pre_nms_train,
-            shape=shape,
-            window=inputs.get("window"),
-        )
-        boxes = stages.to_units(config, boxes, shape)
-        if config.add_truth_to_proposals:
-            proposals = ops.concatenate([proposals, boxes], axis=1)
-            valid = ops.concatenate([valid, class_ids > 0], axis=1)
-        rois = roi_targets(
-            proposals,
-            valid,
-            class_ids,
-            boxes,
-            inputs["gt_masks"],
-            count=config.train_rois,
-            fraction=config.roi_positive_fraction,
-            mask_size=2 * config.mask_pool_size,
-            fill=config.fill_rois,
-            averaged=config.mask_targets == "averaged",
-            seed=self.roi_seed,
-        )
-        return {
-            "rpn_logits": logits,
-            "rpn_deltas": deltas,
-            "rpn_match": anchor.match,
-            "rpn_targets": anchor.deltas,
-            **self.heads(levels, rois, training),
-        }
 
     def heads(self, levels, rois, training=None) -> dict:
         """Returns the outputs of both heads for sampled RoIs, with their targets."""
@@ -260,7 +222,7 @@ class MaskRCNNNetwork(keras.Model):
 
     def align(self, levels, boxes, size: int):
         """Returns the features of P2 to P5 under boxes in the units of `config.box_units`."""
-        return stages.align(self.config, levels, boxes, image_shape(levels), size)
+        return stages.align(self.config, levels, boxes, stages.image_shape(levels), size)
 
     def mask_logits(self, levels, boxes, class_ids, count, training=None):
         """Returns the mask logits of boxes, float32 `(B, N, m, m)`; zeros behind the first ones.
@@ -310,7 +272,7 @@ class MaskRCNNNetwork(keras.Model):
             `config.box_units`, `valid` bool `(B, P)`, `probabilities` float32 `(B, P, C)`,
             `box_deltas` float32 `(B, P, C, 4)`.
         """
-        config, shape = self.config, image_shape(levels)
+        config, shape = self.config, stages.image_shape(levels)
         window = _whole(logits, shape) if window is None else ops.cast(window, "float32")
         proposals, valid = self.propose(
             logits, deltas, config.proposals_test, shape=shape, window=window
@@ -363,11 +325,6 @@ class MaskRCNNNetwork(keras.Model):
         return build(MaskRCNNConfig.from_dict(config["config"]))
 
 
-def image_shape(levels) -> tuple[int, int]:
-    """Returns `(H, W)` of the input that the levels P2, P3, ... were computed from."""
-    return 4 * levels[0].shape[1], 4 * levels[0].shape[2]
-
-
 def _most(some):
     """Returns how many of each image's rows, bool `(B, N)`, there are at most, int32 scalar."""
     return ops.max(ops.sum(ops.cast(some, "int32"), axis=1))
@@ -375,4 +332,4 @@ def _most(some):
 
 def _whole(logits, shape: tuple[int, int]):
     """Returns a window over the whole input for each picture, float32 `(B, 4)`."""
-    return ops.broadcast_to(np.array([0, 0, *shape], np.float32), (ops.shape(logits)[0], 4))
+    return ops.broadcast_to(stages.whole(shape), (ops.shape(logits)[0], 4))

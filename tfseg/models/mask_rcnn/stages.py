@@ -2,6 +2,9 @@
 
 Two units of boxes meet here. Everything between anchors and detections is in the units that
 boxes are regressed in, `config.box_units`; what enters and leaves the network is in pixels.
+
+The shape of the network's input is `(H, W)`: two numbers, or two int32 scalars in a graph for
+images of all sizes.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from keras import ops
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.nn.ops.anchors import level_shapes, pyramid_anchors
 from tfseg.nn.ops.boxes import denormalize, normalize
-from tfseg.nn.ops.roi_align import pixel_levels, pyramid_levels, roi_align
+from tfseg.nn.ops.roi_align import pixel_levels, pyramid_levels, quicker_method, roi_align
 from tfseg.nn.rcnn.detections import detect, detect_every_class
 from tfseg.nn.rcnn.proposals import propose, propose_per_level
 
@@ -23,11 +26,14 @@ __all__ = [
     "align",
     "anchors",
     "detections",
+    "image_shape",
+    "is_open",
     "level_counts",
     "proposals",
     "roi_levels",
     "to_pixels",
     "to_units",
+    "whole",
 ]
 
 STRIDES = (4, 8, 16, 32, 64)
@@ -35,12 +41,14 @@ STRIDES = (4, 8, 16, 32, 64)
 _MIN_PROPOSAL, _MIN_DETECTION = 1e-3, 1e-2
 
 
-def anchors(config: MaskRCNNConfig, image_shape: tuple[int, int]) -> np.ndarray:
-    """Returns the anchors of an input of that shape, float32 `(A, 4)` in pixels, read-only.
+def anchors(config: MaskRCNNConfig, image_shape: tuple[int, int]):
+    """Returns the anchors of an input of that shape, float32 `(A, 4)` in pixels.
 
-    Order: level, row, column, ratio. They are computed once for each shape.
+    Order: level, row, column, ratio. They are computed once for each shape and read-only, or are
+    tensors as the shape is.
     """
-    return _anchors(
+    make = _computed if is_open(image_shape) else _anchors
+    return make(
         tuple(image_shape),
         config.anchor_scales,
         config.anchor_ratios,
@@ -49,13 +57,36 @@ def anchors(config: MaskRCNNConfig, image_shape: tuple[int, int]) -> np.ndarray:
     )
 
 
-@functools.lru_cache(maxsize=32)
-def _anchors(image_shape, scales, ratios, stride, rounded):
-    made = pyramid_anchors(
+def _computed(image_shape, scales, ratios, stride, rounded):
+    return pyramid_anchors(
         image_shape, scales, ratios, STRIDES, anchor_stride=stride, rounded=rounded
     )
+
+
+@functools.lru_cache(maxsize=32)
+def _anchors(*settings) -> np.ndarray:
+    made = _computed(*settings)
     made.flags.writeable = False
     return made
+
+
+def image_shape(levels) -> tuple[int, int]:
+    """Returns `(H, W)` of the input that the levels P2, P3, ... were computed from: numbers, or
+    int32 scalars where they are not known beforehand."""
+    _, height, width, _ = ops.shape(levels[0])
+    return 4 * height, 4 * width
+
+
+def is_open(image_shape) -> bool:
+    """True where a shape is known only when the graph runs."""
+    return any(ops.is_tensor(side) for side in image_shape)
+
+
+def whole(image_shape):
+    """Returns the window over all of an input, float32 `(4,)` in pixels."""
+    if is_open(image_shape):
+        return ops.cast(ops.stack([0, 0, *image_shape]), "float32")
+    return np.array([0, 0, *image_shape], np.float32)
 
 
 def level_counts(config: MaskRCNNConfig, image_shape) -> list[tuple[int, int, int]]:
@@ -75,8 +106,12 @@ def to_pixels(config: MaskRCNNConfig, boxes, image_shape: tuple[int, int]):
     return boxes if config.box_units == "pixels" else denormalize(boxes, image_shape)
 
 
-def _least(config, pixels: float, image_shape) -> float:
-    return pixels if config.box_units == "pixels" else pixels / max(image_shape)
+def _least(config, pixels: float, image_shape):
+    if config.box_units == "pixels":
+        return pixels
+    if is_open(image_shape):
+        return ops.cast(pixels / ops.cast(ops.max(ops.stack(image_shape)), "float64"), "float32")
+    return pixels / max(image_shape)
 
 
 def proposals(config: MaskRCNNConfig, logits, deltas, image_shape, window, count, pre_nms):
@@ -99,9 +134,8 @@ def proposals(config: MaskRCNNConfig, logits, deltas, image_shape, window, count
         std=config.rpn_std,
     )
     if config.proposal_rule == "pooled":
-        whole = np.array([0, 0, *image_shape], np.float32)
-        whole = tuple(to_units(config, whole, image_shape).tolist())
-        return propose(logits, deltas, places, window=whole, **common)
+        edges = to_units(config, whole(image_shape), image_shape)
+        return propose(logits, deltas, places, window=edges, **common)
     counts = [
         rows * columns * ratios for rows, columns, ratios in level_counts(config, image_shape)
     ]
@@ -130,7 +164,10 @@ def align(config: MaskRCNNConfig, levels, boxes, image_shape, size: int):
     if config.box_units != wanted:
         change = normalize if wanted == "normalized" else denormalize
         boxes = change(boxes, image_shape)
-    return roi_align(levels[:4], boxes, image_shape, size, sampling=config.roi_align)
+    method = "auto"
+    if is_open(image_shape):
+        method = quicker_method([side // STRIDES[0] for side in config.canvas])
+    return roi_align(levels[:4], boxes, image_shape, size, sampling=config.roi_align, method=method)
 
 
 def roi_levels(config: MaskRCNNConfig, boxes, image_shape):

@@ -1,10 +1,11 @@
-"""Anchors of a feature pyramid, as constants in NumPy: they depend on settings alone."""
+"""Anchors of a feature pyramid: constants in NumPy, or tensors where the image's size is one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from keras import ops
 
 __all__ = ["level_anchors", "level_shapes", "pyramid_anchors"]
 
@@ -30,7 +31,7 @@ def level_anchors(
     Args:
         scale: Square root of an anchor's area in pixels of the image.
         ratios: Width / height of the anchors at one place.
-        shape: `(h, w)` of the feature map.
+        shape: `(h, w)` of the feature map; int32 scalars of a graph where it is not known before.
         stride: Pixels of the image per feature cell; one number, or one for each axis.
         anchor_stride: Feature cells between anchor centres.
         offset: Centre of the first anchor in units of the stride: 0 in Matterport's code,
@@ -39,17 +40,22 @@ def level_anchors(
 
     Returns:
         float32 `(h * w * len(ratios), 4)`, `(y1, x1, y2, x2)` in pixels; order row, column,
-        ratio.
+        ratio. An array; of a shape that is not known before a tensor with the same numbers.
     """
+    known = not any(ops.is_tensor(side) for side in shape)
+    lib = np if known else ops
     roots = np.sqrt(np.asarray(ratios, np.float64))
     half = 0.5 * np.stack([scale / roots, scale * roots], axis=-1)  # (ratio, (h, w))
     half = np.round(half) if rounded else half
     down, right = (stride, stride) if np.isscalar(stride) else stride
-    rows = (np.arange(0, shape[0], anchor_stride) + offset) * down
-    columns = (np.arange(0, shape[1], anchor_stride) + offset) * right
-    centers = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)[:, :, None]
-    anchors = np.concatenate([centers - half, centers + half], axis=-1)
-    return anchors.reshape(-1, 4).astype(np.float32)
+    if not known:
+        down, right = ops.cast(down, "float64"), ops.cast(right, "float64")
+    rows = (lib.arange(0, shape[0], anchor_stride, dtype="float64") + offset) * down
+    columns = (lib.arange(0, shape[1], anchor_stride, dtype="float64") + offset) * right
+    centers = lib.stack(lib.meshgrid(rows, columns, indexing="ij"), axis=-1)[:, :, None]
+    anchors = lib.concatenate([centers - half, centers + half], axis=-1)
+    anchors = lib.reshape(anchors, (-1, 4))
+    return anchors.astype(np.float32) if known else ops.cast(anchors, "float32")
 
 
 def pyramid_anchors(
@@ -70,7 +76,8 @@ def pyramid_anchors(
 
     Returns:
         float32 `(A, 4)` in pixels, order level, row, column, ratio. With the defaults of the
-        paper `A` is 65,472 for 512 x 512 and 261,888 for 1024 x 1024.
+        paper `A` is 65,472 for 512 x 512 and 261,888 for 1024 x 1024. An array, or a tensor, as
+        `level_anchors`.
     """
     shapes = level_shapes(image_size, strides)
     steps = strides
@@ -81,4 +88,4 @@ def pyramid_anchors(
         level_anchors(scale, ratios, shape, step, **options)
         for scale, shape, step in zip(scales, shapes, steps, strict=True)
     ]
-    return np.concatenate(parts, axis=0)
+    return (ops if ops.is_tensor(parts[0]) else np).concatenate(parts, axis=0)

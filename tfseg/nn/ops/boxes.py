@@ -33,7 +33,7 @@ def normalize(boxes, size: tuple[int, int]):
 
     Args:
         boxes: float `(..., 4)` in pixels of a picture of `size`, ends exclusive.
-        size: `(height, width)` in pixels.
+        size: `(height, width)` in pixels; int32 scalars of a graph where it is not known before.
     """
     return (boxes - _shift(boxes)) / _scale(size)
 
@@ -45,6 +45,9 @@ def denormalize(boxes, size: tuple[int, int]):
 
 def _scale(size):
     height, width = size
+    if any(ops.is_tensor(side) for side in size):
+        scale = ops.cast(ops.stack([height, width, height, width]), "float32") - 1
+        return ops.maximum(scale, 1.0)
     scale = np.array([height, width, height, width], np.float32) - 1
     return np.maximum(scale, np.float32(1))
 

@@ -28,7 +28,7 @@ from keras import ops
 
 from tfseg.nn.ops.boxes import areas
 
-__all__ = ["crop_and_resize", "pixel_levels", "pyramid_levels", "roi_align"]
+__all__ = ["crop_and_resize", "pixel_levels", "pyramid_levels", "quicker_method", "roi_align"]
 
 # What is read at once should stay near the processor's caches: on a CPU parts of this size ran
 # twice as fast as all RoIs of a picture together. Too many make long graphs.
@@ -55,14 +55,19 @@ def pyramid_levels(boxes, image_size: tuple[int, int], levels: tuple[int, int] =
 
     Args:
         boxes: float `(..., 4)`, normalised.
-        image_size: `(height, width)` of the network's input in pixels.
+        image_size: `(height, width)` of the network's input in pixels; int32 scalars of a graph
+            where it is not known before.
         levels: First and last level to choose from.
 
     Returns:
         int32 `(...)`: `clip(4 + round(log2(sqrt(h w) / (224 / sqrt(H W)))))`, rounding halves to
         even. A box without extent goes to the first level.
     """
-    reference = 224.0 / float(np.sqrt(image_size[0] * image_size[1]))
+    if any(ops.is_tensor(side) for side in image_size):
+        height, width = (ops.cast(side, "float64") for side in image_size)
+        reference = ops.cast(224.0 / ops.sqrt(height * width), "float32")
+    else:
+        reference = 224.0 / float(np.sqrt(image_size[0] * image_size[1]))
     root = ops.sqrt(ops.maximum(areas(boxes), 1e-12))
     return _limited(4 + ops.round(ops.log(root / reference) / float(np.log(2.0))), levels)
 
@@ -85,13 +90,15 @@ def roi_align(
     """Returns the features under each box at a fixed size.
 
     Args:
-        features: Maps of levels P2, P3, ... each float `(B, h, w, D)`, static h and w.
+        features: Maps of levels P2, P3, ... each float `(B, h, w, D)`.
         boxes: float32 `(B, N, 4)`, normalised, or in pixels for "torchvision"; no gradient flows
             to them.
-        image_size: `(height, width)` of the network's input in pixels.
+        image_size: `(height, width)` of the network's input in pixels; int32 scalars of a graph
+            where it is not known before.
         output_size: Rows and columns of the result, n.
         sampling: "matterport", "aligned" or "torchvision".
-        method: "products", "gather", or "auto" by an estimate of the work.
+        method: "products", "gather", or "auto" by `quicker_method`; "gather" for maps of sizes
+            that are not known before.
 
     Returns:
         `(B, N, n, n, D)` in the dtype of the features; NaN under a box that is NaN.
@@ -103,11 +110,16 @@ def roi_align(
     else:
         levels = pyramid_levels(boxes, image_size, (2, last))
     if method == "auto":
-        cells = features[0].shape[1] * features[0].shape[2]
-        method = "products" if cells <= 4096 else "gather"
+        sides = features[0].shape[1:3]
+        method = "gather" if None in sides else quicker_method(sides)
     if method == "products":
         return _by_products(features, boxes, levels, image_size, output_size, sampling)
     return _by_gather(features, boxes, levels, image_size, output_size, sampling)
+
+
+def quicker_method(sides: tuple[int, int]) -> str:
+    """Returns the method of `roi_align` for a level P2 of `(h, w)` cells."""
+    return "products" if sides[0] * sides[1] <= 4096 else "gather"
 
 
 def sample_positions(start, end, length, extent: int, count: int, sampling: str):
@@ -117,7 +129,7 @@ def sample_positions(start, end, length, extent: int, count: int, sampling: str)
         start: float `(...)`, lower end of the box, in the units of `sampling`.
         end: float `(...)`, upper end.
         length: Cells of the map on this axis, float `(..., 1)` or a number.
-        extent: Pixels of the image on this axis.
+        extent: Pixels of the image on this axis, a number or an int32 scalar.
         count: Bins on this axis.
         sampling: "matterport", "aligned" or "torchvision".
 
@@ -133,6 +145,8 @@ def sample_positions(start, end, length, extent: int, count: int, sampling: str)
         positions = (start * (1 - steps) + end * steps) * (length - 1)
         inside = ops.logical_and(positions >= 0, positions <= length - 1)
     else:
+        if ops.is_tensor(extent):
+            extent = ops.cast(extent, "float32")
         scale = length / extent
         offsets = (np.arange(2 * count, dtype=np.float32) + 0.5) / 2
         if sampling == "torchvision":
@@ -146,10 +160,14 @@ def sample_positions(start, end, length, extent: int, count: int, sampling: str)
     return ops.maximum(ops.minimum(positions, length - 1), 0), inside
 
 
-def axis_weights(start, end, length: int, extent: int, count: int, sampling: str):
-    """Returns the bilinear weights of one axis as a matrix, float32 `(..., count, length)`."""
+def axis_weights(start, end, length, extent, count: int, sampling: str):
+    """Returns the bilinear weights of one axis as a matrix, float32 `(..., count, length)`; length
+    and extent are numbers or int32 scalars."""
+    lib = np
+    if ops.is_tensor(length):
+        lib, length = ops, ops.cast(length, "float32")
     positions, inside = sample_positions(start, end, length, extent, count, sampling)
-    cells = np.arange(length, dtype=np.float32)
+    cells = lib.arange(length, dtype="float32")
     weights = ops.maximum(0.0, 1.0 - ops.abs(positions[..., None] - cells))
     weights = weights * ops.cast(inside, "float32")[..., None]
     if sampling != "matterport":
@@ -160,7 +178,7 @@ def axis_weights(start, end, length: int, extent: int, count: int, sampling: str
 def _by_products(features, boxes, levels, image_size, size, sampling):
     total = None
     for index, feature in enumerate(features):
-        height, width, depth = feature.shape[1:]
+        _, height, width, depth = ops.shape(feature)
         here = ops.cast(ops.equal(levels, index + 2), "float32")[..., None, None]
         y1, x1, y2, x2 = (boxes[..., i] for i in range(4))
         rows = axis_weights(y1, y2, height, image_size[0], size, sampling) * here
@@ -177,16 +195,13 @@ def _by_products(features, boxes, levels, image_size, size, sampling):
 
 def _by_gather(features, boxes, levels, image_size, size, sampling):
     depth = features[0].shape[-1]
-    shapes = np.array([feature.shape[1:3] for feature in features], np.float32)
-    starts = np.concatenate([[0], np.cumsum(np.prod(shapes, axis=1))])
-    flat = ops.concatenate(
-        [ops.reshape(f, (ops.shape(f)[0], f.shape[1] * f.shape[2], depth)) for f in features], 1
-    )
-    cells = int(starts[-1])
+    shapes, starts, cells = _places(features)
+    maps = [(feature, *ops.shape(feature)[:3]) for feature in features]
+    flat = ops.concatenate([ops.reshape(f, (b, h * w, depth)) for f, b, h, w in maps], 1)
     batch, count = ops.shape(boxes)[0], boxes.shape[1]
     flat = ops.reshape(flat, (batch * cells, depth))
     base = ops.arange(batch, dtype="int32")[:, None] * cells
-    base = base + ops.take(starts[:-1].astype(np.int32), levels - 2)
+    base = base + ops.take(starts, levels - 2)
     heights = ops.take(shapes[:, 0], levels - 2)
     widths = ops.take(shapes[:, 1], levels - 2)
     rows, row_weights = _taps(boxes[..., 0], boxes[..., 2], heights, image_size[0], size, sampling)
@@ -207,6 +222,22 @@ def _by_gather(features, boxes, levels, image_size, size, sampling):
         parts.append(ops.matmul(share, values))
     total = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
     return ops.reshape(total, (batch, count, size, size, depth))
+
+
+def _places(features):
+    """Returns where each level lies among the cells of all levels, one after the other.
+
+    Returns:
+        `(shapes, starts, cells)`: float32 `(L, 2)` of rows and columns, int32 `(L,)`, and their
+        number. Arrays and a number, or tensors where sizes are not known before.
+    """
+    sides = [ops.shape(feature)[1:3] for feature in features]
+    if any(None in feature.shape[1:3] for feature in features):
+        sides = ops.stack([ops.stack(pair) for pair in sides])
+        ends = ops.cumsum(ops.prod(sides, axis=1))
+        return ops.cast(sides, "float32"), ops.pad(ends[:-1], [[1, 0]]), ends[-1]
+    ends = np.cumsum(np.prod(np.array(sides, np.int32), axis=1), dtype=np.int32)
+    return np.array(sides, np.float32), np.pad(ends[:-1], [[1, 0]]), int(ends[-1])
 
 
 def _taps(start, end, length, extent, count, sampling):

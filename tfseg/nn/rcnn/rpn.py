@@ -61,8 +61,8 @@ class RegionProposalNetwork(layers.Layer):
         logits, deltas = [], []
         for level in levels:
             shared = self.shared(level)
-            batch = ops.shape(shared)[0]
-            count = shared.shape[1] * shared.shape[2] * self.ratios
+            batch, rows, columns, _ = ops.shape(shared)
+            count = rows * columns * self.ratios
             logits.append(ops.reshape(self.score(shared), (batch, count, self.logits)))
             deltas.append(ops.reshape(self.move(shared), (batch, count, 4)))
         logits, deltas = ops.concatenate(logits, axis=1), ops.concatenate(deltas, axis=1)
