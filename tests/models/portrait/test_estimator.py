@@ -163,7 +163,7 @@ def test_true_boxes_are_those_of_the_foreground(portrait_samples):
 def test_perfect_class_maps_and_boxes_measure_as_perfect(
     portrait_data, portrait_model, monkeypatch
 ):
-    from tfseg.models.portrait import estimator
+    from tfseg.models.portrait import verbs
 
     truths = {s.image_id: s for s in portrait_data}
 
@@ -179,7 +179,7 @@ def test_perfect_class_maps_and_boxes_measure_as_perfect(
             label_maps={"classes": mask.astype(np.uint8), "alpha": 255 * mask.astype(np.uint8)},
         )
 
-    monkeypatch.setattr(estimator, "decode", perfect)
+    monkeypatch.setattr(verbs, "decode", perfect)
     report = portrait_model.evaluate(portrait_data, boxes="truth")
     assert report["miou"] == report["iou_person_image_mean"] == report["segm/AP"] == 1.0
 
