@@ -343,8 +343,7 @@ class TestDoctor:
         self._finds(monkeypatch, [], pretend.opened)
         words = ["doctor", "photos", "--split", "val", "--limit", "1", "--against", "train"]
         assert main(words) == 0
-        options = {"split": "val", "limit": 1, "against": "train", "limits": None}
-        assert pretend.opened == [("photos", options)]
+        assert pretend.opened == [("photos", {"split": "val", "limit": 1, "against": "train"})]
 
     def test_a_config_says_what_the_network_takes(self, tmp_path, capsys):
         arguments = argparse.Namespace(config=None, set=[])
