@@ -47,7 +47,7 @@ def add_light_file(directory: str | os.PathLike) -> Path:
 
 def light_file(estimator) -> bytes:
     """Returns the TFLite file of a fitted `PortraitSegmenter`: image uint8 `(1, H, W, 3)` to logits
-    float32 `(1, H, W, N)`, of two classes the difference `(1, H, W, 1)`; weights in float16."""
+    float32 `(1, H, W, N)`, of two classes the difference `(1, H, W, 1)`."""
     refuse_other_systems(estimator)
     require_tensorflow(estimator)
     options = dataclasses.replace(estimator.config.graph, frozen_norm=False, dtype=None)

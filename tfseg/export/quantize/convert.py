@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from tfseg.errors import ExportError
-from tfseg.export.quantize.flatbuffer import facts
+from tfseg.export.quantize.flatbuffer import facts, widened_weights
 from tfseg.export.quantize.input import INPUT_RANGE, network_input
 
 __all__ = ["any_size_file", "float_file", "int8_file", "post_training_file", "resized_like"]
+
+MOST_BYTES = 24_000_000
+"""Of a file for images of any size; code hosts and package indexes take no much larger ones."""
 
 
 def float_file(model, half: bool = False) -> bytes:
@@ -34,7 +37,10 @@ def float_file(model, half: bool = False) -> bytes:
 
 
 def any_size_file(model, preprocess) -> bytes:
-    """Returns a TFLite file of a network for images of any size, uint8, its weights float16.
+    """Returns a TFLite file of a network for images of any size, uint8.
+
+    Its weights are float32, but float16 for the largest tensors where the file would be larger
+    than `MOST_BYTES`: rounding all of them moves opacities by up to four grey values.
 
     Args:
         model: Keras 3, `(B, H, W, 3)` to one output.
@@ -48,9 +54,12 @@ def any_size_file(model, preprocess) -> bytes:
     spec = tf.TensorSpec((1, None, None, 3), tf.uint8, "image")
     concrete = tf.function(run, input_signature=[spec]).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    full = _converted(converter)
+    if len(full) <= MOST_BYTES:
+        return full
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
-    return _converted(converter)
+    return widened_weights(_converted(converter), full, MOST_BYTES)
 
 
 def resized_like(x, like):

@@ -16,6 +16,7 @@ __all__ = [
     "model_of",
     "operation_names",
     "packed",
+    "widened_weights",
     "runs_each_time",
     "single_operation",
 ]
@@ -129,6 +130,43 @@ def _widened(model, operation) -> list:
 def _constant(model, tensor) -> bool:
     data = model.buffers[tensor.buffer].data
     return data is not None and len(data) > 0
+
+
+def widened_weights(half: bytes, full: bytes, most_bytes: int) -> bytes:
+    """Returns a file with float16 weights, of which the smallest have float32 again.
+
+    Small tensors are many and large ones few, so that a file of less than twice the size rounds
+    hardly more than one in float32.
+
+    Args:
+        half: The file with float16 weights.
+        full: The same network with float32 weights; tensors have the same names.
+        most_bytes: The result is no larger, unless `half` is.
+    """
+    schema = _schema()
+    model, source = model_of(half), model_of(full)
+    graph = model.subgraphs[0]
+    known = {_text(tensor.name): tensor for tensor in source.subgraphs[0].tensors}
+    names, room = operation_names(model), most_bytes - len(half)
+    widening = [op for op, name in zip(graph.operators, names) if name == "DEQUANTIZE"]
+    widening.sort(key=lambda op: len(model.buffers[graph.tensors[op.inputs[0]].buffer].data))
+    spared = set()
+    for operation in widening:
+        stored, result = (graph.tensors[i[0]] for i in (operation.inputs, operation.outputs))
+        exact = known.get(_text(result.name)) or known.get(_text(stored.name))
+        if exact is None or list(exact.shape) != list(stored.shape):
+            continue
+        values = source.buffers[exact.buffer].data
+        if values is None or len(values) != 2 * len(model.buffers[stored.buffer].data):
+            continue
+        room -= len(values) // 2
+        if room < 0:
+            break
+        model.buffers[stored.buffer].data = values
+        stored.type, result.buffer = schema.TensorType.FLOAT32, stored.buffer
+        spared.add(id(operation))
+    graph.operators = [op for op in graph.operators if id(op) not in spared]
+    return _file(model)
 
 
 def packed(model, metadata: bytes) -> bytes:
