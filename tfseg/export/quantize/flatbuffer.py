@@ -140,7 +140,7 @@ def widened_weights(half: bytes, full: bytes, most_bytes: int) -> bytes:
 
     Args:
         half: The file with float16 weights.
-        full: The same network with float32 weights; tensors have the same names.
+        full: The same network with float32 weights. Tensors without a namesake in it stay.
         most_bytes: The result is no larger, unless `half` is.
     """
     schema = _schema()
