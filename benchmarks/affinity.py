@@ -2,7 +2,7 @@
 
     python benchmarks/affinity.py [--rounds 10] [--size 800 600] [--people 5] [--output FILE]
 
-One core, for NumPy and OpenCV alike. The pictures are put together from people of Clothing
+One core, for NumPy and OpenCV alike. The images are put together from people of Clothing
 Co-Parsing (TFSEG_DATA), or drawn (`--drawn`); boxes and masks are the true ones. Wall time is what
 a user waits for; where other programs run, CPU time is the fairer number, and still too high.
 
@@ -23,14 +23,14 @@ from pathlib import Path
 import harness
 import numpy as np
 
-from tfseg.data.opencv import cv2
 from tfseg.models.portrait.affinity import AffinityConfig, explain
 from tfseg.models.portrait.affinity import superpixels as superpixel_file
+from tfseg.opencv import cv2
 from tfseg.structures import Sample
 
 
 def pictures(size: tuple[int, int], people: int, drawn: bool) -> dict[str, Sample]:
-    """Returns, of nine pictures of so many people who overlap, those with the median and with the
+    """Returns, of nine images of so many people who overlap, those with the median and with the
     largest foreground."""
     from tfseg.data import CompositeDataset, PortraitCropsDataset, SyntheticPeople
 
@@ -43,7 +43,7 @@ def pictures(size: tuple[int, int], people: int, drawn: bool) -> dict[str, Sampl
     samples = list(CompositeDataset(source, length=9, **options))
     full = [sample for sample in samples if len(sample) == people] or samples
     full.sort(key=lambda sample: sample.masks.any(axis=0).sum())
-    return {"median picture": full[len(full) // 2], "largest foreground": full[-1]}
+    return {"median image": full[len(full) // 2], "largest foreground": full[-1]}
 
 
 def timed(function, rounds: int) -> dict:
@@ -76,7 +76,7 @@ def stages(sample: Sample, config: AffinityConfig, rounds: int) -> tuple[dict, d
 
 
 def slics(sample: Sample, config: AffinityConfig, rounds: int) -> dict:
-    """Returns the times of each SLIC on the foreground of a picture."""
+    """Returns the times of each SLIC on the foreground of an image."""
     from skimage.segmentation import slic
 
     mask = sample.masks.any(axis=0)
@@ -135,7 +135,7 @@ def main() -> None:
     if not options.no_slics:
         print(f"\nOpenCV {cv2.__version__} has ximgproc: {hasattr(cv2, 'ximgproc')}")
         print(f"{'SLIC':<24}{'CPU ms':>10}{'wall ms':>10}")
-        results["slics"] = slics(samples["median picture"], config, options.rounds)
+        results["slics"] = slics(samples["median image"], config, options.rounds)
         for name, run in results["slics"].items():
             print(f"{name:<24}{_ms(min(run['cpu']))}{_ms(min(run['wall']))}")
     output = options.output or harness.ROOT / "benchmarks" / "results" / "affinity.json"

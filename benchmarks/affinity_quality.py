@@ -4,14 +4,14 @@
         [--portrait DIR] [--mask-rcnn DIR]
 
 Three sets, with true boxes and the union of the true masks: composites of 2 to 5 overlapping people
-of Clothing Co-Parsing's val.txt, the pictures of COCO's val.json with at least two people, and
+of Clothing Co-Parsing's val.txt, the images of COCO's val.json with at least two people, and
 those of both its parts whose people all take 3 % of it or more (TFSEG_DATA). Every way gets the
 same boxes and the same mask. The baselines give each foreground pixel to the box, among those that
 hold it, with the nearest centre; or to the smallest.
 `--portrait` adds a trained model's masks, also for foreground outside of all boxes left alone
 (`outside="leave"`) and for the first baseline, `--mask-rcnn` another one's boxes and its own
 instances; `--variants` other settings. Instance AP as `tfseg.metrics.CocoAP` computes it. Written
-are results.json, results.md and a page of pictures, worst and best.
+are results.json, results.md and a page of images, worst and best.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def ways(variants: str | None) -> dict[str, Way]:
 
 def as_prediction(labels: np.ndarray, boxes, scores, image_id, *, empty=False) -> Prediction:
     """Returns a prediction of the persons in a map of labels; `empty` keeps those without a pixel,
-    so that in pictures everybody has the same colour."""
+    so that in images everybody has the same colour."""
     found = [k for k in range(len(boxes)) if empty or (labels == k + 1).any()]
     masks = np.array([labels == k + 1 for k in found]).reshape(-1, *labels.shape)
     fields = {"class_ids": np.ones(len(found)), "class_names": ("person",), "image_id": image_id}
@@ -122,7 +122,7 @@ def mean_iou(sample: Sample, labels: np.ndarray) -> float:
 
 
 def composites(data: Path, count: int, size: tuple[int, int]) -> Iterator[Sample]:
-    """Yields pictures of 2 to 5 people who hide 10 to 50 % of one another."""
+    """Yields images of 2 to 5 people who hide 10 to 50 % of one another."""
     from tfseg.data import CompositeDataset, PortraitCropsDataset
 
     people = PortraitCropsDataset(data / "clothing_co_parsing", "val", crop="full")
@@ -133,7 +133,7 @@ def composites(data: Path, count: int, size: tuple[int, int]) -> Iterator[Sample
 
 
 def groups(data: Path, least: float = 0.0, parts: tuple[str, ...] = ("val",)) -> Iterator[Sample]:
-    """Yields COCO's pictures of at least two people whose boxes all take this share of it."""
+    """Yields COCO's images of at least two people whose boxes all take this share of it."""
     from tfseg.data import CocoDataset
 
     folder = data / "coco_person"
@@ -147,13 +147,13 @@ def groups(data: Path, least: float = 0.0, parts: tuple[str, ...] = ("val",)) ->
 
 
 class Measure:
-    """One way on one set: its AP and the IoU of each picture."""
+    """One way on one set: its AP and the IoU of each image."""
 
     def __init__(self):
         self.ap, self.ious = CocoAP(("person",), levels=LEVELS), {}
 
     def add(self, sample: Sample, labels: np.ndarray, boxes, scores) -> None:
-        """Takes one picture."""
+        """Takes one image."""
         self.ap.update(sample, as_prediction(labels, boxes, scores, sample.image_id))
         if len(boxes) == len(sample):
             self.ious[str(sample.image_id)] = mean_iou(sample, labels)
@@ -168,7 +168,7 @@ class Measure:
 
 
 def compare(samples: Iterator[Sample], chosen: dict[str, Way], models: dict) -> tuple:
-    """Returns the rows of one set, the IoU of each picture by way, and the pictures."""
+    """Returns the rows of one set, the IoU of each image by way, and the images."""
     measures = {name: Measure() for name in chosen}
     extra: dict[str, CocoAP | Measure] = {}
     kept = {}
@@ -182,7 +182,7 @@ def compare(samples: Iterator[Sample], chosen: dict[str, Way], models: dict) -> 
             measures[name].add(sample, labels[name], boxes, ones)
         kept[str(sample.image_id)] = (sample, labels)
         with_models(sample, boxes, mask, models, extra)
-        print(f"\r{len(kept)} pictures", end="", flush=True)
+        print(f"\r{len(kept)} images", end="", flush=True)
     print()
     rows = {name: measure.row() for name, measure in {**measures, **extra}.items()}
     ious = {name: measure.ious for name, measure in measures.items()}
@@ -235,7 +235,7 @@ def table(rows: dict) -> str:
 
 
 def plates(title: str, ious: dict, kept: dict, count: int) -> list[Plate]:
-    """Returns the worst and the best pictures of the affinity step, beside truth and baselines."""
+    """Returns the worst and the best images of the affinity step, beside truth and baselines."""
     order = sorted(ious["affinity"], key=ious["affinity"].get)
     picked = [("worst", order[:count]), ("best", order[::-1][:count])]
     found = []
@@ -253,7 +253,7 @@ def plates(title: str, ious: dict, kept: dict, count: int) -> list[Plate]:
                 cells.append(draw(sample.image, shown, **options))
                 words.append(f"{way}: IoU {ious[way][name]:.2f}")
         heading = f"{title}: {kind}"
-        text = "Truth, affinity step and both baselines, with the mean IoU of the picture."
+        text = "Truth, affinity step and both baselines, with the mean IoU of the image."
         sheet = grid(cells, words, columns=4, cell=300)
         found.append(Plate(f"{title.lower().replace(' ', '_')}_{kind}", heading, text, sheet))
     return found
@@ -277,7 +277,7 @@ def main() -> None:
         nargs="?",
         const="fast",
         choices=("fast", "all"),
-        help="other settings of the step too; all: also scikit-image's SLIC, seconds a picture",
+        help="other settings of the step too; all: also scikit-image's SLIC, seconds an image",
     )
     parser.add_argument("--portrait", metavar="DIR", help="a saved portrait model")
     parser.add_argument("--mask-rcnn", metavar="DIR", help="a saved Mask R-CNN that knows persons")
@@ -297,7 +297,7 @@ def main() -> None:
     for title, samples in sets.items():
         rows, ious, kept = compare(samples, chosen, models)
         people = sum(int((~sample.is_crowd).sum()) for sample, _ in kept.values())
-        head = f"{title}: {len(kept)} pictures, {people} people"
+        head = f"{title}: {len(kept)} images, {people} people"
         texts.append(f"{head}\n\n{table(rows)}\n")
         print(texts[-1])
         results["sets"][title] = {"pictures": len(kept), "people": people, "rows": rows}

@@ -3,7 +3,7 @@
     python benchmarks/clothing_baseline.py ../shared/data/clothing_co_parsing
 
 The predictor learns, from the training photographs, each class's mean box (relative to the
-picture), its mean mask within that box, and how often the class occurs, which is its score. A
+image), its mean mask within that box, and how often the class occurs, which is its score. A
 trained model has to beat these numbers by far. Writes benchmarks/results/clothing_baseline.json.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg.data.augment.geometry import paste_mask
-from tfseg.data.augment.mini_masks import mini_masks
-from tfseg.data.sources import open_dataset
+from tfseg.data.opening.sources import open_dataset
+from tfseg.geometry.mini_masks import mini_masks
+from tfseg.geometry.resize import paste_mask
 from tfseg.metrics import InstanceEvaluator
 from tfseg.structures import Prediction, Sample, rle
 
@@ -25,7 +25,7 @@ MASK_SIZE = 56
 
 
 class MeanPredictor:
-    """Says the same about every picture."""
+    """Says the same about every image."""
 
     def __init__(self, dataset):
         self.class_names = dataset.class_names
@@ -64,7 +64,7 @@ class MeanPredictor:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("data", help="folder of the Clothing Co-Parsing data set")
+    parser.add_argument("data", help="folder of the Clothing Co-Parsing dataset")
     args = parser.parse_args()
     predictor = MeanPredictor(open_dataset(args.data, split="train"))
     val = open_dataset(args.data, split="val")

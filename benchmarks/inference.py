@@ -1,11 +1,11 @@
-"""Inference of Mask R-CNN on one picture of 512 x 512: tfseg and torchvision in turn.
+"""Inference of Mask R-CNN on one image of 512 x 512: tfseg and torchvision in turn.
 
 ResNet-50 with a feature pyramid, batch 1, float32, 3 classes and background, random weights, the
-same drawn picture, 1000 proposals, 100 detections or, with `--found 5`, a threshold that leaves so
+same drawn image, 1000 proposals, 100 detections or, with `--found 5`, a threshold that leaves so
 many of them. With `--origin torchvision` (the default) both
 run the same network, layer by layer; with `--origin matterport` ours is Matterport's, whose region
 proposal network is twice as wide. `end-to-end` goes from the array in memory to
-binary masks of the picture's size; `network` stops at boxes and 28 x 28 masks. With
+binary masks of the image's size; `network` stops at boxes and 28 x 28 masks. With
 `--precision bfloat16` both compute in mixed precision: a policy of Keras, autocast of torch.
 """
 
@@ -117,7 +117,7 @@ def peer_model(vision, proposals: int, detections: int, **more):
     Args:
         vision: The module `torchvision`.
         proposals: After suppression, in training and testing.
-        detections: Per picture.
+        detections: Per image.
         more: Settings of `torchvision.models.detection.MaskRCNN`.
     """
     from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
@@ -172,12 +172,12 @@ def between(scores, found: int) -> float:
 
 
 def picture(settings: dict, np):
-    """Returns the common picture, uint8 `(512, 512, 3)`."""
+    """Returns the common image, uint8 `(512, 512, 3)`."""
     return np.fromfile(settings["picture"], np.uint8).reshape(SIZE, SIZE, 3)
 
 
 def draw_picture(path: Path) -> None:
-    """Writes the common picture as raw bytes, which every library can read."""
+    """Writes the common image as raw bytes, which every library can read."""
     from tfseg.data.synthetic import SyntheticPeople
 
     SyntheticPeople(1, size=SIZE, seed=0, people=(3, 3))[0].image.tofile(path)

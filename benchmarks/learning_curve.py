@@ -3,7 +3,7 @@
     python benchmarks/learning_curve.py --run-dir runs/hour --epochs 100
 
 Trains `configs/mask_rcnn/demo.yaml` at half its width, from random weights and for more epochs (the
-learning rate falls to zero at the last one), measures 100 unseen drawn pictures every few epochs,
+learning rate falls to zero at the last one), measures 100 unseen drawn images every few epochs,
 and writes the curve as JSON and PNG. The run can be continued with --resume.
 """
 
@@ -62,7 +62,7 @@ def main():
     args = parser.parse_args()
 
     from tfseg.config import files
-    from tfseg.data.sources import open_dataset
+    from tfseg.data.opening.sources import open_dataset
     from tfseg.models.mask_rcnn import MaskRCNN
 
     changes = [
@@ -73,7 +73,7 @@ def main():
         "train.learning_rate=0.002",
         "model.backbone_width=0.5",
         "model.norm=batch",
-        # Each picture is seen once.
+        # Each image is seen once.
         f"data.length={args.epochs * 150 * 8}",
     ]
     recipe = files.load_config(ROOT / "configs" / "mask_rcnn" / "demo.yaml", changes)

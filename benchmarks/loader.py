@@ -1,10 +1,10 @@
-"""Which host prepares training pictures fastest: threads, processes, Keras or tf.data.
+"""Which host prepares training images fastest: threads, processes, Keras or tf.data.
 
     python benchmarks/loader.py [--rounds 5] [--pictures 32] [--output FILE]
 
-Every host does the same work for one picture: a sample of 512 x 512 with 8 masks and 17 key
+Every host does the same work for one image: a sample of 512 x 512 with 8 masks and 17 key
 points each, held in memory, is augmented (`aug_all_a`) and encoded (image, boxes, mini masks of
-56 x 56), two pictures a batch. The hosts take turns, round after round, so that whatever else the
+56 x 56), two images a batch. The hosts take turns, round after round, so that whatever else the
 machine does hits all of them; ratios are taken within a round, to the main thread. Start-up is
 left out. Processes are spawned, since a process that holds TensorFlow must not fork.
 """
@@ -25,9 +25,9 @@ from multiprocessing import get_context
 import numpy as np
 
 from tfseg.data.augment import presets
-from tfseg.data.augment.mini_masks import mini_masks
 from tfseg.data.loader import Loader
-from tfseg.data.opencv import cv2
+from tfseg.geometry.mini_masks import mini_masks
+from tfseg.opencv import cv2
 from tfseg.structures import Sample
 
 SIDE, OBJECTS, BATCH = 512, 8, 2
@@ -163,7 +163,7 @@ def tf_data_host(parallel: int) -> Callable[[int], None]:
 
 @contextlib.contextmanager
 def hosts() -> Iterator[dict[str, Callable[[int], None]]]:
-    """Yields host name to a function that prepares so many pictures."""
+    """Yields host name to a function that prepares so many images."""
     found = {
         "main thread": own_host(0),
         "1 thread": own_host(1),

@@ -1,7 +1,7 @@
-"""TFLite files in turn on this processor: milliseconds a picture, as ratios to the first file.
+"""TFLite files in turn on this processor: milliseconds an image, as ratios to the first file.
 
 Needs NumPy and ai-edge-litert alone, neither TensorFlow nor tfseg, so that it runs on small ARM
-boards and servers as well; `--openvino` runs every file with OpenVINO too. Each takes one picture
+boards and servers as well; `--openvino` runs every file with OpenVINO too. Each takes one image
 a round, so that whatever else the machine does hits all of them; the ratio is the median of the
 ratios within rounds.
 

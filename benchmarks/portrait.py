@@ -1,6 +1,6 @@
 """Cutting people out of photographs: the shipped portrait model and MediaPipe's in turn.
 
-Both get a picture in memory and return a mask of its size. The peer is MediaPipe's selfie
+Both get an image in memory and return a mask of its size. The peer is MediaPipe's selfie
 segmentation, which phones use for the same job: `general` sees 256 x 256 pixels, `landscape`
 144 x 256. Quality is measured on the portrait crops of Clothing Co-Parsing's val.txt (TFSEG_DATA),
 whose training part our model has seen and theirs has not; without photographs, drawn people are
@@ -80,7 +80,7 @@ def hold_to(threads: int) -> None:
 
 
 def everything(cut, settings: dict, versions: str):
-    """Writes the masks of all pictures, and returns the timed step: one picture."""
+    """Writes the masks of all images, and returns the timed step: one image."""
     import numpy as np
 
     folder = Path(settings["folder"])

@@ -1,4 +1,4 @@
-"""One training step of Mask R-CNN on one picture of 512 x 512: tfseg and torchvision in turn.
+"""One training step of Mask R-CNN on one image of 512 x 512: tfseg and torchvision in turn.
 
 ResNet-50 with a feature pyramid, all layers, frozen normalisation, float32, batch 1, 8 objects,
 2000 proposals, 200 regions of which up to a third are objects, SGD with momentum. A step is
@@ -80,7 +80,7 @@ def torchvision(settings: dict):
 
 
 def objects(np) -> dict:
-    """Returns a picture of noise and its rectangles, by the names of `tfseg.Sample`."""
+    """Returns an image of noise and its rectangles, by the names of `tfseg.Sample`."""
     draw = np.random.default_rng(0)
     image = draw.integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)
     masks = np.zeros((OBJECTS, SIZE, SIZE), bool)

@@ -35,7 +35,7 @@ def repo_root() -> Path:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real data sets; the test is skipped where there is none."""
+    """The folder of real datasets; the test is skipped where there is none."""
     folder = Path(os.environ.get("TFSEG_DATA", ROOT / ".." / "shared" / "data")).resolve()
     if not folder.is_dir():
         pytest.skip(f"no real photographs at {folder}; point TFSEG_DATA to them")

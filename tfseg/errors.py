@@ -23,7 +23,7 @@ class ConfigError(TFSegError, ValueError):
 
 
 class DataError(TFSegError, ValueError):
-    """An image, an annotation or a data set cannot be used; the message names it."""
+    """An image, an annotation or a dataset cannot be used; the message names it."""
 
 
 class WeightsError(TFSegError, ValueError):

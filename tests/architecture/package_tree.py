@@ -32,7 +32,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def name(path: Path) -> str:
-    """Returns the file as a reader names it: `tfseg/data/coco.py`."""
+    """Returns the file as a reader names it: `tfseg/data/coco/coco.py`."""
     return path.relative_to(ROOT).as_posix()
 
 

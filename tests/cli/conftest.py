@@ -1,4 +1,4 @@
-"""A model and data sets that answer at once, so that the verbs themselves are tested."""
+"""A model and datasets that answer at once, so that the verbs themselves are tested."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-import tfseg.data.doctor  # noqa: F401, first met under `pretend` it would keep the pretended reader
+import tfseg.data.doctor.doctor  # noqa: F401, first met under `pretend` it would keep the pretended reader
 from tfseg import config, models
 from tfseg.config.train import TrainConfig
 from tfseg.errors import DataError, WeightsError
@@ -50,7 +50,7 @@ class PretendModel:
         return LoadReport(loaded=("conv1",), source=str(path))
 
     def predict(self, images, score_threshold=None):
-        from tfseg.data.images import read_image
+        from tfseg.data.images.images import read_image
 
         (path,) = images
         height, width = read_image(path).shape[:2]
@@ -76,7 +76,7 @@ class PretendModel:
 
 
 class PretendData:
-    """Two pictures of a suit and a dress."""
+    """Two images of a suit and a dress."""
 
     class_names = ("suit", "dress")
 
@@ -108,7 +108,7 @@ def pretend(monkeypatch, tmp_path):
 
     monkeypatch.setattr(models, "system", lambda name: PretendModel)
     monkeypatch.setattr(models, "load", load)
-    monkeypatch.setattr("tfseg.data.sources.open_dataset", open_dataset)
+    monkeypatch.setattr("tfseg.data.opening.sources.open_dataset", open_dataset)
     monkeypatch.setattr(PretendModel, "asked", [])
     monkeypatch.setattr("tfseg.cli.quiet.silence", lambda debug=False: None)
     monkeypatch.setattr("tfseg.cli.quiet.import_backend", lambda: None)
@@ -119,12 +119,12 @@ def pretend(monkeypatch, tmp_path):
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder with two pictures, one that is broken, and a text."""
+    """A folder with two images, one that is broken, and a text."""
     from tfseg.visualize import save_png
 
     folder = tmp_path / "photos"
     for name, size in (("a.png", (20, 30)), ("b.png", (16, 12))):
         save_png(folder / name, np.full((*size, 3), 90, np.uint8))
-    (folder / "c.jpg").write_bytes(b"not a picture")
+    (folder / "c.jpg").write_bytes(b"not an image")
     (folder / "notes.txt").write_text(json.dumps({}))
     return folder

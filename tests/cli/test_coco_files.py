@@ -15,8 +15,8 @@ from pycocotools.cocoeval import COCOeval
 
 from tfseg import models
 from tfseg.cli.main import main
-from tfseg.data.coco import CocoDataset
-from tfseg.data.coco_writer import write_coco
+from tfseg.data.coco.coco import CocoDataset
+from tfseg.data.coco.coco_writer import write_coco
 from tfseg.data.dataset import ListDataset, train_val_split
 from tfseg.data.synthetic import SyntheticPeople
 from tfseg.engine.predict_verbs import PredictVerbs
@@ -73,7 +73,7 @@ class Guesser(PredictVerbs):
 
 
 def drawn(image_id=lambda index: index):
-    """Drawn garments with one crowd region in every third picture, ids not in rising order."""
+    """Drawn garments with one crowd region in every third image, ids not in rising order."""
     source = SyntheticPeople(10, size=(160, 200), seed=4, people=(1, 3), classes=CLASSES)
     samples = []
     for index in (7, 2, 9, 0, 4, 1, 8, 3, 6, 5):
@@ -113,7 +113,7 @@ def compare(metrics, folder):
 
 @pytest.fixture
 def guess(monkeypatch):
-    """Lets `models.load` return a guesser that knows a data set."""
+    """Lets `models.load` return a guesser that knows a dataset."""
 
     def install(dataset, class_names=CLASSES):
         truth = {dataset[i].image_id: dataset[i] for i in range(len(dataset))}
@@ -248,7 +248,7 @@ class TestCoco:
         out = tmp_path / "deep" / "people.json"
         words = ["coco", "synthetic:length=3,size=64", "--out", str(out), "--copy-images"]
         assert main(words) == 0
-        assert "3 pictures with person" in capsys.readouterr().out
+        assert "3 images with person" in capsys.readouterr().out
         read = CocoDataset(out, out.parent / "images")
         source = SyntheticPeople(3, size=64)
         for index in range(3):

@@ -27,7 +27,7 @@ class PretendPortrait:
     asked: list = []
 
     def predict(self, images, *, boxes=None, detector=None, score_threshold=None):
-        from tfseg.data.images import read_image
+        from tfseg.data.images.images import read_image
 
         self.asked.append({"boxes": boxes, "detector": detector})
         (item,) = images
@@ -70,7 +70,7 @@ class PretendPortrait:
 
 @pytest.fixture
 def portrait(pretend, photos, tmp_path, monkeypatch):
-    """The pretended portrait model under its name, and pictures with two people in them."""
+    """The pretended portrait model under its name, and images with two people in them."""
     load = models.load
     monkeypatch.setattr(models, "offers_litert", lambda name: False)
     monkeypatch.setattr(
@@ -131,7 +131,7 @@ def test_several_pictures_go_to_a_folder_and_bad_ones_are_named(portrait, photos
     assert pixels("cut/a.png")[..., 3].max() == 0  # nobody there
     captured = capsys.readouterr()
     assert "c.jpg" in captured.err and "gone.jpg" in captured.err
-    assert "2 of 5 pictures failed" in captured.err
+    assert "2 of 5 images failed" in captured.err
     assert "a.png: nothing found" in captured.out and "wrote 3 cut-outs to cut" in captured.out
 
 
@@ -199,7 +199,7 @@ def test_the_files_of_other_models_too(portrait):
     [
         (["--alpha", "--background", "white"], "--alpha and --background"),
         (["--background", "nowhere.jpg"], "--background nowhere.jpg: expected blur, a colour"),
-        (["--background", "notes.txt"], "or the file of a picture; this is no picture"),
+        (["--background", "notes.txt"], "or the file of an image; this is no image"),
         (["--instances"], "--instances: give the boxes"),
         (["--boxes", "boxes.json"], "are for --instances"),
         (["--instances", "--boxes", "boxes.json", "--detector", "model"], "give one of them"),
@@ -210,7 +210,7 @@ def test_the_files_of_other_models_too(portrait):
     ],
 )
 def test_words_that_do_not_go_together(portrait, words, message, capsys):
-    Path("notes.txt").write_text("no picture")
+    Path("notes.txt").write_text("no image")
     Path("bad.json").write_text('[[1, 2, 3, "x"]]')
     assert main(["predict", "portrait", "two.png", "--out", "out.png", *words]) == 2
     assert message in capsys.readouterr().err
@@ -222,10 +222,10 @@ def test_words_that_do_not_go_together(portrait, words, message, capsys):
     [
         ("cut.jpg", [], "a JPEG file cannot be transparent"),
         ("cut.gif", [], "expected a name that ends in .png"),
-        ("cut.png", ["beach.png"], "one file cannot hold 2 pictures"),
+        ("cut.png", ["beach.png"], "one file cannot hold 2 images"),
         ("boxes.json/cut.png", [], "boxes.json is a file"),
-        ("two.png", [], "would replace a picture of yours"),
-        (".", [], "would replace a picture of yours"),
+        ("two.png", [], "would replace an image of yours"),
+        (".", [], "would replace an image of yours"),
         ("p.png", ["--instances", "--boxes", "boxes.json", "--alpha"], "name a folder"),
         ("p.png", ["--instances", "--boxes", "boxes.json", "--format", "cutout"], "name a folder"),
     ],
@@ -240,7 +240,7 @@ def test_places_that_cannot_be_are_refused_before_the_work(portrait, out, words,
 def test_a_list_of_boxes_is_for_one_picture(portrait, capsys):
     words = ["two.png", "beach.png", "--instances", "--boxes", "boxes.json", "--json"]
     assert main(["predict", "portrait", *words]) == 2
-    assert "holds the boxes of one picture, and there are 2" in capsys.readouterr().err
+    assert "holds the boxes of one image, and there are 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A data set of several parts, named in an experiment file."""
+"""A dataset of several parts, named in an experiment file."""
 
 import argparse
 

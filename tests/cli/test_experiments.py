@@ -78,7 +78,7 @@ class TestWords:
 
     @pytest.fixture
     def asked(self, pretend, monkeypatch):
-        from tfseg.engine import experiments
+        from tfseg.studies import experiments
 
         calls = []
 
@@ -165,7 +165,7 @@ class TestWords:
         assert asked == []
 
     def test_ctrl_c_says_how_to_go_on(self, asked, folder, monkeypatch, capsys):
-        from tfseg.engine import experiments
+        from tfseg.studies import experiments
 
         def interrupted(*args, **options):
             raise KeyboardInterrupt
@@ -253,7 +253,7 @@ def test_two_experiments_on_drawn_people_broken_off_and_taken_up(
     assert "[2/2] l2: rpn_bbox_loss: l2" in printed.err
     table = (tmp_path / "out" / "table.md").read_text()
     assert table in printed.out
-    assert "3 pictures (`train`) to train on, 3 (`val`) to measure; classes suit, dress" in table
+    assert "3 images (`train`) to train on, 3 (`val`) to measure; classes suit, dress" in table
     assert re.search(
         r"\| `l2` \| `base`, rpn_bbox_loss: l2 \| – \| \d+\.\d{3} \| \d+\.\d{3} ", table
     )

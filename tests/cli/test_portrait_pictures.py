@@ -142,7 +142,7 @@ def test_files_that_are_no_pictures(portrait, capsys):
     error = capsys.readouterr().err
     for name in ("gone.jpg: there is no such file", "empty.png: the file is empty", "cut_off.jpg:"):
         assert name in error
-    assert "3 of 4 pictures failed" in error and os.listdir("cut") == ["a.png"]
+    assert "3 of 4 images failed" in error and os.listdir("cut") == ["a.png"]
 
 
 def test_where_no_file_is_there_no_model_is_loaded(tmp_path, monkeypatch, capsys):
@@ -152,7 +152,7 @@ def test_where_no_file_is_there_no_model_is_loaded(tmp_path, monkeypatch, capsys
     assert main(["predict", "portrait", "gone.jpg", "empty.png", "--out", "cut"]) == 1
     error = capsys.readouterr().err
     assert "gone.jpg: there is no such file" in error and "empty.png: the file is empty" in error
-    assert "2 of 2 pictures failed" in error and not Path("cut").exists()
+    assert "2 of 2 images failed" in error and not Path("cut").exists()
 
 
 # VmHWM is the process's own; `ru_maxrss` starts with what the process that began it had.

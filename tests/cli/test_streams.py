@@ -19,7 +19,7 @@ TFSEG = [sys.executable, "-m", "tfseg.cli.main"]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A small data set with an error, whose names are in no 8-bit encoding; its COCO file."""
+    """A small dataset with an error, whose names are in no 8-bit encoding; its COCO file."""
     folder = tmp_path_factory.mktemp("data")
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(folder / f"{NAME}.png")

@@ -255,7 +255,7 @@ class TestPredict:
         assert main(["predict", "model", str(photos), "--out", "drawn"]) == 1
         captured = capsys.readouterr()
         assert "c.jpg" in captured.err
-        assert "1 of 3 pictures failed" in captured.err
+        assert "1 of 3 images failed" in captured.err
         content = json.loads(Path("drawn/predictions.json").read_text())
         assert [Path(image["file"]).name for image in content["images"]] == ["a.png", "b.png"]
         assert [Path(entry["file"]).name for entry in content["failed"]] == ["c.jpg"]
@@ -290,7 +290,7 @@ class TestPredict:
     def test_an_empty_folder_is_named(self, pretend, tmp_path, capsys):
         (tmp_path / "empty").mkdir()
         assert main(["predict", "model", "empty", "--out", "drawn"]) == 2
-        assert "empty: no pictures" in capsys.readouterr().err
+        assert "empty: no images" in capsys.readouterr().err
 
     def test_equal_names_do_not_overwrite_each_other(self, pretend, photos):
         shutil.copytree(photos, "more")
@@ -405,14 +405,14 @@ class TestDoctor:
 
     @staticmethod
     def _problem(severity):
-        from tfseg.data.problem import Problem
+        from tfseg.data.reading.problem import Problem
 
         return Problem(severity, "empty_mask", "a.jpg", "the mask of annotation 3 is empty")
 
     @staticmethod
     def _finds(monkeypatch, problems, asked=None):
-        from tfseg.data import doctor
-        from tfseg.data.diagnosis import Diagnosis
+        from tfseg.data.doctor import doctor
+        from tfseg.data.doctor.diagnosis import Diagnosis
 
         def diagnose(where, *, progress, **options):
             if asked is not None:

@@ -65,7 +65,7 @@ def assert_ellipse():
 
 @pytest.fixture(scope="session")
 def photo():
-    """Writes a picture of noise; `orientation` is its EXIF tag, `size` that of stored pixels."""
+    """Writes an image of noise; `orientation` is its EXIF tag, `size` that of stored pixels."""
 
     def write(path, size=SIZE, orientation=None, seed=0):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A data set in a model's class ids: objects and class maps move together, samples are checked."""
+"""A dataset in a model's class ids: objects and class maps move together, samples are checked."""
 
 import numpy as np
 import pytest

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from tfseg.data.coco import CocoDataset
-from tfseg.data.doctor import diagnose
-from tfseg.data.labelme import LabelmeDataset
-from tfseg.data.via import ViaDataset
+from tfseg.data.coco.coco import CocoDataset
+from tfseg.data.doctor.doctor import diagnose
+from tfseg.data.tools.labelme import LabelmeDataset
+from tfseg.data.tools.via import ViaDataset
 from tfseg.errors import DataError
 
 ODD = (None, [], {}, "x", -1, math.nan, True, [[]], 2**70, {"a": 1}, math.inf, "7", 1e300)

@@ -20,7 +20,7 @@ from tfseg.structures import Sample
 
 
 class Squares:
-    """A data set of one's own, in ten lines."""
+    """A dataset of one's own, in ten lines."""
 
     class_names = ("small", "large")
 
@@ -65,7 +65,7 @@ def test_ten_lines_make_a_data_set():
         ("photos/", "open_dataset"),
         ([Sample(np.zeros((2, 2, 3), np.uint8))], "ListDataset"),
         (iter([]), "no __len__, __getitem__, class_names"),
-        (Squares(0), "no pictures"),
+        (Squares(0), "no images"),
     ],
 )
 def test_check_dataset_names_the_remedy(candidate, message):

@@ -16,7 +16,7 @@ from tfseg.structures import Sample
 
 
 class Numbered:
-    """Sample i is a 2 x 3 picture of value i; reading some of them takes longer than others."""
+    """Sample i is a 2 x 3 image of value i; reading some of them takes longer than others."""
 
     class_names = ("thing",)
 
@@ -222,7 +222,7 @@ def test_errors_of_reading_name_the_position():
         def __getitem__(self, index):
             raise OSError("disk on fire")
 
-    with pytest.raises(DataError, match="sample 0 of the data set.*disk on fire"):
+    with pytest.raises(DataError, match="sample 0 of the dataset.*disk on fire"):
         values(Loader(Broken(1), encode, batch_size=1))
 
 

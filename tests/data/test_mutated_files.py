@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from tfseg.cli.people import read_boxes
-from tfseg.data.coco import CocoDataset
-from tfseg.data.images import read_image
-from tfseg.data.labelme import LabelmeDataset
-from tfseg.data.png_masks import PngMaskDataset
-from tfseg.data.via import ViaDataset
-from tfseg.data.voc import VocDataset
+from tfseg.data.coco.coco import CocoDataset
+from tfseg.data.images.images import read_image
+from tfseg.data.masks.png_masks import PngMaskDataset
+from tfseg.data.tools.labelme import LabelmeDataset
+from tfseg.data.tools.via import ViaDataset
+from tfseg.data.voc.voc import VocDataset
 from tfseg.errors import DataError, TFSegError
 
 TROUBLE = [b"[", b"{", b"[" * 3000, b"]", b",", b"null", b"NaN", b"-Infinity", b"1e999", b'""']

@@ -21,7 +21,7 @@ def test_importing_the_room_and_a_reader_loads_no_heavy_library():
     code = """
 import sys, tfseg.data
 found = {"cv2", "PIL", "scipy", "numpy"} & set(sys.modules)
-import tfseg.data.doctor
+import tfseg.data.doctor.doctor
 found |= {"tensorflow", "keras", "imgaug", "matplotlib"} & set(sys.modules)
 sys.exit(", ".join(found) or 0)
 """

@@ -161,7 +161,7 @@ class TestExactness:
                         assert labels.CCIHP_ATTRIBUTES[part] in allowed[key], name
 
     def test_left_is_the_persons_own_left(self, persons):
-        """Of a person who faces the viewer, the left side is on the picture's right."""
+        """Of a person who faces the viewer, the left side is on the image's right."""
         at = labels.COCO_KEYPOINTS.index
         arms = shoes = 0
         for sample in persons:

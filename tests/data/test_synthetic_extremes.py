@@ -1,4 +1,4 @@
-"""Drawn people at the edges: tiny, huge and empty pictures, bad arguments."""
+"""Drawn people at the edges: tiny, huge and empty images, bad arguments."""
 
 from __future__ import annotations
 

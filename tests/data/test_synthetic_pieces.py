@@ -19,7 +19,7 @@ from tfseg.structures import labels
 
 class TestDice:
     def test_stream_is_pinned(self):
-        """These numbers must never change: every drawn data set hangs on them."""
+        """These numbers must never change: every drawn dataset hangs on them."""
         dice = Dice(3, 5)
         assert [dice.whole(0, 999) for _ in range(5)] == [232, 941, 381, 276, 278]
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import tfseg
 from tfseg.data.augment import choose
-from tfseg.data.coco_writer import write_coco
+from tfseg.data.coco.coco_writer import write_coco
 from tfseg.data.synthetic import SyntheticPeople
 from tfseg.models.mask_rcnn import MaskRCNN, MaskRCNNConfig, network
 
@@ -122,7 +122,7 @@ def small_body(config, seed):
 
 
 class Quick(MaskRCNN):
-    """The settings of the guide, made small: one step of one picture for each stage, or none."""
+    """The settings of the guide, made small: one step of one image for each stage, or none."""
 
     trains = False
 

@@ -51,10 +51,10 @@ def test_the_loader_hands_over_pictures_and_seeds():
         return sample
 
     fit(note)
-    trained = asked[3:]  # the first picture was tried out before
+    trained = asked[3:]  # the first image was tried out before
     assert [i for i, _ in asked[:3]] == [0, 0, 0]
     assert {i for i, _ in trained} == set(range(8))
-    # Every picture of every pass has a seed of its own.
+    # Every image of every pass has a seed of its own.
     assert len({seed for _, seed in trained}) == len(set(trained)) >= 8
 
 

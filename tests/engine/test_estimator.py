@@ -113,7 +113,7 @@ def test_predict_takes_all_that_shows_a_picture(model, tmp_path):
     image = Squares()[0].image
     Image.fromarray(image).save(tmp_path / "b.png")
     Image.fromarray(image[:20]).save(tmp_path / "a.bmp")
-    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "notes.txt").write_text("not an image")
     reference = model.predict(image)[0]
     one = [
         tmp_path / "b.png",
@@ -199,7 +199,7 @@ def test_threshold_progress_and_threads(model):
         ([np.zeros((4, 4, 5), np.uint8)], ["picture 1 of 1"]),
         (np.zeros((2, 3, 4, 4, 3)), ["picture 1 of 2"]),
         ([np.full((4, 4, 3), np.nan)], ["picture 1 of 1"]),
-        ([b"not a picture"], ["picture 1 of 1"]),
+        ([b"not an image"], ["picture 1 of 1"]),
         (np.zeros((0, 5, 3), np.uint8), ["picture 1 of 1", "pixel"]),
     ],
 )
@@ -211,7 +211,7 @@ def test_errors_name_the_picture(model, images, words):
 
 
 def test_an_empty_folder_and_a_truncated_picture(model, tmp_path):
-    with pytest.raises(DataError, match="no pictures in this folder"):
+    with pytest.raises(DataError, match="no images in this folder"):
         model.predict(tmp_path)
     Image.fromarray(Squares()[0].image).save(tmp_path / "cut.jpg")
     data = (tmp_path / "cut.jpg").read_bytes()
@@ -275,7 +275,7 @@ def test_classes_are_matched_by_name(model):
     assert set(echo.evaluate(Squares(2, ("other",))).per_class["segm/AP"]) == {"square", "other"}
     with pytest.raises(DataError, match="does not know: ball.*Model: square, other"):
         model.evaluate(Squares(2, ("ball", "square")))
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         model.evaluate(Squares(0))
     with pytest.raises(DataError):
         model.evaluate([1, 2])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tfseg.data.images import read_image
+from tfseg.data.images.images import read_image
 from tfseg.engine.inputs import read_items, read_one
 from tfseg.errors import DataError
 from tfseg.structures import Sample
@@ -181,7 +181,7 @@ def refusals():
         "closed before": lost,
         "no bytes left": io.BytesIO(),
         "expected bytes from read(), got int": type("R", (), {"read": lambda self: 3})(),
-        "photo of a cat.png: expected a picture": Upload(b"plain words"),
+        "photo of a cat.png: expected an image": Upload(b"plain words"),
         "base64 text. Decode it first: pass base64.b64decode(text)": encoded,
         "base64 text. Decode it": encoded.encode(),
         "base64 text.": base64.encodebytes(file_of(Image.fromarray(drawn()), "JPEG")).decode(),

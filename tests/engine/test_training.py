@@ -11,7 +11,7 @@ import pytest
 from toy_estimator import Squares, ToyEstimator
 
 from tfseg.config import Stage, TrainConfig, load_config
-from tfseg.engine import checkpoint, stages, weights
+from tfseg.engine import checkpoint, training_stages, weights
 from tfseg.errors import ConfigError, DataError, TrainingError, WeightsError
 
 TRAIN = TrainConfig(
@@ -102,18 +102,18 @@ def test_a_stage_without_layers_is_refused():
 
 def test_epochs_cut_or_prolong_the_stages():
     config = TrainConfig(stages=(Stage(2, "heads"), Stage(3, "4+"), Stage(1)))
-    assert list(stages.segments(config, 1, 6)) == [(0, 1, 2), (1, 3, 5), (2, 6, 6)]
-    assert list(stages.segments(config, 1, 4)) == [(0, 1, 2), (1, 3, 4)]
-    assert list(stages.segments(config, 4, 9)) == [(1, 4, 5), (2, 6, 9)]
-    assert list(stages.segments(config, 9, 9)) == [(2, 9, 9)]
-    assert list(stages.segments(config, 7, 6)) == []
+    assert list(training_stages.segments(config, 1, 6)) == [(0, 1, 2), (1, 3, 5), (2, 6, 6)]
+    assert list(training_stages.segments(config, 1, 4)) == [(0, 1, 2), (1, 3, 4)]
+    assert list(training_stages.segments(config, 4, 9)) == [(1, 4, 5), (2, 6, 9)]
+    assert list(training_stages.segments(config, 9, 9)) == [(2, 9, 9)]
+    assert list(training_stages.segments(config, 7, 6)) == []
     made = model().fit(Squares(4), epochs=3)
     assert len(made.history) == 3
 
 
 @pytest.mark.both_backends
 def test_the_optimizer_follows_the_settings():
-    rates = stages.Rates(np.array([0.5, 0.25, 0.125]))
+    rates = training_stages.Rates(np.array([0.5, 0.25, 0.125]))
     assert [float(rates(step)) for step in (0, 1, 2, 9)] == [0.5, 0.25, 0.125, 0.125]
     made = model()
     for settings, expected in (
@@ -121,7 +121,7 @@ def test_the_optimizer_follows_the_settings():
         (dict(clip_mode="global"), ("SGD", None, 5.0)),
         (dict(clip_norm=None, optimizer="adamw", weight_decay=0.1), ("AdamW", None, None)),
     ):
-        stages.compile_stage(made.keras_model, TRAIN.replace(**settings), rates)
+        training_stages.compile_stage(made.keras_model, TRAIN.replace(**settings), rates)
         optimizer = made.keras_model.optimizer
         kind, clip, clip_all = expected
         assert type(optimizer).__name__ == kind and optimizer.built
@@ -244,7 +244,7 @@ def test_what_is_monitored():
     made.fit(Squares(8), Squares(4))
     assert not any("/" in name for row in made.history for name in row)
     losses = [row["val_loss"] for row in made.history]
-    batches = stages.Batches(made._loader(Squares(4), training=False))
+    batches = training_stages.Batches(made._loader(Squares(4), training=False))
     made.keras_model.compile(optimizer="sgd", jit_compile=False)
     again = made.keras_model.evaluate(batches, steps=1, return_dict=True, verbose=0)["loss"]
     assert again == pytest.approx(min(losses), rel=1e-4)
@@ -264,9 +264,9 @@ def test_wrong_arguments(tmp_path):
             model().fit(Squares(4), **options)
     with pytest.raises(DataError):
         model().fit("photos/")
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         model().fit(Squares(0))
-    with pytest.raises(DataError, match="validation data set has classes.*ball"):
+    with pytest.raises(DataError, match="validation dataset has classes.*ball"):
         model().fit(Squares(4), Squares(4, ("ball",)))
 
 
@@ -346,7 +346,7 @@ def test_fitting_again_goes_on_from_the_weights():
 
 
 def test_the_table_of_rates_travels_with_a_saved_optimizer():
-    optimizer = keras.optimizers.SGD(stages.Rates([0.1, 0.2]))
+    optimizer = keras.optimizers.SGD(training_stages.Rates([0.1, 0.2]))
     told = keras.saving.serialize_keras_object(optimizer)
     again = keras.saving.deserialize_keras_object(told)
     assert [float(again._learning_rate(step)) for step in (0, 1, 2)] == pytest.approx(

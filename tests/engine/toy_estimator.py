@@ -1,4 +1,4 @@
-"""A small system that follows the contract: it finds one bright square in a dark picture.
+"""A small system that follows the contract: it finds one bright square in a dark image.
 
 It has what makes a resume hard: momentum, batch statistics, dropout with its own random state.
 """
@@ -12,9 +12,9 @@ import numpy as np
 from keras import ops
 
 from tfseg.config import Config, Stage, TrainConfig, check_class_names, setting
-from tfseg.data.augment.geometry import SquareResize, paste_mask
 from tfseg.data.loader import Loader
 from tfseg.engine.estimator import Estimator
+from tfseg.geometry.resize import SquareResize, paste_mask
 from tfseg.structures import Prediction, Sample, rle
 
 DETECTIONS = 3
@@ -164,7 +164,7 @@ class ToyEstimator(Estimator):
 
 
 class Squares:
-    """Dark pictures with one bright square each; a pure function of the index."""
+    """Dark images with one bright square each; a pure function of the index."""
 
     def __init__(self, count=24, class_names=("square",), size=(40, 32), empty=()):
         self.count, self.class_names, self.size, self.empty = count, class_names, size, empty

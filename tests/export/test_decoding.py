@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfseg.data.images import read_image
+from tfseg.data.images.images import read_image
 from tfseg.export.decoding import DIFFERENCES, decoded
 
 Y, X = np.mgrid[:24, :36]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseg.data.augment.geometry import SquareResize
-from tfseg.data.augment.matterport import MatterportResize
-from tfseg.data.augment.padded import PaddedResize
 from tfseg.export.detection_graph import DetectionGraph
+from tfseg.geometry.matterport import MatterportResize
+from tfseg.geometry.padded import PaddedResize
+from tfseg.geometry.resize import SquareResize
 
 
 def mirror(inputs, training):

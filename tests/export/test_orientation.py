@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfseg.data.images import read_image
+from tfseg.data.images.images import read_image
 from tfseg.export.orientation import orientation, turned
 
 PICTURE = (

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfseg.data.augment.resizing import resize_image
 from tfseg.export.resize import resize
+from tfseg.geometry.shrink import resize_image
 
 SPECS = (tf.TensorSpec((None, None, None, 3), tf.int32), tf.TensorSpec((2,), tf.int32))
 

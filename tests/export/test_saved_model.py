@@ -134,7 +134,7 @@ def test_wrong_requests(exported, tmp_path, monkeypatch):
 
 def test_serve_check_says_what_is_wrong(exported, tmp_path):
     _, folder = exported
-    with pytest.raises(ExportError, match="at least one picture"):
+    with pytest.raises(ExportError, match="at least one image"):
         serving.serve_check(folder)
     with pytest.raises(ExportError, match="no SavedModel here"):
         serving.serve_check(tmp_path, "a.jpg")

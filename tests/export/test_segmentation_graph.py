@@ -111,7 +111,7 @@ def test_files_of_different_sizes_in_one_batch():
 
 
 def test_a_transparent_picture_is_laid_on_white_as_in_predicting():
-    from tfseg.data.images import read_image
+    from tfseg.data.images.images import read_image
 
     random = np.random.default_rng(0).integers(0, 256, (5, 7, 4)).astype(np.uint8)
     for array in (random, random[..., :3], random[..., 0]):
@@ -137,6 +137,6 @@ def test_options_that_make_no_sense_are_refused():
 def test_a_file_of_another_kind_is_told():
     stored = io.BytesIO()
     Image.new("RGB", (8, 6)).save(stored, "WEBP")
-    for content in (stored.getvalue(), b"no picture", b""):
+    for content in (stored.getvalue(), b"no image", b""):
         with pytest.raises(tf.errors.InvalidArgumentError, match="expected JPEG, PNG, GIF or BMP"):
             decoded(tf.constant(content))

@@ -39,7 +39,7 @@ def square(size, y, x, side) -> np.ndarray:
 
 
 def random_pair(rng, image_id) -> tuple[Sample, Prediction]:
-    """A picture of 0 to 5 objects, small to large, some of them crowds, and 0 to 8 guesses."""
+    """An image of 0 to 5 objects, small to large, some of them crowds, and 0 to 8 guesses."""
     size = (int(rng.integers(120, 220)), int(rng.integers(120, 220)))
     count = int(rng.integers(0, 6))
     spots = [(*rng.integers(0, 100, 2), int(rng.choice([12, 40, 110]))) for _ in range(count)]
@@ -120,7 +120,7 @@ def test_digits_of_plain_pycocotools_on_the_exported_files(tmp_path, kind):
     report = evaluated(pairs)
     plain = plain_pycocotools(tmp_path, pairs, kind)
     for name, value in zip(SUMMARY, plain.stats, strict=True):
-        assert value > -1, f"the drawn pictures leave {name} undefined; the test shows nothing"
+        assert value > -1, f"the drawn images leave {name} undefined; the test shows nothing"
         assert report[f"{kind}/{name}"] == value, name
     for index, name in enumerate(NAMES[:3]):
         precision = plain.eval["precision"][:, :, index, 0, -1]

@@ -151,7 +151,7 @@ def test_equal_scores_keep_the_order_of_the_prediction():
 
 
 def test_pooled_ap_is_one_list_over_pictures():
-    # suit by score: wrong (other picture), right, right of 3 truths; dress never found; no jeans.
+    # suit by score: wrong (other image), right, right of 3 truths; dress never found; no jeans.
     one = sample_of([1, 2], [block(0), block(1)])
     two = sample_of([1, 1], [block(0), block(1)])
     report = run(

@@ -1,4 +1,4 @@
-"""IoU over the set and per picture, and boundary scores, against counting by hand and by loops."""
+"""IoU over the set and per image, and boundary scores, against counting by hand and by loops."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_specification_s_mean_iou():
 
 
 def test_one_table_over_the_set_is_not_the_mean_over_pictures():
-    # Person: 1 of 1 pixel, then 1 of 3 (two missed): 2 of 4 over the set, 2/3 a picture.
+    # Person: 1 of 1 pixel, then 1 of 3 (two missed): 2 of 4 over the set, 2/3 an image.
     pairs = ([[1, 0, 0, 0]], [[1, 0, 0, 0]]), ([[1, 1, 1, 0]], [[1, 0, 0, 0]])
     report = run(SemanticEvaluator(("person",)), *pairs)
     assert report["person_iou"] == report.per_class["iou"]["person"] == pytest.approx(0.5)
@@ -191,7 +191,7 @@ def test_one_pixel():
 
 def test_bad_input_is_named_and_not_counted():
     evaluator = SemanticEvaluator(("person",))
-    with pytest.raises(DataError, match=r"image 0: the picture is 1 x 2 .* prediction 1 x 3"):
+    with pytest.raises(DataError, match=r"image 0: the image is 1 x 2 .* prediction 1 x 3"):
         evaluator.update(truth_of([[0, 1]]), found_of([[0, 1, 1]]))
     with pytest.raises(DataError, match="the truth's class map has a pixel of class 2"):
         evaluator.update(truth_of([[0, 2]]), found_of([[0, 1]]))

@@ -200,7 +200,7 @@ def test_detections_and_masks_end_to_end(model, reference):
 
 
 def assert_detects(estimator, name: str, scores: float = 2e-5):
-    """Compares `predict` with what the original's `detect` returned for a picture."""
+    """Compares `predict` with what the original's `detect` returned for an image."""
     with np.load(DATA / name) as stored:
         stored = dict(stored)
     (prediction,) = estimator.predict([stored["image"]])

@@ -16,7 +16,7 @@ import pytest
 from foreign_files import torchvision_shapes, write_safetensors
 from keras import ops
 
-from tfseg.data.images import read_image
+from tfseg.data.images.images import read_image
 from tfseg.models.mask_rcnn import MaskRCNN, network
 from tfseg.models.mask_rcnn.losses import loss_terms
 from tfseg.models.mask_rcnn.targets import encode
@@ -67,7 +67,7 @@ def image(reference):
 
 @pytest.fixture(scope="module")
 def estimator(tmp_path_factory):
-    """The preset as it is, but for the size of the picture, which keeps the test short. Weights
+    """The preset as it is, but for the size of the image, which keeps the test short. Weights
     come out of a file of the original's names."""
     path = tmp_path_factory.mktemp("weights") / "maskrcnn_resnet50_fpn.safetensors"
     shapes = torchvision_shapes(classes=CLASSES, pyramid=256, box=1024)
@@ -286,7 +286,7 @@ def test_predict_gives_the_final_boxes_scores_labels_and_masks(answer, image, re
 
 # What torchvision 0.28.0 makes of these objects in training, with all anchors and all proposals
 # sampled, so that nothing is left to chance: 400 anchors a level, 300 proposals, 306 RoIs.
-TRUTH = np.float32(  # x1, y1, x2, y2, in pixels of the picture; every second mask is an ellipse
+TRUTH = np.float32(  # x1, y1, x2, y2, in pixels of the image; every second mask is an ellipse
     [
         [20, 30, 120, 150],
         [60, 40, 110, 90],
@@ -342,6 +342,6 @@ def test_losses_of_a_training_step(estimator, model, inputs, image, monkeypatch)
     assert ops.convert_to_numpy(outputs["valid"]).sum() == 306
     ours = loss_terms(outputs, count_padding=False, box_loss=config.box_loss)
     for name, expected in LOSSES.items():
-        # Ours samples the target of a mask from 56 x 56 cells, the original from the picture.
+        # Ours samples the target of a mask from 56 x 56 cells, the original from the image.
         share = 5e-3 if name == "mrcnn_mask_loss" else 1e-5
         assert float(ours[name]) == pytest.approx(expected, rel=share), name

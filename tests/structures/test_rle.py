@@ -77,7 +77,7 @@ def test_an_empty_window_is_an_empty_mask(crop):
 
 @pytest.mark.parametrize("place", [(-1, 0), (0, -1), (4, 0), (0, 5)])
 def test_a_window_outside_is_refused(place):
-    with pytest.raises(DataError, match="does not lie inside a picture of 5 x 6"):
+    with pytest.raises(DataError, match="does not lie inside an image of 5 x 6"):
         rle.encode_crop(np.ones((2, 2)), *place, (5, 6))
 
 

@@ -158,16 +158,16 @@ def test_the_report_shows_photo_truth_prediction_and_errors(tmp_path, size):
     page = write_html(tmp_path, report, examples=[Example(pair[0].image, *pair, 0.9)]).read_text()
     alts = re.findall(r'<img alt="([^"]*)"', page)
     assert alts[:3] == [
-        "Photo picture 7",
-        "Truth of picture 7: person",
-        "Found in picture 7: person",
+        "Photo image 7",
+        "Truth of image 7: person",
+        "Found in image 7: person",
     ]
-    assert re.fullmatch(r"Errors in picture 7: \d\.\d% of the pixels", alts[3]) and len(alts) == 4
+    assert re.fullmatch(r"Errors in image 7: \d\.\d% of the pixels", alts[3]) and len(alts) == 4
     for name, colour in MISTAKES.items():
         assert f"rgb{colour}" in page and f"{name}</li>" in page
     for words in (
         "higher is better",
-        "Person IoU of each picture, mean",
+        "Person IoU of each image, mean",
         "Boundary F-score",
         "<h3>Class maps</h3>",
         ">IoU</th>",

@@ -1,4 +1,4 @@
-"""Several trainings in one picture."""
+"""Several trainings in one image."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tfseg.visualize.cutout import cut_out, firm_alpha, picture_format, replace_
 
 @pytest.fixture(scope="module")
 def mixture():
-    """A red disk with a soft edge before green: picture, opacity, and both parts alone."""
+    """A red disk with a soft edge before green: image, opacity, and both parts alone."""
     rows, columns = np.mgrid[:120, :160]
     share = np.clip((40 - np.hypot(rows - 60, columns - 80)) / 6 + 0.5, 0, 1)[..., None]
     front = np.broadcast_to((200.0, 40.0, 50.0), (120, 160, 3))
@@ -134,17 +134,17 @@ def test_firm_alpha():
 
 def test_bad_input_says_what_to_pass():
     picture, alpha = np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.uint8)
-    with pytest.raises(DataError, match="the picture is 4 x 5 pixels, its opacity 5 x 4"):
+    with pytest.raises(DataError, match="the image is 4 x 5 pixels, its opacity 5 x 4"):
         cut_out(picture, alpha.T)
     for wrong in (alpha.astype(np.int64), alpha + 2.0, alpha + np.nan, alpha[..., None]):
         with pytest.raises(DataError, match="alpha: expected the opacity of each pixel"):
             cut_out(picture, wrong)
-    with pytest.raises(DataError, match="expected an RGB picture"):
+    with pytest.raises(DataError, match="expected an RGB image"):
         cut_out(picture[..., :0], alpha)
     for wrong in ("blurr", "#12", "", 7, "photo.jpg"):
         with pytest.raises(ConfigError, match="background: expected 'blur', a colour"):
             replace_background(picture, alpha, wrong)
-    with pytest.raises(DataError, match="background: expected an RGB picture"):
+    with pytest.raises(DataError, match="background: expected an RGB image"):
         replace_background(picture, alpha, np.zeros((3, 3, 3)))
     with pytest.raises(ConfigError, match="blur: expected a number of pixels"):
         replace_background(picture, alpha, "blur", blur=0)
@@ -178,7 +178,7 @@ def test_names_that_cannot_hold_the_picture(tmp_path, mixture):
             picture_format(name)
     with pytest.raises(ConfigError, match="transparent"):
         cutout.save_picture(tmp_path / "a.jpg", cut_out(mixture[0], mixture[1]))
-    with pytest.raises(DataError, match="picture: expected an RGB picture"):
+    with pytest.raises(DataError, match="picture: expected an RGB image"):
         cutout.save_picture(tmp_path / "a.png", np.zeros((2, 2, 2), np.uint8))
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(TFSegError, match="could not be written"):

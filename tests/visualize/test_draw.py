@@ -1,4 +1,4 @@
-"""Drawn pictures: where the colour goes, what stays untouched, and the odd sizes."""
+"""Drawn images: where the colour goes, what stays untouched, and the odd sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sheets of pictures, and files written whole or not at all."""
+"""Sheets of images, and files written whole or not at all."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def test_rows_are_as_high_as_their_own_pictures():
 
 def test_captions_are_written_below():
     pictures = [plain(30, 100, 0), plain(30, 100, 0)]
-    sheet = grid(pictures, ["one", "a caption that is much too long for its picture"], columns=2)
+    sheet = grid(pictures, ["one", "a caption that is much too long for its image"], columns=2)
     strip = sheet[8 + 30 : -8]
     assert (strip < 128).any() and strip.shape[0] > 8
-    assert (sheet[:, 108:116] == 255).all(), "a caption runs over its picture's width"
+    assert (sheet[:, 108:116] == 255).all(), "a caption runs over its image's width"
 
 
 def test_cell_fits_the_long_side():

@@ -95,7 +95,7 @@ def test_everything_is_on_the_page(tmp_path):
         "Worst",
         "Total loss",
         "Confusion table",
-        "3 pictures",
+        "3 images",
         "1 object",
         "config.model.backbone",
         "resnet50",

@@ -1,7 +1,7 @@
-"""Write any data set as a COCO annotation file, which pycocotools and other programs read.
+"""Write any dataset as a COCO annotation file, which pycocotools and other programs read.
 
 Masks become compressed run lengths; image ids, category ids and annotation ids are kept where
-COCO can hold them. Without --copy-images the file refers to the pictures where they are, relative
+COCO can hold them. Without --copy-images the file refers to the images where they are, relative
 to its own folder; with it they lie in images/ beside the file, under their own names. Drawn
 people have no files and need --copy-images.
 """
@@ -26,14 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     datasets.add_arguments(parser, positional=True, split="train")
     parser.add_argument("--out", required=True, metavar="FILE", help="the JSON file to write")
     parser.add_argument(
-        "--copy-images", action="store_true", help="copy the pictures to images/ beside the file"
+        "--copy-images", action="store_true", help="copy the images to images/ beside the file"
     )
-    parser.add_argument("--limit", type=datasets.positive, help="the first N pictures only")
+    parser.add_argument("--limit", type=datasets.positive, help="the first N images only")
 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the file, and says what is in it."""
-    from tfseg.data import coco_writer
+    from tfseg.data.coco import coco_writer
     from tfseg.data.dataset import Subset
 
     out = Path(args.out)
@@ -45,11 +45,11 @@ def run(args: argparse.Namespace) -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     images = out.parent / "images" if args.copy_images else None
     coco_writer.write_coco(dataset, out, images, progress=show_progress)
-    where = f", the pictures in {images}" if images is not None else ""
-    print(f"wrote {len(dataset)} pictures with {', '.join(dataset.class_names)} to {out}{where}")
+    where = f", the images in {images}" if images is not None else ""
+    print(f"wrote {len(dataset)} images with {', '.join(dataset.class_names)} to {out}{where}")
     if images is None:
         print(
-            "The pictures stay where they are; where that is outside the folder of the file, it "
+            "The images stay where they are; where that is outside the folder of the file, it "
             "opens with --set data.allow_outside=true."
         )
     return 0

@@ -1,4 +1,4 @@
-"""People cut out of pictures, for `tfseg predict`: what the words mean, and the files."""
+"""People cut out of images, for `tfseg predict`: what the words mean, and the files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfseg.errors import ConfigError, DataError
 
 __all__ = ["Cutter", "add_arguments", "people_paths", "words"]
 
-_BACKGROUNDS = "expected blur, a colour such as white or '#00aa00', or the file of a picture"
+_BACKGROUNDS = "expected blur, a colour such as white or '#00aa00', or the file of an image"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--background",
         metavar="WHAT",
-        help="before which people are put: blur, a colour (white, #rrggbb), or a picture file",
+        help="before which people are put: blur, a colour (white, #rrggbb), or an image file",
     )
     parser.add_argument(
-        "--alpha", action="store_true", help="write the opacity alone, as a grey picture"
+        "--alpha", action="store_true", help="write the opacity alone, as a grey image"
     )
 
 
@@ -64,11 +64,11 @@ class Cutter:
         return self.background is None and not self.alpha_only
 
     def write(self, image: np.ndarray, prediction, path: Path) -> None:
-        """Writes the foreground of one picture, whole or not at all."""
+        """Writes the foreground of one image, whole or not at all."""
         self._write(image, prediction.label_maps["alpha"], path)
 
     def write_people(self, image: np.ndarray, prediction, paths: Iterator[Path]) -> list[Path]:
-        """Writes each person of a picture into the next of the paths, and returns those used."""
+        """Writes each person of an image into the next of the paths, and returns those used."""
         from tfseg.visualize.people import person_alphas
 
         written = []
@@ -88,7 +88,7 @@ class Cutter:
 
 
 def _background(word: str | None):
-    """Returns what `replace_background` takes: None, "blur", a colour, or a picture."""
+    """Returns what `replace_background` takes: None, "blur", a colour, or an image."""
     if word is None:
         return None
     from tfseg.visualize.cutout import check_background
@@ -103,18 +103,18 @@ def _background(word: str | None):
 
 
 def _picture(file: str) -> np.ndarray:
-    from tfseg.data.images import read_image
+    from tfseg.data.images.images import read_image
 
     try:
         return read_image(file)
     except DataError:
         raise ConfigError(
-            f"--background {file}: {_BACKGROUNDS}; this is no picture, or a damaged one."
+            f"--background {file}: {_BACKGROUNDS}; this is no image, or a damaged one."
         ) from None
 
 
 def people_paths(folder: Path, drawing: str, taken: set[str]) -> Iterator[Path]:
-    """Yields the files of one picture's people: `photo_person_1.png`, `photo_person_2.png`, ..."""
+    """Yields the files of one image's people: `photo_person_1.png`, `photo_person_2.png`, ..."""
     number = 0
     while True:
         number += 1

@@ -1,4 +1,4 @@
-"""The words that name a data set, the same for every verb that needs one."""
+"""The words that name a dataset, the same for every verb that needs one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 _NO_VAL = (
-    "Set a share of the training pictures aside for it (--val-fraction 0.2), or go without "
+    "Set a share of the training images aside for it (--val-fraction 0.2), or go without "
     "(--val-split none)."
 )
 
@@ -62,9 +62,9 @@ def _whole(text: str, least: int) -> int:
 def add_arguments(
     parser: argparse.ArgumentParser, *, positional: bool = False, split: str | None = None
 ) -> None:
-    """Adds the folder or file of a data set, its format and, with `split` as the default, which
+    """Adds the folder or file of a dataset, its format and, with `split` as the default, which
     part of it and how an experiment file reads it."""
-    what = "folder or annotation file of the data set; 'synthetic' draws people"
+    what = "folder or annotation file of the dataset; 'synthetic' draws people"
     if positional:
         parser.add_argument("data", metavar="DATASET", help=what)
     else:
@@ -97,7 +97,7 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
         "--val-fraction",
         type=float,
         metavar="X",
-        help="set aside this share of the training pictures for validation, such as 0.2",
+        help="set aside this share of the training images for validation, such as 0.2",
     )
 
 
@@ -119,12 +119,13 @@ def data_section(args: argparse.Namespace) -> dict:
 def open_split(
     args: argparse.Namespace, settings: Mapping, part: str, split: str | None, **options
 ):
-    """Returns one part of the data set; see `place` for the arguments.
+    """Returns one part of the dataset; see `place` for the arguments.
 
     With `val_fraction` among the settings, the parts "train" and "val" are shares of the training
-    pictures, the same ones at every call.
+    images, the same ones at every call.
     """
-    from tfseg.data import dataset, sources
+    from tfseg.data import dataset
+    from tfseg.data.opening import sources
 
     share = settings.get("val_fraction")
     if share is None or split not in (None, "train", "val"):
@@ -133,14 +134,14 @@ def open_split(
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
         raise ConfigError(f"val_fraction: expected a number between 0 and 1, got {share!r}.")
     if "parts" in settings:
-        raise ConfigError("val_fraction is for one data set; with data.parts name data.val_parts.")
+        raise ConfigError("val_fraction is for one dataset; with data.parts name data.val_parts.")
     where, given = place(args, settings, "train", None, **options)
     parts = dataset.train_val_split(sources.open_dataset(where, **given), share)
     return parts[0] if (split or part) == "train" else parts[1]
 
 
 def _with_maps(where: str, given: dict) -> dict:
-    from tfseg.data import sources
+    from tfseg.data.opening import sources
 
     chosen = given.get("format", "auto") != "auto" or given.keys() & {"parts", "val_parts"}
     others = given.keys() - {"split", "format", "classes", "synonyms", "drop_invalid", "keep_empty"}
@@ -159,13 +160,13 @@ def place(
     whole_maps: bool = False,
     **options,
 ) -> tuple[str, dict]:
-    """Returns where a data set lies, and the options that open one part of it.
+    """Returns where a dataset lies, and the options that open one part of it.
 
     Args:
         args: The words; `data` and `format` outrank the settings.
         settings: The section `data` of an experiment file: `path`, `train_split`, `val_split`,
-            `val_fraction`, and options of `tfseg.data.sources.open_dataset`, among which are
-            `parts` and `val_parts`: a set made of several.
+            `val_fraction`, and options of `tfseg.open_dataset`, among which are `parts` and
+            `val_parts`: a set made of several.
         part: "train" or "val"; the settings may give it another name.
         split: The name that the words give, or None.
         whole_maps: For networks that label every pixel: where nobody names a format, PASCAL VOC is
@@ -173,7 +174,7 @@ def place(
         options: Further options; they outrank the settings.
 
     Raises:
-        ConfigError: If nobody says where the pictures are.
+        ConfigError: If nobody says where the images are.
     """
     given = {**_meant_for(args, settings), **options}
     where = args.data or given.pop("path", None)
@@ -185,14 +186,14 @@ def place(
     if where is None and given.keys() & {"parts", "val_parts"}:
         where = ""  # each part says where it lies
     if where is None:
-        raise ConfigError("no pictures named: give --data PATH, or data.path in the config.")
+        raise ConfigError("no images named: give --data PATH, or data.path in the config.")
     given = {"split": split or splits[part], **given}
     return where, _with_maps(where, given) if whole_maps else given
 
 
 def _meant_for(args: argparse.Namespace, settings: Mapping) -> Mapping:
     """Returns the `data` settings that hold for `--data`: where an experiment file draws its
-    pictures and these are real ones, how they are drawn is left, and what `--set` says stays."""
+    images and these are real ones, how they are drawn is left, and what `--set` says stays."""
     drawn = [
         str(place).partition(":")[0] == "synthetic" for place in (settings.get("path"), args.data)
     ]
@@ -213,7 +214,7 @@ def open_both(args: argparse.Namespace, settings: Mapping, *, whole_maps: bool =
         settings: The section `data` of an experiment file.
         whole_maps: See `place`.
     """
-    from tfseg.data.part_names import MissingPartError
+    from tfseg.data.reading.part_names import MissingPartError
 
     settings = _split_settings(args, settings)
     opened = functools.partial(open_split, args, settings, split=None, whole_maps=whole_maps)

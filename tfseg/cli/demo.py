@@ -3,7 +3,7 @@
 It starts from the encoder of the portrait model that comes with tfseg.
 
 Takes minutes on two CPU cores. OUT gets the run (settings, logs, checkpoints, report), drawn
-predictions on unseen pictures, and a SavedModel, which is then run by a fresh process that has
+predictions on unseen images, and a SavedModel, which is then run by a fresh process that has
 TensorFlow alone.
 """
 
@@ -46,20 +46,20 @@ def run(args: argparse.Namespace) -> int:
     out = _folder(args.out)
     started = time.monotonic()
     recipe, train, val = _recipe(args)
-    print(f"Training on {len(train)} drawn pictures, {len(val)} others for measuring")
+    print(f"Training on {len(train)} drawn images, {len(val)} others for measuring")
     quiet.import_backend()
     model = _train(recipe, train, val, out / "run", args.epochs)
     report = json.loads((out / "run" / "report" / "report.json").read_text())["metrics"]
-    print(f"\nOn {len(val)} unseen pictures:")
+    print(f"\nOn {len(val)} unseen images:")
     for name in ("segm/AP50", "segm/AP", "bbox/AP50", "bbox/AP"):
         print(f"  {name:<10} {'n/a' if report[name] is None else format(report[name], '.3f')}")
     photos = _draw_unseen(model, val, out)
     exported = model.export(
         out / "savedmodel" / "people" / "1",
         metrics=report,
-        data=f"{len(train)} drawn pictures of people (tfseg.data.synthetic), measured on "
+        data=f"{len(train)} drawn images of people (tfseg.data.synthetic), measured on "
         f"{len(val)} others.",
-        license="Apache-2.0, as tfseg itself: the pictures are drawn by it.",
+        license="Apache-2.0, as tfseg itself: the images are drawn by it.",
     )
     served = _serve(model, exported, photos, out)
     print(f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes. Made:")
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         "\nNext, with your own photographs and a COCO file of their annotations:\n"
         "  tfseg doctor PHOTOS_AND_JSON\n"
         "  tfseg train configs/mask_rcnn/clothing_light.yaml --data PHOTOS_AND_JSON\n"
-        "or look for people in a picture of yours with what was just trained (on drawings!):\n"
+        "or look for people in an image of yours with what was just trained (on drawings!):\n"
         f"  tfseg predict {out / 'run' / 'final'} PHOTO.jpg --out drawn"
     )
     return 0
@@ -86,16 +86,16 @@ def _folder(given: str | None) -> Path:
 
 
 def _recipe(args: argparse.Namespace):
-    """Returns the settings, the training pictures and the unseen ones."""
+    """Returns the settings, the training images and the unseen ones."""
     from tfseg.cli.configs import find_config
     from tfseg.config import files
-    from tfseg.data.sources import open_dataset
+    from tfseg.data.opening.sources import open_dataset
 
     recipe = files.load_config(find_config(CONFIG), overrides=args.set)
     options = dict(recipe["data"])
     path = options.pop("path")
     train = open_dataset(path, split="train", **options)
-    # The same drawings at twice the size: finer truth, and pictures one likes to look at.
+    # The same drawings at twice the size: finer truth, and images one likes to look at.
     val = open_dataset(path, split="val", **{**options, "size": 2 * options["size"]})
     return recipe, train, val
 
@@ -112,7 +112,7 @@ def _train(recipe, train, val, run_dir: Path, epochs: int | None):
 
 
 def _draw_unseen(model, val, out: Path) -> list[Path]:
-    """Writes unseen pictures, each with its drawn prediction, and one sheet of all."""
+    """Writes unseen images, each with its drawn prediction, and one sheet of all."""
     from tfseg.visualize import draw, grid, save_png
 
     photos, sheet = [], []
@@ -132,7 +132,7 @@ def _serve(model, exported: Path, photos: list[Path], out: Path) -> Path:
     """Runs the SavedModel in a process without tfseg, and draws what it answered."""
     import numpy as np
 
-    from tfseg.data.images import read_image
+    from tfseg.data.images.images import read_image
     from tfseg.export.serving import serve_check
     from tfseg.visualize import draw, save_png
 
@@ -151,7 +151,7 @@ def _serve(model, exported: Path, photos: list[Path], out: Path) -> Path:
 
 def _as_prediction(answer: dict, found: int, here):
     """Returns the served outputs as a prediction: each small mask stretched over its box."""
-    from tfseg.data.augment.geometry import paste_mask
+    from tfseg.geometry.resize import paste_mask
     from tfseg.structures import Prediction, rle
 
     boxes = answer["detection_boxes"][0, :found]
@@ -172,9 +172,9 @@ def _as_prediction(answer: dict, found: int, here):
 def _made(out: Path, served: Path) -> list[tuple[str, str]]:
     """Returns every file or folder to look at, with what it is."""
     places = [
-        (out / "predictions.png", "unseen pictures with what was found, on one sheet"),
-        (out / "predictions", "the same, one file a picture"),
-        (out / "unseen", "the pictures themselves"),
+        (out / "predictions.png", "unseen images with what was found, on one sheet"),
+        (out / "predictions", "the same, one file an image"),
+        (out / "unseen", "the images themselves"),
         (out / "run" / "report" / "index.html", "the report: open it in a browser"),
         (out / "run" / "log.csv", "losses of each epoch"),
         (out / "run" / "tensorboard", "the same for TensorBoard"),

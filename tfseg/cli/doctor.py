@@ -1,7 +1,7 @@
 """Find what would ruin a training, and name file and annotation.
 
 Boxes without area, class ids out of range, empty or misaligned masks, unreadable or rotated
-pictures, duplicates. Every fault of an annotation file is found in one go. The exit code is 1 if an
+images, duplicates. Every fault of an annotation file is found in one go. The exit code is 1 if an
 error was found; warnings alone leave it 0.
 """
 
@@ -18,7 +18,7 @@ from tfseg.errors import DataError
 EXAMPLES = """\
   tfseg doctor ../shared/data/clothing_co_parsing
   tfseg doctor photos/ --split val --limit 200
-  tfseg doctor photos/ --against val      # are pictures of val in train as well?
+  tfseg doctor photos/ --against val      # are images of val in train as well?
   tfseg doctor photos/ --config configs/mask_rcnn/clothing_light.yaml  # what will it not learn?
   tfseg doctor photos/ --json > problems.json"""
 
@@ -26,11 +26,11 @@ EXAMPLES = """\
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the words of this verb."""
     datasets.add_arguments(parser, positional=True, split="train")
-    parser.add_argument("--limit", type=datasets.positive, help="look at the first N pictures only")
+    parser.add_argument("--limit", type=datasets.positive, help="look at the first N images only")
     parser.add_argument(
         "--against",
         metavar="SPLIT",
-        help="another part, or another data set: pictures that are in both are errors",
+        help="another part, or another dataset: images that are in both are errors",
     )
     parser.add_argument(
         "--all", action="store_true", help="print every finding, not the first five of a kind"
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the diagnosis; 1 if something needs repair."""
-    from tfseg.data import doctor
+    from tfseg.data.doctor import doctor
 
     settings = datasets.data_section(args)
     where, options = datasets.place(args, settings, "train", args.split)
@@ -80,7 +80,7 @@ def _limits(args: argparse.Namespace) -> dict:
     loaded = files.load_config(find_config(args.config), args.set)
     quiet.import_backend()
     from tfseg import models
-    from tfseg.data.reach import Limits
+    from tfseg.data.doctor.reach import Limits
 
     system = models.system(loaded.get("system", "mask_rcnn"))
     classes = loaded.get("model", {}).get("classes") or ("object",)

@@ -1,4 +1,4 @@
-"""Measure a model on pictures with known truth.
+"""Measure a model on images with known truth.
 
 Models that find objects: COCO AP, per class, and per-image mAP. Portrait models: mean IoU and
 boundary F-score; with --boxes truth or --detector also the AP of each person's mask.
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model_dir", help="folder of a saved model, such as runs/x/best, or the name of one"
     )
     datasets.add_arguments(parser, split="val")
-    parser.add_argument("--limit", type=datasets.positive, help="the first N pictures only")
+    parser.add_argument("--limit", type=datasets.positive, help="the first N images only")
     parser.add_argument("--report", metavar="DIR", help="write an HTML report there")
     parser.add_argument(
         "--save-predictions",
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     with_people = people.check_words(args)
     if args.boxes not in (None, "truth"):
-        raise ConfigError(f"--boxes {args.boxes}: expected truth, the data set's own boxes.")
+        raise ConfigError(f"--boxes {args.boxes}: expected truth, the dataset's own boxes.")
     quiet.import_backend()
     model = models.load(args.model_dir)
     if with_people:

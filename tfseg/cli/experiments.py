@@ -1,4 +1,4 @@
-"""Run experiments one after another on one data set, and compare them.
+"""Run experiments one after another on one dataset, and compare them.
 
 EXPERIMENT is an experiment file, the name of one that comes with tfseg (t3_dim_512), or a folder of
 them. All are trained on the same data with the same seed, each in its own folder in --out, which
@@ -58,8 +58,8 @@ class _List(argparse.Action):
     """Answers at once, like --help: no data and no experiment need be named."""
 
     def __call__(self, parser, namespace, values, option_string=None):
-        from tfseg.config.experiments import read_all
-        from tfseg.engine.experiment_table import describe
+        from tfseg.studies.experiment_files import read_all
+        from tfseg.studies.experiment_table import describe
 
         files = (shipped() or Path("configs")) / "mask_rcnn"
         found = [path for path in files.glob("*.yaml") if _is_of_the_paper(path.stem)]
@@ -73,13 +73,13 @@ class _List(argparse.Action):
 
 def run(args: argparse.Namespace) -> int:
     """Trains what is not trained yet, and prints the table; 1 if an experiment failed."""
-    from tfseg.config.experiments import read_all
+    from tfseg.studies.experiment_files import read_all
 
     found = read_all(_paths(args.experiments), [*args.set, f"train.seed={args.seed}"])
     maps = all(one.loaded.get("system") == "portrait" for one in found)
     train, val = datasets.open_both(args, _data_section(found), whole_maps=maps)
     quiet.import_backend()
-    from tfseg.engine.experiments import run_experiments
+    from tfseg.studies.experiments import run_experiments
 
     outcomes = run_experiments(
         found,

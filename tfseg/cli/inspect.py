@@ -1,10 +1,10 @@
-"""Look inside a model at work on one picture.
+"""Look inside a model at work on one image.
 
 OUT gets a PNG for each step and index.html with all of them. Of a Mask R-CNN: the resized input,
 anchors, objectness, proposals before and after suppression, their pyramid levels, what the box head
 and the mask head say, the prediction. Of a portrait model: each layer's categorical attention and
 boundaries before and after they are passed on, the opacity, the prediction. With --index, INPUT is
-a data set: one of its pictures is taken, and what a training would learn from its annotations is
+a dataset: one of its images is taken, and what a training would learn from its annotations is
 shown too, where the model can tell.
 """
 
@@ -26,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model_dir", help="folder of a saved model, such as runs/x/best, or the name of one"
     )
-    parser.add_argument("picture", metavar="INPUT", help="a picture, or with --index a data set")
+    parser.add_argument("picture", metavar="INPUT", help="an image, or with --index a dataset")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
-    parser.add_argument("--index", type=int, help="position of the picture in the data set, from 0")
-    parser.add_argument("--split", help="part of the data set; default: val")
+    parser.add_argument("--index", type=int, help="position of the image in the dataset, from 0")
+    parser.add_argument("--split", help="part of the dataset; default: val")
     parser.add_argument("--data-format", metavar="NAME", help="its layout; default: recognise it")
     datasets.add_set_argument(parser)
     parser.add_argument(
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes the pictures, and says where."""
+    """Writes the images, and says where."""
     from tfseg import models
 
     quiet.import_backend()
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     picture = args.picture if args.index is None else _sample(args, model.class_names)
     inspection = model.inspect(picture, score_threshold=args.score_threshold)
     page = inspection.save(args.out)
-    print(f"wrote {len(inspection.pictures)} pictures and {page}")
+    print(f"wrote {len(inspection.pictures)} images and {page}")
     return 0
 
 
@@ -62,6 +62,6 @@ def _sample(args: argparse.Namespace, class_names):
     dataset = datasets.open_split(words, settings, "val", args.split, classes=class_names)
     if not 0 <= args.index < len(dataset):
         raise ConfigError(
-            f"--index {args.index}: the data set has {len(dataset)} pictures, counted from 0."
+            f"--index {args.index}: the dataset has {len(dataset)} images, counted from 0."
         )
     return align_classes(dataset, class_names)[args.index]

@@ -18,15 +18,15 @@ __all__ = ["VERBS", "main"]
 # with `EXAMPLES`, `add_arguments(parser)` and `run(args) -> exit code`.
 VERBS = {
     "demo": "train a small model on drawn people, in minutes, and show everything it makes",
-    "doctor": "find what would ruin a training: broken pictures, boxes, masks, ids",
-    "open-images": "make a data set of Open Images' masks, and say what was kept and why",
-    "coco": "write any data set as a COCO annotation file",
+    "doctor": "find what would ruin a training: broken images, boxes, masks, ids",
+    "open-images": "make a dataset of Open Images' masks, and say what was kept and why",
+    "coco": "write any dataset as a COCO annotation file",
     "convert": "turn weights of Matterport, torchvision or Keras into a model of tfseg",
-    "train": "train a model on your pictures",
+    "train": "train a model on your images",
     "experiments": "train several experiments in turn on the same data, and compare them",
-    "evaluate": "measure a model on pictures with known truth",
-    "predict": "find and draw the objects in pictures",
-    "inspect": "look inside a model at work on one picture, step by step",
+    "evaluate": "measure a model on images with known truth",
+    "predict": "find and draw the objects in images",
+    "inspect": "look inside a model at work on one image, step by step",
     "export": "write a model as a SavedModel, for TensorFlow Serving or any TensorFlow",
     "quantize": "make an int8 model for telephones of a portrait model, and compare it",
 }

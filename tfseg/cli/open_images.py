@@ -1,4 +1,4 @@
-"""Make a COCO data set of Open Images' masks, and say what was kept and dropped and why.
+"""Make a COCO dataset of Open Images' masks, and say what was kept and dropped and why.
 
 Reads what was downloaded as it is: the CSV of the masks, class descriptions, hierarchy, mask PNGs
 in folders or still in their zip archives, images in folders or zip archives. Writes train.json,
@@ -19,7 +19,7 @@ from tfseg.cli.datasets import positive
 from tfseg.errors import ConfigError, DataError
 
 EXAMPLES = """\
-  tfseg open-images openimages/ --out data/clothing          # the clothing paper's data set
+  tfseg open-images openimages/ --out data/clothing          # the clothing paper's dataset
   tfseg open-images openimages/ --out data/clothing --classes Suit Dress Jeans --partition f \\
       --supersets Person Vehicle Clothing --min-masks 200
   tfseg open-images openimages/ --out data/six --classes all --supersets Clothing --keep 6

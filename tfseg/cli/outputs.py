@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tfseg import files
-from tfseg.data.picture_files import SUFFIXES
+from tfseg.data.images.image_files import SUFFIXES
 from tfseg.errors import ConfigError
 
 __all__ = [
@@ -44,15 +44,15 @@ def check_place(out: str | None, endings: Iterable[str] = (".json",)) -> None:
 
 
 def one_file(out: str, count: int, transparent: bool) -> Path | None:
-    """Returns the one picture file that `--out` names, or None where it names a folder.
+    """Returns the one image file that `--out` names, or None where it names a folder.
 
     Args:
         out: What the user wrote.
-        count: How many pictures there will be.
+        count: How many images there will be.
         transparent: Whether the file must hold an opacity.
 
     Raises:
-        ConfigError: For several pictures, or a format that cannot hold what is to be written.
+        ConfigError: For several images, or a format that cannot hold what is to be written.
     """
     from tfseg.visualize.cutout import picture_format
 
@@ -62,7 +62,7 @@ def one_file(out: str, count: int, transparent: bool) -> Path | None:
     picture_format(path, transparent)
     if count != 1:
         raise ConfigError(
-            f"--out {out}: one file cannot hold {count} pictures. Name a folder: it gets one file "
+            f"--out {out}: one file cannot hold {count} images. Name a folder: it gets one file "
             "for each."
         )
     return path
@@ -88,7 +88,7 @@ def check_inputs_stay(inputs: Iterable[str], targets: Iterable[Path]) -> None:
     read = {os.path.realpath(path) for path in inputs}
     for target in targets:
         if os.path.realpath(target) in read:
-            raise ConfigError(f"--out: {target} would replace a picture of yours. Name a folder.")
+            raise ConfigError(f"--out: {target} would replace an image of yours. Name a folder.")
 
 
 def write_text(path: Path, text: str) -> None:

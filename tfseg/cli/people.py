@@ -1,4 +1,4 @@
-"""The words that name the boxes of people: a file, a detector, or the truth of a data set."""
+"""The words that name the boxes of people: a file, a detector, or the truth of a dataset."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ def load_detector(directory: str, foreground: str):
 
 
 def finder(args: argparse.Namespace, count: int) -> Callable[[object], dict] | None:
-    """Returns what gives the options of `predict` for one picture, a path or a sample: its boxes;
+    """Returns what gives the options of `predict` for one image, a path or a sample: its boxes;
     None where no file names them.
 
     Args:
         args: The words of `add_arguments`.
-        count: How many pictures there will be.
+        count: How many images there will be.
 
     Raises:
-        ConfigError: If one list of boxes is to serve several pictures.
+        ConfigError: If one list of boxes is to serve several images.
         DataError: If the file holds something else.
     """
     if args.boxes is None:
@@ -78,7 +78,7 @@ def finder(args: argparse.Namespace, count: int) -> Callable[[object], dict] | N
     found = read_boxes(args.boxes)
     if isinstance(found, list) and count != 1:
         raise ConfigError(
-            f"--boxes {args.boxes}: holds the boxes of one picture, and there are {count}. Write "
+            f"--boxes {args.boxes}: holds the boxes of one image, and there are {count}. Write "
             '{"a.jpg": [[y1, x1, y2, x2], ...], ...}.'
         )
     return lambda item: {"boxes": [found if isinstance(found, list) else _of(found, item, args)]}
@@ -105,12 +105,12 @@ def _of(found: dict, item, args: argparse.Namespace) -> list:
 
 def read_boxes(path: str | os.PathLike) -> list | dict[str, list]:
     """Returns the rows `[y1, x1, y2, x2]` or `[y1, x1, y2, x2, score]` of a JSON file, for one
-    picture, or a dict of such lists by picture.
+    image, or a dict of such lists by image.
 
     Raises:
         DataError: If the file holds something else, naming the place.
     """
-    from tfseg.data.json_file import read_json
+    from tfseg.data.images.json_file import read_json
 
     content = read_json(path, "file of boxes")
     if isinstance(content, dict):
@@ -125,7 +125,7 @@ def _rows(rows, where: str) -> list[list[float]]:
     if not sound or len({len(row) for row in rows}) > 1:
         raise DataError(
             f"{where}: expected [[y1, x1, y2, x2], ...] in pixels, or [[y1, x1, y2, x2, score], "
-            "...], or an object of such lists by picture; got something else."
+            "...], or an object of such lists by image; got something else."
         )
     return rows
 

@@ -1,23 +1,23 @@
-"""Find, draw and cut out the objects in pictures.
+"""Find, draw and cut out the objects in images.
 
-A model that finds objects fills the folder OUT with one drawn PNG a picture and predictions.json,
+A model that finds objects fills the folder OUT with one drawn PNG an image and predictions.json,
 with class, score, box (y1, x1, y2, x2 in pixels) and run-length mask of each object.
 
 A portrait model cuts people out: OUT is a PNG file with transparency (or WebP; with --background
-also JPEG), for several pictures a folder. With --instances each person is cut out, beside one
+also JPEG), for several images a folder. With --instances each person is cut out, beside one
 drawing of all: OUT is a folder, or a file for the drawing alone. --format drawn gives the drawings
 of the other models.
 
-A picture that cannot be read is named and the others go on; the exit code is then 1.
+An image that cannot be read is named and the others go on; the exit code is then 1.
 
 With --format coco, OUT (a folder, or the JSON file to write) gets COCO result files instead, for
 pycocotools: NAME.json with boxes and masks, NAME.segm.json with masks alone (mask AP by size needs
-it), and, unless an annotation file numbers the pictures, NAME.images.json, which lists them: they
+it), and, unless an annotation file numbers the images, NAME.images.json, which lists them: they
 count from 1. All detections are written, as evaluation wants them.
 
-INPUT may also be one data set: an annotation file (.json), "synthetic", or with --split,
+INPUT may also be one dataset: an annotation file (.json), "synthetic", or with --split,
 --data-format or --set a folder that `tfseg evaluate --data` understands. Image and category ids are
-then those of the data set.
+then those of the dataset.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfseg.cli import cutouts, datasets, engines, outputs, people, prediction_files
-from tfseg.data.picture_files import SUFFIXES, pictures_in
+from tfseg.data.images.image_files import SUFFIXES, pictures_in
 from tfseg.errors import ConfigError, DataError
 
 EXAMPLES = """\
@@ -53,15 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images",
         nargs="+",
         metavar="INPUT",
-        help="pictures and folders of pictures, or one data set",
+        help="pictures and folders of images, or one dataset",
     )
-    parser.add_argument("--split", help="INPUT is a data set: which part of it; default: val")
+    parser.add_argument("--split", help="INPUT is a dataset: which part of it; default: val")
     parser.add_argument("--data-format", metavar="NAME", help="its layout; default: recognise it")
     datasets.add_set_argument(parser)
     parser.add_argument(
         "--format",
         choices=["drawn", "cutout", "coco"],
-        help="drawn: pictures and predictions.json; cutout: people cut out, of portrait models the "
+        help="drawn: images and predictions.json; cutout: people cut out, of portrait models the "
         "default; coco: COCO result files",
     )
     parser.add_argument("--out", metavar="OUT", help="folder; for some kinds also a file")
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     people.add_arguments(
         parser,
         boxes="JSON file: [[y1, x1, y2, x2, score], ...], the score optional, or an object of such "
-        "lists by picture",
+        "lists by image",
     )
     parser.add_argument(
         "--score-threshold", type=datasets.share, help="keep objects of at least this score"
@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Predicts picture by picture; 1 if some could not be read."""
+    """Predicts image by image; 1 if some could not be read."""
     if args.out is None and not args.json:
         print("tfseg predict: give --out for files, or --json.", file=sys.stderr)
         return 2
@@ -112,16 +112,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _status(failed: int, done: int) -> int:
-    """Returns the exit status, and says how many pictures failed."""
+    """Returns the exit status, and says how many images failed."""
     if failed:
-        print(f"tfseg: {failed} of {failed + done} pictures failed", file=sys.stderr)
+        print(f"tfseg: {failed} of {failed + done} images failed", file=sys.stderr)
     return 1 if failed else 0
 
 
 def _faults_if_none_is_there(named: list[tuple]) -> list[str]:
     """Returns what is wrong with the files, if there is none to be read: loading a model to say so
     takes seconds."""
-    from tfseg.data.images import check_file
+    from tfseg.data.images.images import check_file
 
     faults = []
     for _, path, _ in named:
@@ -147,7 +147,7 @@ def _check_words(args: argparse.Namespace) -> None:
     pictured = [w for w in ("--background", "--alpha") if getattr(args, w[2:])]
     if pictured and (args.out is None or args.format in ("drawn", "coco")):
         what = "needs --out" if args.out is None else f"makes no sense with --format {args.format}"
-        raise ConfigError(f"{pictured[0]}: {what}; it is about pictures that are cut out.")
+        raise ConfigError(f"{pictured[0]}: {what}; it is about images that are cut out.")
 
 
 def _files(args, model, cutter: cutouts.Cutter, named, dataset):
@@ -162,7 +162,7 @@ def _files(args, model, cutter: cutouts.Cutter, named, dataset):
             )
         form = form or "drawn"
     if form == "coco":
-        from tfseg.data import coco_results
+        from tfseg.results import coco as coco_results
 
         outputs.check_place(args.out)
         coco_results.unlisted_categories(dataset, model.class_names)  # before the work
@@ -206,7 +206,7 @@ def _predict(args, model, named, find, files) -> list[dict]:
 
 
 def _dataset(args: argparse.Namespace):
-    """Returns the data set that the words name, or None."""
+    """Returns the dataset that the words name, or None."""
     given = args.split is not None or args.data_format is not None or args.set
     drawn = [w for w in args.images if w.partition(":")[0] == "synthetic"]
     meant = drawn + [w for w in args.images if w.lower().endswith(".json")]
@@ -214,7 +214,7 @@ def _dataset(args: argparse.Namespace):
         return None
     if len(args.images) > 1:
         which = meant[0] if meant else "--split, --data-format or --set"
-        raise ConfigError(f"{which}: a data set is predicted alone; got {len(args.images)} inputs.")
+        raise ConfigError(f"{which}: a dataset is predicted alone; got {len(args.images)} inputs.")
     words = argparse.Namespace(data=args.images[0], format=args.data_format, set=args.set)
     return datasets.open_split(words, datasets.data_section(args), "val", args.split)
 
@@ -235,7 +235,7 @@ def _say(args: argparse.Namespace, line: str) -> None:
 
 
 def _pictures(words: list[str]) -> list[str]:
-    """Returns the files, folders replaced by the pictures directly inside."""
+    """Returns the files, folders replaced by the images directly inside."""
     files = []
     for word in words:
         if not os.path.isdir(word):

@@ -1,6 +1,6 @@
 """What `tfseg predict` writes, one class for each kind: drawings, cut-outs, people, COCO results.
 
-Each has `add(prediction, item, path, name)`, called for every picture - `item` is a path or a
+Each has `add(prediction, item, path, name)`, called for every image - `item` is a path or a
 sample, `name` that of its PNG file - and `finish(failed)`, which writes what all of them share and
 returns how many there were, the text for `--json`, and a line for the user.
 """
@@ -18,7 +18,7 @@ __all__ = ["CocoFiles", "CutOuts", "Drawings", "People", "summary"]
 
 
 class _Recorded:
-    """Keeps a record of every picture.
+    """Keeps a record of every image.
 
     Args:
         out: The folder, or None to write nothing.
@@ -40,10 +40,10 @@ class _Recorded:
 
 
 class Drawings(_Recorded):
-    """Objects drawn on their pictures, and predictions.json."""
+    """Objects drawn on their images, and predictions.json."""
 
     def add(self, prediction, item, path: str, name: str) -> None:
-        """Draws one picture."""
+        """Draws one image."""
         drawing = None if self.out is None else self.out / name
         if drawing is not None:
             _draw(prediction, picture(item), drawing)
@@ -62,7 +62,7 @@ class Drawings(_Recorded):
 
 
 class People(Drawings):
-    """One drawing of a picture's people, and one cut-out for each of them.
+    """One drawing of an image's people, and one cut-out for each of them.
 
     Args:
         out: A folder, or the file of the only drawing; then there are no cut-outs.
@@ -77,7 +77,7 @@ class People(Drawings):
         self.cutter, self.file, self.taken, self.cut = cutter, file, set(names), 0
 
     def add(self, prediction, item, path: str, name: str) -> None:
-        """Draws one picture and cuts its people out."""
+        """Draws one image and cuts its people out."""
         image = picture(item)
         if self.file is not None:
             _draw(prediction, image, self.file)
@@ -101,7 +101,7 @@ class People(Drawings):
 
 
 class CutOuts(_Recorded):
-    """The foreground of each picture, or each of its people.
+    """The foreground of each image, or each of its people.
 
     Args:
         out: A folder or a file.
@@ -109,7 +109,7 @@ class CutOuts(_Recorded):
         cutter: Cuts out.
         file: `out`, if it is a file, else None.
         people: Whether each person gets a file of its own, in the folder.
-        names: Of all pictures.
+        names: Of all images.
     """
 
     def __init__(self, out, model_dir: str, cutter: Cutter, file: Path | None, people: bool, names):
@@ -120,7 +120,7 @@ class CutOuts(_Recorded):
         self.taken, self.count = set(names), 0
 
     def add(self, prediction, item, path: str, name: str) -> None:
-        """Cuts out of one picture."""
+        """Cuts out of one image."""
         image = picture(item)
         if self.people:
             paths = people_paths(self.out, name, self.taken)
@@ -145,7 +145,7 @@ class CocoFiles:
 
     Args:
         out: A folder, a JSON file, or None to write nothing.
-        dataset: Numbers the pictures and the categories; or None.
+        dataset: Numbers the images and the categories; or None.
         as_text: Whether the records are asked for as text too.
     """
 
@@ -159,7 +159,7 @@ class CocoFiles:
 
     def finish(self, failed: list[dict]) -> tuple[int, str, str]:
         """Writes the files."""
-        from tfseg.data import coco_results
+        from tfseg.results import coco as coco_results
 
         line, text = "", ""
         if self.out is not None:
@@ -175,7 +175,7 @@ class CocoFiles:
 
 def picture(item):
     """Returns the pixels of a path or a sample, uint8 `(H, W, D)`."""
-    from tfseg.data import images
+    from tfseg.data.images import images
 
     return images.read_image(item) if isinstance(item, str) else item.image
 

@@ -8,8 +8,8 @@ __all__ = ["show_progress"]
 
 
 def show_progress(done: int, count: int | None) -> None:
-    """Rewrites one line of stderr, "12 of 80 pictures"; nothing where stderr is no terminal."""
+    """Rewrites one line of stderr, "12 of 80 images"; nothing where stderr is no terminal."""
     if sys.stderr.isatty():
         end = "\n" if done == count else ""
         total = "" if count is None else f" of {count}"
-        print(f"\r{done}{total} pictures", end=end, file=sys.stderr, flush=True)
+        print(f"\r{done}{total} images", end=end, file=sys.stderr, flush=True)

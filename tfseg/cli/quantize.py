@@ -2,7 +2,7 @@
 
 Only portrait models have such a form. OUT gets float32.tflite, float16.tflite,
 int8_post_training.tflite, int8.tflite (trained for it) and comparison.md: how good each is on the
-validation pictures, how large and how fast, and where the time goes.
+validation images, how large and how fast, and where the time goes.
 """
 
 from __future__ import annotations
@@ -33,18 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=datasets.positive,
         metavar=("ROWS", "COLUMNS"),
-        help="of the phone's pictures, best in multiples of 32; default: the model's own",
+        help="of the phone's images, best in multiples of 32; default: the model's own",
     )
     parser.add_argument(
         "--epochs", type=datasets.not_negative, default=3, help="0 calibrates only; default: 3"
     )
-    parser.add_argument(
-        "--steps", type=datasets.positive, help="of an epoch; default: all pictures"
-    )
+    parser.add_argument("--steps", type=datasets.positive, help="of an epoch; default: all images")
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="default: 0.0001")
     parser.add_argument("--batch-size", type=datasets.positive, help="default: the model's own")
     parser.add_argument("--augmentation", help="default: the model's own")
-    parser.add_argument("--limit", type=datasets.positive, help="measure the first N pictures only")
+    parser.add_argument("--limit", type=datasets.positive, help="measure the first N images only")
     parser.add_argument("--license", default="", help="of the weights, for the files' description")
     parser.add_argument("--resume", action="store_true", help="go on where a training stopped")
     parser.add_argument("--overwrite", action="store_true", help="replace what OUT holds")

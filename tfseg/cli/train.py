@@ -1,4 +1,4 @@
-"""Train a model on your pictures.
+"""Train a model on your images.
 
 CONFIG is an experiment file: your own, or one that comes with tfseg, such as
 configs/mask_rcnn/clothing_light.yaml. The run folder gets the settings, logs (CSV and
@@ -91,7 +91,7 @@ def _opening(loaded, train, val, run_dir: Path) -> str:
     held_out = f"{len(val)} for validation" if val is not None else "no validation"
     about = str(loaded.get("description") or "").strip().split("\n")[0]
     lines = [about] if about else []
-    lines += [f"{len(train)} pictures to train on, {held_out}; classes: {names}"]
+    lines += [f"{len(train)} images to train on, {held_out}; classes: {names}"]
     return "\n".join([*lines, f"everything goes to {run_dir}"])
 
 

@@ -95,7 +95,7 @@ def build(config_class: type[Config], loaded: Mapping, **more) -> Config:
     Args:
         config_class: The system's config; its field `train` takes the section of that name.
         loaded: What `load_config` returned.
-        more: Settings that outrank those of the file, such as `classes` of the data set.
+        more: Settings that outrank those of the file, such as `classes` of the dataset.
     """
     values = {**loaded.get("model", {}), **more}
     if "train" in config_class.setting_names():

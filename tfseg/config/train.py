@@ -43,7 +43,7 @@ class TrainConfig(Config):
     """Settings of `fit`.
 
     Attributes:
-        batch_size: Pictures in a step. Lower it when memory runs out.
+        batch_size: Images in a step. Lower it when memory runs out.
         steps_per_epoch: Steps between two checkpoints; None: one pass over the data.
         validation_steps: Batches for the validation losses; None: all.
         stages: What learns when; the epochs add up. With freshly initialised heads on a trained
@@ -63,11 +63,11 @@ class TrainConfig(Config):
         early_stopping_patience: Epochs without a better `monitor` before training stops; None:
             never.
         evaluate_every: Epochs between two evaluations on the validation data; 0: never.
-        evaluate_limit: Pictures in such an evaluation; None: all.
+        evaluate_limit: Images in such an evaluation; None: all.
         monitor: What the best checkpoint is chosen by: a measure such as "segm/AP" (higher is
             better) or a loss such as "val_loss" (lower is better).
-        seed: Of the order of pictures, of augmentation and of new weights.
-        workers: Threads that read and augment pictures.
+        seed: Of the order of images, of augmentation and of new weights.
+        workers: Threads that read and augment images.
         jit: Compile the training step with XLA. Brings nothing on a CPU with TensorFlow.
     """
 

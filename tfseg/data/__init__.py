@@ -1,44 +1,44 @@
-"""Data sets: readers, drawn pictures, augmentation, the loader and the doctor.
+"""Datasets: readers, drawn images, augmentation, the loader and the doctor.
 
-A data set is anything with a length, samples by position and class names (`Dataset`). Names
+A dataset is anything with a length, samples by position and class names (`Dataset`). Names
 are imported when first used, so that this package costs nothing to import.
 """
 
 import importlib
 
 _HOMES = {
-    "Cached": "dataset",
-    "ClothingCoParsingDataset": "clothing_co_parsing",
-    "CocoDataset": "coco",
-    "CompositeDataset": "compositor",
-    "Concat": "dataset",
-    "Dataset": "dataset",
-    "Diagnosis": "doctor",
-    "ImageMaskDataset": "mask_pairs",
-    "InstanceFolderDataset": "instance_folder",
-    "LabelmeDataset": "labelme",
-    "ListDataset": "dataset",
-    "Loader": "loader",
-    "OpenImagesDataset": "open_images",
-    "PngMaskDataset": "png_masks",
-    "PortraitCropsDataset": "portrait_crops",
-    "PortraitDataset": "portrait",
-    "Problem": "problem",
-    "Subset": "dataset",
-    "SyntheticPeople": "synthetic",
-    "ViaDataset": "via",
-    "VocDataset": "voc",
-    "VocSegmentationDataset": "voc_semantic",
-    "check_dataset": "dataset",
-    "convert_open_images": "open_images",
-    "diagnose": "doctor",
-    "image_size": "images",
-    "open_dataset": "sources",
-    "read_image": "images",
-    "to_rgb": "images",
-    "train_val_split": "dataset",
-    "write_coco": "coco_writer",
-    "write_coco_results": "coco_results",
+    "Cached": "tfseg.data.dataset",
+    "ClothingCoParsingDataset": "tfseg.data.published.clothing_co_parsing",
+    "CocoDataset": "tfseg.data.coco.coco",
+    "CompositeDataset": "tfseg.data.composites.compositor",
+    "Concat": "tfseg.data.dataset",
+    "Dataset": "tfseg.data.dataset",
+    "Diagnosis": "tfseg.data.doctor.doctor",
+    "ImageMaskDataset": "tfseg.data.masks.mask_pairs",
+    "InstanceFolderDataset": "tfseg.data.masks.instance_folder",
+    "LabelmeDataset": "tfseg.data.tools.labelme",
+    "ListDataset": "tfseg.data.dataset",
+    "Loader": "tfseg.data.loader",
+    "OpenImagesDataset": "tfseg.data.open_images",
+    "PngMaskDataset": "tfseg.data.masks.png_masks",
+    "PortraitCropsDataset": "tfseg.data.published.portrait_crops",
+    "PortraitDataset": "tfseg.data.published.portrait",
+    "Problem": "tfseg.data.reading.problem",
+    "Subset": "tfseg.data.dataset",
+    "SyntheticPeople": "tfseg.data.synthetic",
+    "ViaDataset": "tfseg.data.tools.via",
+    "VocDataset": "tfseg.data.voc.voc",
+    "VocSegmentationDataset": "tfseg.data.voc.voc_semantic",
+    "check_dataset": "tfseg.data.dataset",
+    "convert_open_images": "tfseg.data.open_images",
+    "diagnose": "tfseg.data.doctor.doctor",
+    "image_size": "tfseg.data.images.images",
+    "open_dataset": "tfseg.data.opening.sources",
+    "read_image": "tfseg.data.images.images",
+    "to_rgb": "tfseg.data.images.images",
+    "train_val_split": "tfseg.data.dataset",
+    "write_coco": "tfseg.data.coco.coco_writer",
+    "write_coco_results": "tfseg.results.coco",
 }
 
 __all__ = sorted(_HOMES)
@@ -47,7 +47,7 @@ __all__ = sorted(_HOMES)
 def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module 'tfseg.data' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"tfseg.data.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""A data set as a model reads it: its own class ids, each sample checked as it comes."""
+"""A dataset as a model reads it: its own class ids, each sample checked as it comes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Aligned", "align_classes"]
 
 
 class Aligned:
-    """A data set whose class ids, and whose label map "classes", are those of a model that may
+    """A dataset whose class ids, and whose label map "classes", are those of a model that may
     list the same names differently or know more of them.
 
-    Other label maps are not in class ids and stay. A data set of the user's own may hand out
+    Other label maps are not in class ids and stay. A dataset of the user's own may hand out
     anything, so each sample is checked as it is read.
 
     Args:
-        dataset: The data set; its class names are among those of the model.
+        dataset: The dataset; its class names are among those of the model.
         class_names: The model's.
     """
 
@@ -39,7 +39,7 @@ class Aligned:
         sample = self.dataset[index]
         if not isinstance(sample, Sample):
             raise DataError(
-                f"picture {index} of the data set: expected a tfseg.Sample, got "
+                f"picture {index} of the dataset: expected a tfseg.Sample, got "
                 f"{type(sample).__name__}. Wrap what you return: Sample(image, masks=masks, "
                 "class_ids=ids)."
             )
@@ -68,29 +68,29 @@ def _check_objects(sample: Sample) -> None:
         )
 
 
-def align_classes(dataset, class_names: Sequence[str], role: str = "data set") -> Aligned:
-    """Returns the data set with the model's class ids, renumbered by name, each sample checked
+def align_classes(dataset, class_names: Sequence[str], role: str = "dataset") -> Aligned:
+    """Returns the dataset with the model's class ids, renumbered by name, each sample checked
     as it is read.
 
     Args:
         dataset: Samples whose classes are all known to the model.
         class_names: The model's.
-        role: What to call the data set in messages.
+        role: What to call the dataset in messages.
 
     Raises:
-        DataError: If it is no data set or is empty, or has a class that the model does not know;
-            and, naming the picture, while reading: ids that are no class's.
+        DataError: If it is no dataset or is empty, or has a class that the model does not know;
+            and, naming the image, while reading: ids that are no class's.
     """
     dataset = check_dataset(dataset)
     if len(dataset) == 0:
-        raise DataError(f"the {role} is empty. Expected at least one picture.")
+        raise DataError(f"the {role} is empty. Expected at least one image.")
     names = tuple(dataset.class_names)
     unknown = [name for name in names if name not in class_names]
     if unknown:
         raise DataError(
             f"the {role} has classes that the model does not know: {', '.join(unknown)}. Data "
             f"set: {', '.join(names)}. Model: {', '.join(class_names)}. Make the model with "
-            "classes=data.class_names, or read the data set with classes=model.class_names."
+            "classes=data.class_names, or read the dataset with classes=model.class_names."
         )
     if isinstance(dataset, Aligned) and names == tuple(class_names):
         return dataset

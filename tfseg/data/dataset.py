@@ -1,4 +1,4 @@
-"""What a data set is, and small ones made of others: part, union, split, list, cache."""
+"""What a dataset is, and small ones made of others: part, union, split, list, cache."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Dataset(Protocol):
 
 
 def check_dataset(dataset: Dataset, *, read_first: bool = True) -> Dataset:
-    """Returns the data set unchanged if it is one that can be used.
+    """Returns the dataset unchanged if it is one that can be used.
 
     Args:
         dataset: The candidate.
@@ -64,10 +64,10 @@ def check_dataset(dataset: Dataset, *, read_first: bool = True) -> Dataset:
     """
     kind = type(dataset).__name__
     if isinstance(dataset, type):
-        raise DataError(f"expected a data set, got the class {dataset.__name__}. Call it first.")
+        raise DataError(f"expected a dataset, got the class {dataset.__name__}. Call it first.")
     if isinstance(dataset, str) or hasattr(dataset, "__fspath__"):
         raise DataError(
-            f"expected a data set, got the path {str(dataset)!r}. "
+            f"expected a dataset, got the path {str(dataset)!r}. "
             "tfseg.data.open_dataset(path, split='train') opens it."
         )
     missing = [m for m in ("__len__", "__getitem__", "class_names") if not hasattr(dataset, m)]
@@ -75,11 +75,11 @@ def check_dataset(dataset: Dataset, *, read_first: bool = True) -> Dataset:
         hint = "A list of samples becomes one by tfseg.data.ListDataset(samples, class_names)."
         if not isinstance(dataset, (list, tuple)):
             hint = "See tfseg.data.Dataset for an example of ten lines."
-        raise DataError(f"expected a data set, but {kind} has no {', '.join(missing)}. {hint}")
+        raise DataError(f"expected a dataset, but {kind} has no {', '.join(missing)}. {hint}")
     names = _class_names(dataset.class_names, kind)
     count = len(dataset)
     if count == 0:
-        raise DataError(f"the data set {kind} has no pictures. Check its path and its split.")
+        raise DataError(f"the dataset {kind} has no images. Check its path and its split.")
     if not read_first:
         return dataset
     first = dataset[0]
@@ -112,7 +112,7 @@ def _class_names(names: Iterable[str], owner: str) -> tuple[str, ...]:
 
 
 class _Wrapper:
-    """A data set made of another one; passes its public description on."""
+    """A dataset made of another one; passes its public description on."""
 
     def __init__(self, source: Dataset):
         self.class_names = tuple(source.class_names)
@@ -121,11 +121,11 @@ class _Wrapper:
                 setattr(self, name, getattr(source, name))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self)} pictures, classes {self.class_names})"
+        return f"{type(self).__name__}({len(self)} images, classes {self.class_names})"
 
 
 class Subset(_Wrapper):
-    """Some pictures of a data set, in the order given.
+    """Some images of a dataset, in the order given.
 
     Args:
         dataset: The whole.
@@ -143,7 +143,7 @@ class Subset(_Wrapper):
             if positions.dtype == bool:
                 if positions.shape != (count,):
                     raise DataError(
-                        f"expected a mask of {count} values, one per picture, got shape "
+                        f"expected a mask of {count} values, one per image, got shape "
                         f"{positions.shape}."
                     )
                 positions = np.flatnonzero(positions)
@@ -154,7 +154,7 @@ class Subset(_Wrapper):
         positions = positions.astype(np.int64).reshape(-1)
         wrong = positions[(positions < -count) | (positions >= count)]
         if wrong.size:
-            raise DataError(f"position {wrong[0]} lies outside a data set of {count} pictures.")
+            raise DataError(f"position {wrong[0]} lies outside a dataset of {count} images.")
         self.indices = np.where(positions < 0, positions + count, positions)
 
     def __len__(self) -> int:
@@ -165,17 +165,17 @@ class Subset(_Wrapper):
 
 
 class Concat(_Wrapper):
-    """Several data sets one after another. All must have the same classes in the same order."""
+    """Several datasets one after another. All must have the same classes in the same order."""
 
     def __init__(self, datasets: Sequence[Dataset]):
         self.datasets = tuple(datasets)
         if not self.datasets:
-            raise DataError("expected at least one data set to put together, got none.")
+            raise DataError("expected at least one dataset to put together, got none.")
         super().__init__(self.datasets[0])
         for number, dataset in enumerate(self.datasets):
             if tuple(dataset.class_names) != self.class_names:
                 raise DataError(
-                    f"data set {number} has the classes {tuple(dataset.class_names)}, the first "
+                    f"dataset {number} has the classes {tuple(dataset.class_names)}, the first "
                     f"one {self.class_names}. Open them with the same classes=."
                 )
         self._ends = np.cumsum([len(dataset) for dataset in self.datasets])
@@ -184,7 +184,7 @@ class Concat(_Wrapper):
         return int(self._ends[-1])
 
     def locate(self, index: int) -> tuple[int, int]:
-        """Returns which data set a picture is in, and its position there."""
+        """Returns which dataset an image is in, and its position there."""
         index = _position(index, len(self))
         which = int(np.searchsorted(self._ends, index, side="right"))
         return which, index - (int(self._ends[which - 1]) if which else 0)
@@ -204,8 +204,8 @@ class ListDataset:
     Example:
         >>> import numpy as np
         >>> from tfseg.structures import Sample
-        >>> picture = Sample(np.zeros((4, 6, 3), np.uint8))
-        >>> len(ListDataset([picture], ("person",)))
+        >>> image = Sample(np.zeros((4, 6, 3), np.uint8))
+        >>> len(ListDataset([image], ("person",)))
         1
     """
 
@@ -226,9 +226,9 @@ class ListDataset:
 
 
 class Cached(_Wrapper):
-    """A data set that keeps what it read in memory, for sources slower than memory.
+    """A dataset that keeps what it read in memory, for sources slower than memory.
 
-    Pictures are kept as they are, masks as run lengths, label maps in the smallest integer
+    Images are kept as they are, masks as run lengths, label maps in the smallest integer
     type. What no longer fits under the limit is read anew each time, so the cost is bounded
     and the samples are the same with and without the cache.
 
@@ -262,7 +262,7 @@ class Cached(_Wrapper):
         return sample
 
     def __getstate__(self) -> dict:
-        # A copy in another process starts empty: sending the pictures costs more than reading.
+        # A copy in another process starts empty: sending the images costs more than reading.
         return {**self.__dict__, "_kept": {}, "_lock": None, "memory_used": 0}
 
     def __setstate__(self, state: dict):
@@ -276,7 +276,7 @@ def _pack(sample: Sample) -> tuple[tuple, int]:
     for name, value in sample.label_maps.items():
         small = value.astype(np.min_scalar_type(int(value.max(initial=0))))
         maps[name] = (small if (small == value).all() else value.copy(), value.dtype)
-    # The picture is copied: whoever draws on a returned sample must not draw on the cache.
+    # The image is copied: whoever draws on a returned sample must not draw on the cache.
     bare = sample.replace(
         image=sample.image.copy(),
         masks=np.zeros((0, *sample.size), bool),
@@ -308,20 +308,20 @@ def _unpack(bare: Sample, fields: dict, masks: tuple, maps: dict) -> Sample:
 def train_val_split(
     dataset: Dataset, fraction: float = 0.2, seed: int = 0
 ) -> tuple[Subset, Subset]:
-    """Returns `(train, val)`: a random share of the pictures is set aside for validation.
+    """Returns `(train, val)`: a random share of the images is set aside for validation.
 
-    The same seed gives the same split. Pictures keep their order within each part.
+    The same seed gives the same split. Images keep their order within each part.
 
     Args:
-        dataset: At least two pictures.
-        fraction: Share for validation, between 0 and 1; each part gets at least one picture.
+        dataset: At least two images.
+        fraction: Share for validation, between 0 and 1; each part gets at least one image.
         seed: Seed of the choice.
     """
     count = len(dataset)
     if not 0 < fraction < 1:
         raise DataError(f"expected a validation fraction between 0 and 1, got {fraction}.")
     if count < 2:
-        raise DataError(f"expected at least 2 pictures to split, got {count}.")
+        raise DataError(f"expected at least 2 images to split, got {count}.")
     held_out = min(max(round(count * fraction), 1), count - 1)
     order = np.random.default_rng(seed).permutation(count)
     return Subset(dataset, np.sort(order[held_out:])), Subset(dataset, np.sort(order[:held_out]))
@@ -331,5 +331,5 @@ def _position(index: int, count: int) -> int:
     index = int(index)
     if not -count <= index < count:
         # IndexError, not DataError: this is what ends a plain `for sample in dataset`.
-        raise IndexError(f"position {index} of a data set of {count} pictures")
+        raise IndexError(f"position {index} of a dataset of {count} images")
     return index + count if index < 0 else index

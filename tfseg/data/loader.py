@@ -1,11 +1,11 @@
 """Batches of fixed shapes, prepared ahead of the training step, the same after every restart.
 
 The stream is endless and a pure function of `(seed, step)`: step `s` holds positions
-`s * batch_size` to `(s + 1) * batch_size` of the passes over the data set laid end to end, each
+`s * batch_size` to `(s + 1) * batch_size` of the passes over the dataset laid end to end, each
 pass in its own order. Batches run across the border of two passes, so every batch is full and a
-compiled training step sees one shape only. With `shuffle=False` every pass has the data set's
-own order: `batches(0, steps_per_pass)` shows each picture at least once, and fills the last
-batch from the start of the data set when the sizes do not divide.
+compiled training step sees one shape only. With `shuffle=False` every pass has the dataset's
+own order: `batches(0, steps_per_pass)` shows each image at least once, and fills the last
+batch from the start of the dataset when the sizes do not divide.
 
 Work is done by threads: decoding, resizing and augmentation run in OpenCV and NumPy, which
 release Python's lock, and nothing is copied between processes. `benchmarks/loader.py` measures
@@ -35,7 +35,7 @@ class Loader:
         dataset: Anything with `__len__` and `__getitem__(int) -> Sample`; with `workers > 1` it
             is read by several threads at once.
         encode: `encode(sample, seed) -> dict[str, array]`, the same shapes for every sample.
-        batch_size: Samples in a batch; may exceed the length of the data set.
+        batch_size: Samples in a batch; may exceed the length of the dataset.
         shuffle: A new order for each pass, drawn from `(seed, pass)`.
         seed: Start of all randomness: the orders, and the seed that each sample's augmentation
             and encoding get, drawn from `(seed, pass, index)`.
@@ -45,7 +45,7 @@ class Loader:
 
     Raises:
         ConfigError: If a number is out of range.
-        DataError: If the data set is empty.
+        DataError: If the dataset is empty.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Loader:
                 raise ConfigError(f"Loader: {name} must be an integer >= {least}, got {value!r}.")
         if len(dataset) == 0:
             raise DataError(
-                "the data set is empty: a loader needs at least one sample. Check the annotation "
+                "the dataset is empty: a loader needs at least one sample. Check the annotation "
                 "file, the split and the chosen classes."
             )
         self.dataset = dataset
@@ -101,7 +101,7 @@ class Loader:
         return int(_hash(self.seed, turn, 2, np.array([index], np.uint64))[0] >> np.uint64(1))
 
     def image_ids(self, step: int) -> list:
-        """Returns the ids of the pictures in the batch of a step, for messages.
+        """Returns the ids of the images in the batch of a step, for messages.
 
         Recent steps are remembered; for others the samples are read again.
         """
@@ -123,7 +123,7 @@ class Loader:
 
         Returns:
             An iterator of dicts, name to `(B, ...)`: the arrays of `encode` stacked. It raises
-            DataError, naming the picture, if one cannot be read, augmented or encoded.
+            DataError, naming the image, if one cannot be read, augmented or encoded.
         """
         if start_step < 0 or (count is not None and count < 0):
             raise ConfigError(
@@ -134,7 +134,7 @@ class Loader:
 
     def _prepare(self, turn: int, index: int) -> tuple[object, Mapping[str, np.ndarray]]:
         seed = self.sample_seed(turn, index)
-        where = f"sample {index} of the data set"
+        where = f"sample {index} of the dataset"
         try:
             sample = self.dataset[index]
             where = getattr(sample, "where", where)
@@ -167,7 +167,7 @@ class Loader:
         return {key: np.stack([arrays[key] for _, arrays in prepared]) for key in first}
 
     def _order(self, turn: int) -> np.ndarray:
-        """Returns the order of one pass, a permutation of the data set's indices."""
+        """Returns the order of one pass, a permutation of the dataset's indices."""
         turn = turn if self.shuffle else 0
         with self._lock:
             if turn not in self._orders:

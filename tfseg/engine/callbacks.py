@@ -11,7 +11,7 @@ import time
 import keras
 
 from tfseg import files
-from tfseg.engine import checkpoint, runtime, stages, weights
+from tfseg.engine import checkpoint, runtime, training_stages, weights
 from tfseg.engine.checkpoint import RunState
 from tfseg.errors import ConfigError, TrainingError, WeightsError
 
@@ -36,7 +36,7 @@ class FiniteLoss(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        """Raises TrainingError naming the terms, the step and the pictures."""
+        """Raises TrainingError naming the terms, the step and the images."""
         bad = {name: value for name, value in (logs or {}).items() if not math.isfinite(value)}
         if not bad:
             return
@@ -48,7 +48,7 @@ class FiniteLoss(keras.callbacks.Callback):
         if self.job.folder is not None and self.job.state.epoch:
             kept = f"The checkpoint of epoch {self.job.state.epoch} in {self.job.folder} is whole."
         raise TrainingError(
-            f"epoch {self._epoch + 1}, step {batch + 1}: {found}. Pictures of this step: "
+            f"epoch {self._epoch + 1}, step {batch + 1}: {found}. Images of this step: "
             f"{pictures}. {kept} Look for bad annotations with `tfseg doctor`, or lower "
             f"train.learning_rate ({self.job.config.learning_rate})."
         )
@@ -75,7 +75,7 @@ class Validation(keras.callbacks.Callback):
         """Measures."""
         job = self.job
         if job.val is not None:
-            batches = stages.Batches(job.val_loader)
+            batches = training_stages.Batches(job.val_loader)
             try:
                 losses = self.model.evaluate(
                     batches, steps=job.val_steps, return_dict=True, verbose=0

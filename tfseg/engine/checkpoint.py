@@ -45,7 +45,7 @@ class RunState:
         best: Best value of the monitored number so far, or None.
         best_epoch: The epoch that reached it, from 1; 0 for none.
         stopped: Whether early stopping ended the training.
-        facts: What must not change before a resume: settings, number of pictures, steps.
+        facts: What must not change before a resume: settings, number of images, steps.
     """
 
     epoch: int = 0

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tfseg.config import Config
-from tfseg.engine import runtime, settings
+from tfseg.engine import params, runtime
 from tfseg.engine.file_verbs import FileVerbs
 from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError
@@ -104,9 +104,9 @@ class Estimator(PredictVerbs, FileVerbs):
         raise NotImplementedError
 
     def _resize(self):
-        """Returns how pictures are fitted into the network's square, a `SquareResize`; an
+        """Returns how images are fitted into the network's square, a `SquareResize`; an
         exported model does the same in its own graph."""
-        from tfseg.data.augment.geometry import SquareResize
+        from tfseg.geometry.resize import SquareResize
 
         return SquareResize(self.config.resolved_min_size, self.config.image_size)
 
@@ -129,7 +129,7 @@ class Estimator(PredictVerbs, FileVerbs):
 
         Args:
             dataset: Samples with this model's class ids.
-            training: Whether pictures are shuffled and changed at random.
+            training: Whether images are shuffled and changed at random.
             augment: `(sample, seed) -> Sample` for training; None: the settings' own.
         """
         from tfseg.data.augment import choose
@@ -149,7 +149,7 @@ class Estimator(PredictVerbs, FileVerbs):
         )
 
     def _prepared(self, dataset, augment: Callable | None):
-        """Returns the data set that is read in training, and `(sample, seed) -> dict` that changes
+        """Returns the dataset that is read in training, and `(sample, seed) -> dict` that changes
         a sample at random, if `augment` is given, and encodes it."""
 
         def prepare(sample: Sample, seed: int) -> dict[str, np.ndarray]:
@@ -187,20 +187,20 @@ class Estimator(PredictVerbs, FileVerbs):
 
     def get_params(self, deep: bool = True) -> dict:
         """Returns the settings by name; with `deep`, those of `train` as `train__...` too."""
-        return settings.get_params(self._config, deep)
+        return params.get_params(self._config, deep)
 
-    def set_params(self, **params) -> Estimator:
+    def set_params(self, **changes) -> Estimator:
         """Changes settings, `train__batch_size=4` inside `train`, and returns the estimator.
 
         A network that exists keeps its weights; settings that would need others are refused.
         """
-        config = settings.with_params(self._config, params)
+        config = params.with_params(self._config, changes)
         with self._lock:
-            if self._network is not None and not settings.same_network(self._config, config):
+            if self._network is not None and not params.same_network(self._config, config):
                 before, self._config = (self._config, self._network), config
                 try:
                     with runtime.seeded(config.train.seed):
-                        self._network = settings.moved_weights(before[1], self._build())
+                        self._network = params.moved_weights(before[1], self._build())
                 except BaseException:
                     self._config, self._network = before
                     raise
@@ -209,7 +209,7 @@ class Estimator(PredictVerbs, FileVerbs):
         return self
 
     def __repr__(self) -> str:
-        return settings.shown(self._config, type(self).__name__)
+        return params.shown(self._config, type(self).__name__)
 
     # ------------------------------------------------------------------ training
 
@@ -224,10 +224,10 @@ class Estimator(PredictVerbs, FileVerbs):
         augmentation=None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> Estimator:
-        """Trains on a data set and returns the estimator.
+        """Trains on a dataset and returns the estimator.
 
         Args:
-            train: A data set. Its classes are matched with the model's by name.
+            train: A dataset. Its classes are matched with the model's by name.
             val: Another one, for validation losses and measures, or None.
             epochs: Epochs in all; None takes those of `config.train.stages`. More of them
                 prolong the last stage.
@@ -235,10 +235,10 @@ class Estimator(PredictVerbs, FileVerbs):
                 writes nothing.
             resume: Continue the run in `run_dir` from its last finished epoch, to the numbers
                 of an uninterrupted run. Where nothing was saved yet, begin.
-            augmentation: Random changes of the training pictures: any augmenter of imgaug, such
+            augmentation: Random changes of the training images: any augmenter of imgaug, such
                 as `imgaug.augmenters.Fliplr(0.5)`, a list of them, the name of a set, or a
-                function `(sample, seed) -> Sample`. Masks always move with the picture, and equal
-                `config.train.seed` gives equal pictures. None: `config.train.augmentation`.
+                function `(sample, seed) -> Sample`. Masks always move with the image, and equal
+                `config.train.seed` gives equal images. None: `config.train.augmentation`.
             callbacks: Further Keras callbacks.
 
         With `val`, the weights of the best epoch by `config.train.monitor` remain.
@@ -246,8 +246,8 @@ class Estimator(PredictVerbs, FileVerbs):
         Raises:
             ConfigError: For a folder that cannot be written, a resume with other settings or
                 another augmentation, or an augmentation that cannot be applied.
-            DataError: Naming the picture.
-            TrainingError: For a loss that is not finite, naming terms and pictures.
+            DataError: Naming the image.
+            TrainingError: For a loss that is not finite, naming terms and images.
         """
         from tfseg.engine import training
 

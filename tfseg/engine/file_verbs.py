@@ -12,7 +12,7 @@ import keras
 
 from tfseg import files
 from tfseg.config.base import nearest
-from tfseg.engine import checkpoint, shipped, weights
+from tfseg.engine import checkpoint, named_models, weights
 from tfseg.engine.model_json import digest_of_weights
 from tfseg.errors import ConfigError, ExportError, WeightsError
 from tfseg.structures import LoadReport
@@ -89,7 +89,7 @@ class FileVerbs:
     def from_pretrained(cls, name_or_dir: str | os.PathLike) -> FileVerbs:
         """Returns a saved model by its folder, or by its name: from the folder `$TFSEG_MODELS`, or
         of those that come with tfseg, such as "portrait"."""
-        return cls.load(shipped.find_model(name_or_dir))
+        return cls.load(named_models.find_model(name_or_dir))
 
     def save_weights(self, path: str | os.PathLike, *, half: bool = False) -> Path:
         """Writes the weights alone into one HDF5 file (`.weights.h5`) and returns its path; `half`
@@ -106,7 +106,7 @@ class FileVerbs:
 
         Args:
             path: A `.weights.h5` file of `save_weights`, a folder of `save`, the name of a model
-                (`shipped.known_models`), or a file of another program that one of
+                (`named_models.known_models`), or a file of another program that one of
                 `weight_readers` knows by its content.
             skip_mismatch: Take the layers that fit, for instance all but the last ones for
                 other classes, and list the others in the report. A model that had no weights
@@ -117,7 +117,7 @@ class FileVerbs:
         """
         path, digest = files.recovered(path, error=WeightsError), None
         if not path.exists():
-            path = shipped.known_models().get(str(path), path)
+            path = named_models.known_models().get(str(path), path)
         if path.is_dir():
             digest = digest_of_weights(checkpoint.read_model_json(path))
             path = path / checkpoint.WEIGHTS_FILE

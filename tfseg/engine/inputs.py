@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tfseg.data.aligned import align_classes
-from tfseg.data.channels import to_channels
-from tfseg.data.image_sources import is_source, layout_hint
-from tfseg.data.images import read_image
-from tfseg.data.picture_files import pictures_in
+from tfseg.data.images.channels import to_channels
+from tfseg.data.images.image_files import pictures_in
+from tfseg.data.images.image_sources import is_source, layout_hint
+from tfseg.data.images.images import read_image
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
@@ -25,7 +25,7 @@ _EXPECTED = (
 
 
 class Item(NamedTuple):
-    """One picture, uint8 `(H, W, D)`, RGB where D is 3, and what its prediction carries on."""
+    """One image, uint8 `(H, W, D)`, RGB where D is 3, and what its prediction carries on."""
 
     image: np.ndarray
     image_id: int | str
@@ -33,17 +33,17 @@ class Item(NamedTuple):
 
 
 def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
-    """Returns an iterator over pictures, read one by one as they are needed, and their number
+    """Returns an iterator over images, read one by one as they are needed, and their number
     (None if it is not known before).
 
     Args:
-        images: One of: a path or a folder of pictures; encoded bytes; an open file or an upload;
+        images: One of: a path or a folder of images; encoded bytes; an open file or an upload;
             an image of Pillow; an array `(H, W)`, `(H, W, 1|3|4)` or `(B, H, W, 3)`; a `Sample`; a
-            data set; or any iterable of single ones. EXIF orientation is honoured.
-        channels: What the model reads, see `tfseg.data.channels.to_channels`.
+            dataset; or any iterable of single ones. EXIF orientation is honoured.
+        channels: What the model reads, see `tfseg.data.images.channels.to_channels`.
 
     Raises:
-        DataError: Naming the picture, while iterating.
+        DataError: Naming the image, while iterating.
     """
     if _is_path(images) and os.path.isdir(images):
         images = pictures_in(Path(images))
@@ -53,11 +53,11 @@ def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
         isinstance(images, Iterable) or hasattr(images, "__getitem__")
     ):
         raise DataError(
-            f"{_EXPECTED}, a Sample, a data set or a list of these, got {type(images).__name__}."
+            f"{_EXPECTED}, a Sample, a dataset or a list of these, got {type(images).__name__}."
         )
     elif len(getattr(images, "shape", ())) == 4 and "transpose" in layout_hint(images.shape):
         raise DataError(
-            f"expected pictures (B, H, W, 3), got shape {tuple(images.shape)}."
+            f"expected images (B, H, W, 3), got shape {tuple(images.shape)}."
             f"{layout_hint(images.shape)}"
         )
     count = len(images) if hasattr(images, "__len__") else None
@@ -65,7 +65,7 @@ def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
 
 
 def read_one(image, channels: int = 3) -> Item:
-    """Returns the one picture that `image` is, in any form that `read_items` takes.
+    """Returns the one image that `image` is, in any form that `read_items` takes.
 
     Raises:
         DataError: If it is none or several, or cannot be read.
@@ -74,7 +74,7 @@ def read_one(image, channels: int = 3) -> Item:
     first, second = next(items, None), next(items, None)
     if first is None or second is not None:
         raise DataError(
-            "inspect looks at one picture: pass a path, bytes, an open file, an image of Pillow, "
+            "inspect looks at one image: pass a path, bytes, an open file, an image of Pillow, "
             "an array or a Sample."
         )
     return first
@@ -83,7 +83,7 @@ def read_one(image, channels: int = 3) -> Item:
 def _iterate(images, count: int | None, channels: int) -> Iterator[Item]:
     of = "" if count is None else f" of {count}"
     is_dataset = hasattr(images, "class_names") and count is not None
-    # A data set need not be iterable, and its __getitem__ need not raise IndexError.
+    # A dataset need not be iterable, and its __getitem__ need not raise IndexError.
     singles = (images[index] for index in range(count)) if is_dataset else images
     for index, single in enumerate(singles):
         yield _read(single, index, f"picture {index + 1}{of}", channels)
@@ -134,5 +134,5 @@ def _is_single(value) -> bool:
     shape = getattr(value, "shape", None)
     if shape is None:
         return False
-    # One axis of bytes is a file in an array; of anything else a list of pictures.
+    # One axis of bytes is a file in an array; of anything else a list of images.
     return len(shape) in (2, 3) or (len(shape) == 1 and getattr(value, "dtype", "") == np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from tfseg import files
-from tfseg.data.reach import Limits, survey
+from tfseg.data.doctor.reach import Limits, survey
 from tfseg.errors import ConfigError
 
 __all__ = ["NOTES", "say"]
@@ -24,7 +24,7 @@ def say(job) -> bool:
         job: The `training.Run`.
 
     Returns:
-        Whether the validation pictures that are measured have no object at all.
+        Whether the validation images that are measured have no object at all.
     """
     limits = Limits.of(job.estimator.config, job.estimator._resize())
     reach, empty = survey(job.train, limits), False

@@ -1,4 +1,4 @@
-"""The verbs of an estimator that look at pictures: predict, evaluate, score."""
+"""The verbs of an estimator that look at images: predict, evaluate, score."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class PredictVerbs:
         score_threshold: float | None = None,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> list[Prediction]:
-        """Returns a `Prediction` for each picture, in the pixels of the original.
+        """Returns a `Prediction` for each image, in the pixels of the original.
 
         Args:
-            images: A path or a folder of pictures, an array `(H, W)`, `(H, W, 3)` or
+            images: A path or a folder of images, an array `(H, W)`, `(H, W, 3)` or
                 `(B, H, W, 3)`, encoded bytes, an open file or an upload, an image of Pillow, a
-                `Sample`, a data set, or a list of these. For a model of other channels arrays
+                `Sample`, a dataset, or a list of these. For a model of other channels arrays
                 `(H, W, D)`; a model of one turns colours to grey.
-            batch_size: Pictures computed at once; sizes may differ.
+            batch_size: Images computed at once; sizes may differ.
             score_threshold: Lowest score to return; None takes the model's own.
-            progress: Called with the pictures done and their number (None if not known).
+            progress: Called with the images done and their number (None if not known).
 
         Raises:
             NotFittedError: If no weights were trained or loaded.
-            DataError: Naming a picture that cannot be read.
+            DataError: Naming an image that cannot be read.
         """
         items, count = read_items(images, getattr(self.config, "channels", 3))
         found = []
@@ -62,17 +62,17 @@ class PredictVerbs:
         save_predictions: str | os.PathLike | None = None,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> Report:
-        """Returns the measures on a data set.
+        """Returns the measures on a dataset.
 
         Args:
             dataset: Samples with truth.
-            limit: The first pictures to look at; None: all.
-            batch_size: Pictures computed at once.
+            limit: The first images to look at; None: all.
+            batch_size: Images computed at once.
             score_threshold: Lowest score that counts; None takes the model's own for evaluation.
             save_predictions: Folder for `truth.json`, `predictions.json` and
                 `predictions.segm.json` in COCO's format, on which pycocotools gives the same
-                numbers; see `tfseg.data.coco_results`.
-            progress: Called with the pictures done and their number.
+                numbers; see `tfseg.results.coco`.
+            progress: Called with the images done and their number.
         """
         evaluator = self._evaluator()
         files = self._coco_files(dataset, save_predictions)
@@ -87,15 +87,15 @@ class PredictVerbs:
         details = {"dataset": type(dataset).__name__, "system": self.system}
         report = evaluator.compute({**details, "pictures_in_dataset": len(dataset)})
         if math.isnan(report.metrics.get(self.score_metric, 0.0)):
-            log.warning("nothing could be measured: the pictures have no annotated objects.")
+            log.warning("nothing could be measured: the images have no annotated objects.")
         return report
 
     def _coco_files(self, dataset, directory):
         """Returns what gathers truth and predictions for `directory`; None if that is None."""
         if directory is None:
             return None
-        from tfseg.data.coco_results import CocoFiles
         from tfseg.data.dataset import check_dataset
+        from tfseg.results.coco import CocoFiles
 
         return CocoFiles(self.class_names, check_dataset(dataset, read_first=False))
 
@@ -109,7 +109,7 @@ class PredictVerbs:
         """Yields samples, with the model's class ids, and their predictions, one by one."""
         dataset = align_classes(dataset, self.class_names)
         if limit is not None and (not isinstance(limit, int) or limit < 1):
-            raise ConfigError(f"limit: expected a number of pictures from 1, got {limit!r}.")
+            raise ConfigError(f"limit: expected a number of images from 1, got {limit!r}.")
         if score_threshold is None:
             score_threshold = self._evaluation_threshold()
         count = len(dataset) if limit is None else min(limit, len(dataset))
@@ -156,11 +156,11 @@ class PredictVerbs:
         return {}
 
     def _channelled(self, item) -> np.ndarray:
-        """Returns the picture of a sample or an item with the channels that the model reads."""
+        """Returns the image of a sample or an item with the channels that the model reads."""
         channels = getattr(self.config, "channels", 3)
         if item.image.ndim == 3 and item.image.shape[2] == channels:
             return item.image
-        from tfseg.data.channels import to_channels
+        from tfseg.data.images.channels import to_channels
 
         return to_channels(item.image, channels, item.path or f"image {item.image_id!r}")
 

@@ -1,4 +1,4 @@
-"""An evaluation with pictures: the numbers, and the best and worst predictions beside the truth."""
+"""An evaluation with images: the numbers, and the best and worst predictions beside the truth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Example", "measure", "write"]
 
 
 class Example(NamedTuple):
-    """One picture of a report.
+    """One image of a report.
 
     Attributes:
         image: uint8 `(H, W, 3)`.
@@ -40,15 +40,15 @@ def measure(
     save_predictions: str | os.PathLike | None = None,
     progress=None,
 ) -> tuple[Report, list[Example]]:
-    """Returns the measures on a data set, and the best and worst pictures, best first.
+    """Returns the measures on a dataset, and the best and worst images, best first.
 
     Args:
         estimator: A fitted estimator whose evaluator keeps `image_scores`.
         dataset: Samples with truth.
-        limit: Pictures to look at; None: all.
-        examples: The most pictures of each kind.
+        limit: Images to look at; None: all.
+        examples: The most images of each kind.
         save_predictions: See `Estimator.evaluate`.
-        progress: Called with the pictures done and their number.
+        progress: Called with the images done and their number.
     """
     from tfseg.metrics.per_image import best_and_worst
 
@@ -57,7 +57,7 @@ def measure(
     dataset = align_classes(dataset, estimator.class_names)
     evaluator = estimator._evaluator()
     pairs = estimator._predict_dataset(dataset, limit, progress=progress)
-    # Only predictions are kept, their masks are run lengths; the few pictures are read again.
+    # Only predictions are kept, their masks are run lengths; the few images are read again.
     predictions = []
     for sample, prediction in pairs:
         evaluator.update(sample, prediction)

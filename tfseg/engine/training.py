@@ -15,7 +15,7 @@ import keras
 from tfseg import files
 from tfseg.config import dump_config
 from tfseg.data.augment.choice import Augmentation, choose
-from tfseg.engine import checkpoint, opening, runtime, stages
+from tfseg.engine import checkpoint, opening, runtime, training_stages
 from tfseg.engine.callbacks import Best, FiniteLoss, Keeper, Logs, Validation
 from tfseg.engine.checkpoint import RunState
 from tfseg.engine.inputs import align_classes
@@ -47,9 +47,9 @@ class Run:
         stage: The layer group that learns.
         rates: Learning rate of each step of the stage.
         rates_from: The step that the first of them belongs to.
-        augmentation: How training pictures are changed.
+        augmentation: How training images are changed.
         train: Training data with the model's class ids.
-        val_is_empty: Whether no validation picture has an object.
+        val_is_empty: Whether no validation image has an object.
     """
 
     estimator: object
@@ -62,7 +62,7 @@ class Run:
     folder: Path | None
     state: RunState
     stage: str = ""
-    rates: stages.Rates | None = None
+    rates: training_stages.Rates | None = None
     rates_from: int = 0
     augmentation: Augmentation | None = None
     train: object = None
@@ -120,12 +120,14 @@ def _run(job: Run, resume: bool, callbacks) -> None:
     if not resumed:
         estimator._load_initial()
     job.val_is_empty = opening.say(job)
-    freezer, best, logs = stages.Freezer(network), Best(job), Logs(job)
+    freezer, best, logs = training_stages.Freezer(network), Best(job), Logs(job)
     arrays = take_up(job, network) if resumed else None
     logs.begin()
     chain = [FiniteLoss(job), Validation(job), Progress(job), best, *callbacks, Keeper(job), logs]
     try:
-        for index, begin, end in stages.segments(job.config, job.state.epoch + 1, job.epochs):
+        for index, begin, end in training_stages.segments(
+            job.config, job.state.epoch + 1, job.epochs
+        ):
             if job.state.stopped:
                 break
             _begin_stage(job, network, freezer, index, begin, end, arrays)
@@ -148,8 +150,8 @@ def _begin_stage(job: Run, network, freezer, index: int, begin: int, end: int, a
     first = 1 + sum(earlier.epochs for earlier in job.config.stages[:index])
     last = max(end, first + stage.epochs - 1)
     job.stage, job.rates_from = stage.layers, (first - 1) * job.steps
-    job.rates = stages.Rates.of_stage(job.config, first, last, job.steps, job.epochs)
-    stages.compile_stage(network, job.config, job.rates)
+    job.rates = training_stages.Rates.of_stage(job.config, first, last, job.steps, job.epochs)
+    training_stages.compile_stage(network, job.config, job.rates)
     # A stage that begins at this epoch has a fresh optimizer, as it has without a break.
     if arrays is not None and begin > first:
         where = str(job.checkpoint_path)
@@ -167,12 +169,12 @@ def _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callb
             raise ConfigError(
                 f"callbacks: expected objects of keras.callbacks.Callback, got {callback!r}."
             )
-    train = align_classes(train, estimator.class_names, "training data set")
+    train = align_classes(train, estimator.class_names, "training dataset")
     chosen = _augmentation(estimator, train, augmentation)
     loader = estimator._loader(train, training=True, augment=chosen)
     val_loader = None
     if val is not None:
-        val = align_classes(val, estimator.class_names, "validation data set")
+        val = align_classes(val, estimator.class_names, "validation dataset")
         val_loader = estimator._loader(val, training=False)
     steps = config.steps_per_epoch or loader.steps_per_pass
     facts = {
@@ -266,7 +268,7 @@ def _open_folder(job: Run, resume: bool) -> bool:
 
 
 def _fit_stage(job: Run, network: keras.Model, begin: int, end: int, chain: list):
-    batches = stages.Batches(job.loader, (begin - 1) * job.steps)
+    batches = training_stages.Batches(job.loader, (begin - 1) * job.steps)
     try:
         network.fit(
             batches,

@@ -43,8 +43,8 @@ def _kind_of_bytes(path: Path) -> str:
     kinds = {
         b"\x89HDF": "a damaged or truncated HDF5 file",
         b"PK\x03\x04": "a zip archive (a .keras file, or a truncated PyTorch file?)",
-        b"\x89PNG": "a PNG picture",
-        b"\xff\xd8": "a JPEG picture",
+        b"\x89PNG": "a PNG image",
+        b"\xff\xd8": "a JPEG image",
         b"\x80": "a pickle (an old PyTorch file?)",
     }
     for start, kind in kinds.items():

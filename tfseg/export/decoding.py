@@ -1,4 +1,4 @@
-"""Encoded pictures in TensorFlow operations, to the pixels of `tfseg.data.images.read_image`."""
+"""Encoded images in TensorFlow operations, to the pixels of `tfseg.data.read_image`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DIFFERENCES = (
     "is transparent in a GIF, or not covered by its first frame, is black, not white; an "
     "orientation that stands in XMP or in the text of a PNG alone is not applied."
 )
-"""What encoded pictures an exported model takes, for its card."""
+"""What encoded images an exported model takes, for its card."""
 
 _PNG, _JPEG, _GIF, _BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF", b"BM"
 
 
 def decoded(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns an encoded picture, a scalar string, as a viewer shows it: uint8 `(H, W, 3)`, RGB.
+    """Returns an encoded image, a scalar string, as a viewer shows it: uint8 `(H, W, 3)`, RGB.
 
     JPEG, PNG, GIF and BMP are understood, others an error that says so. The EXIF orientation of a
     JPEG or PNG is applied; what is transparent in a PNG is laid on white; see `DIFFERENCES`.
@@ -46,7 +46,7 @@ def decoded(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _png(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns a PNG's picture: 16-bit grey is scaled as `tfseg.data.images` does, all else goes by
+    """Returns a PNG's image: 16-bit grey is scaled as `tfseg.data.images` does, all else goes by
     its opacity."""
     header = _bytes(encoded, 24, 2)
     depth, colour = header[0], header[1]
@@ -66,7 +66,7 @@ def _png(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _bmp(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns a BMP's picture: 24 bits, 32 bits without their fourth byte, 8 bits by their palette.
+    """Returns a BMP's image: 24 bits, 32 bits without their fourth byte, 8 bits by their palette.
 
     Offsets are those of BITMAPFILEHEADER and BITMAPINFOHEADER.
     """
@@ -109,13 +109,13 @@ def _bytes(encoded: tf.Tensor, start, count: int) -> tf.Tensor:
 
 
 def brightness(image: tf.Tensor) -> tf.Tensor:
-    """Returns a picture's grey, int32 `(H, W, 1)`, to the numbers of `tfseg.data.channels.grey`."""
+    """Returns an image's grey, int32 `(H, W, 1)`, to the numbers of `channels.grey`."""
     weighted = tf.reduce_sum(tf.cast(image, tf.int32) * (19595, 38470, 7471), axis=-1)
     return tf.bitwise.right_shift(weighted + 0x8000, 16)[..., None]
 
 
 def _on_white(image: tf.Tensor) -> tf.Tensor:
-    """Returns a picture uint8 `(H, W, 4)` without its opacity, as `to_rgb` of the data room."""
+    """Returns an image uint8 `(H, W, 4)` without its opacity, as `to_rgb` of the data room."""
     pixels = tf.cast(image, tf.int32)
     colour, alpha = pixels[..., :3], pixels[..., 3:]
     return tf.cast((colour * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)

@@ -1,4 +1,4 @@
-"""The way from a picture to detections as one TensorFlow graph: what a SavedModel holds."""
+"""The way from an image to detections as one TensorFlow graph: what a SavedModel holds."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tfseg.data.augment.matterport import MatterportResize
-from tfseg.data.augment.padded import PaddedResize
 from tfseg.errors import ExportError
 from tfseg.export.decoding import brightness, decoded
 from tfseg.export.resize import resize, resize_cut_off
 from tfseg.export.serving import Answer
+from tfseg.geometry.matterport import MatterportResize
+from tfseg.geometry.padded import PaddedResize
 
 __all__ = ["ANSWER", "DetectionGraph", "serving_graph"]
 
@@ -37,7 +37,7 @@ def serving_graph(
     resize = estimator._resize()
     if score_threshold is None:
         score_threshold = getattr(estimator.config, "detection_min_confidence", 0.0)
-    # One graph has one shape inside: pictures of every size share a canvas.
+    # One graph has one shape inside: images of every size share a canvas.
     padded = isinstance(resize, PaddedResize)
     return DetectionGraph(
         estimator.keras_model,
@@ -53,19 +53,19 @@ def serving_graph(
 
 
 class DetectionGraph:
-    """Fits pictures into the network's square, runs it, and leads boxes back to their pixels.
+    """Fits images into the network's square, runs it, and leads boxes back to their pixels.
 
     Args:
         network: Takes `image`, `window` and `min_score`, gives `detections (B, D, 6)` and `masks`.
         class_names: Name of class id k at position k - 1.
-        min_side: What the short side of a picture should reach, pixels.
+        min_side: What the short side of an image should reach, pixels.
         max_side: Side of the square, pixels.
         min_score: Detections that score less become rows that pad.
-        canvas: `(rows, columns)`: fit pictures into the top left corner of it, scaled as
-            `tfseg.data.augment.padded.PaddedResize` does; None fits them into the square.
+        canvas: `(rows, columns)`: fit images into the top left corner of it, scaled as
+            `tfseg.geometry.padded.PaddedResize` does; None fits them into the square.
         fill: Colour around them there, one number per channel.
-        channels: Of the pictures.
-        exact: In the square, resize and lead boxes back as `tfseg.data.augment.matterport` does.
+        channels: Of the images.
+        exact: In the square, resize and lead boxes back as `tfseg.geometry.matterport` does.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class DetectionGraph:
         self.names = ["", *class_names]
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the detections in pictures of one size, float32 or uint8 `(B, H, W, D)`, from 0
+        """Returns the detections in images of one size, float32 or uint8 `(B, H, W, D)`, from 0
         to 255, RGB where D is 3."""
         images = tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0.0, 255.0)
         squares, window, size = self._fit(images)
@@ -98,7 +98,7 @@ class DetectionGraph:
         return self._detect(squares, windows, tf.repeat(size[None], count, axis=0))
 
     def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the detections in encoded pictures, string `(B,)`; sizes may differ, EXIF
+        """Returns the detections in encoded images, string `(B,)`; sizes may differ, EXIF
         orientation is honoured; see `decoded`."""
         squares, windows, sizes = tf.map_fn(
             self._fit_one,
@@ -118,9 +118,9 @@ class DetectionGraph:
         return squares[0], window, size
 
     def _fit(self, images: tf.Tensor):
-        """Returns the pictures in the square, its window, and `(H, W)` of the originals.
+        """Returns the images in the square, its window, and `(H, W)` of the originals.
 
-        The same rule as `tfseg.data.augment.geometry.SquareResize`, in double precision because
+        The same rule as `tfseg.geometry.resize.SquareResize`, in double precision because
         a size that is rounded differently would move every box.
         """
         if self.padded:
@@ -141,7 +141,7 @@ class DetectionGraph:
         return squares, window, tf.cast(size, tf.float32)
 
     def _fit_padded(self, images: tf.Tensor):
-        """As `_fit`, by the rule of `tfseg.data.augment.padded.PaddedResize` on one canvas."""
+        """As `_fit`, by the rule of `tfseg.geometry.padded.PaddedResize` on one canvas."""
         size = tf.cast(tf.shape(images)[1:3], tf.float64)
         scale = tf.minimum(self.min_side / tf.reduce_min(size), self.max_side / tf.reduce_max(size))
         inside = tf.maximum(tf.cast(size * scale, tf.int32), 1)
@@ -174,11 +174,11 @@ class DetectionGraph:
         }
 
     def _undo(self, boxes: tf.Tensor, windows: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-        """Returns boxes `(B, D, 4)` of the square in pixels of the pictures, cut to them."""
+        """Returns boxes `(B, D, 4)` of the square in pixels of the images, cut to them."""
         start, resized = windows[:, :2], windows[:, 2:] - windows[:, :2]
         ends = tf.zeros((4,))
         if self.exact:
-            # First and last pixels are scaled; a picture of one row or column has no distance.
+            # First and last pixels are scaled; an image of one row or column has no distance.
             whole = tf.reduce_all(resized > 1, axis=1, keepdims=True)
             less = tf.cast(whole, tf.float32)
             ends = less * tf.constant([0.0, 0.0, 1.0, 1.0])

@@ -54,8 +54,8 @@ def _use(estimator, name: str, answer: Answer) -> str:
     if channels in (1, 3):
         return request_examples(name, answer)
     return (
-        f"The model reads pictures of {channels} channels, which JPEG and PNG files cannot hold, "
-        "so there is no signature for encoded pictures. In Python, with TensorFlow alone:\n\n"
+        f"The model reads images of {channels} channels, which JPEG and PNG files cannot hold, "
+        "so there is no signature for encoded images. In Python, with TensorFlow alone:\n\n"
         "```python\nimport tensorflow as tf\n\n"
         f'model = tf.saved_model.load("{name}/1")\n'
         f"images = ...  # uint8 (B, H, W, {channels})\n"

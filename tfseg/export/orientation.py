@@ -1,6 +1,6 @@
 """EXIF orientation in TensorFlow operations, which decode a JPEG as its sensor lay.
 
-Telephones store upright pictures lying down and say so in the file's EXIF block: APP1 segment,
+Telephones store upright images lying down and say so in the file's EXIF block: APP1 segment,
 `Exif`, two zeros, a TIFF header, and tag 0x0112 in its first directory (EXIF 2.3, 4.6). In a PNG
 the TIFF header and what follows are a chunk of their own, `eXIf` (PNG 3, 11.3.4.5).
 """
@@ -17,7 +17,7 @@ _ENTRIES = 64
 
 
 def orientation(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the orientation, int32 from 1 to 8, of an encoded picture, a scalar string.
+    """Returns the orientation, int32 from 1 to 8, of an encoded image, a scalar string.
 
     1 where the file has no such tag, or one that makes no sense.
     """

@@ -1,11 +1,11 @@
-"""Resizing 8-bit pictures in TensorFlow, to the same grey values as in prediction.
+"""Resizing 8-bit images in TensorFlow, to the same grey values as in prediction.
 
-`resize` is the rule of `tfseg.data.augment.resizing`, to the bit. Pictures that get smaller along
+`resize` is the rule of `tfseg.geometry.shrink`, to the bit. Images that get smaller along
 an axis go through Pillow's low-pass filter: weights of 22 bits, rows first, rounded to whole
 grey values after each axis. Others are interpolated as OpenCV does it, in fixed point and cut off
 on the way: weights of 11 bits, columns first, then rows with the lowest 4 and 16 bits cut off.
 `tf.image.resize` differs from either by one grey value in one pixel of ten, and a network sees
-that. `resize_cut_off` is the rule of `tfseg.data.augment.matterport`.
+that. `resize_cut_off` is the rule of `tfseg.geometry.matterport`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BITS = 22  # of Pillow's weights
 
 
 def resize(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns resized pictures, int32 `(B, h, w, D)`.
+    """Returns resized images, int32 `(B, h, w, D)`.
 
     Args:
         images: int32 `(B, H, W, D)` from 0 to 255.
@@ -54,7 +54,7 @@ def _filtered(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def _filtered_rows(images: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Returns pictures uint8 `(B, count, W, D)` of uint8 `(B, H, W, D)`.
+    """Returns images uint8 `(B, count, W, D)` of uint8 `(B, H, W, D)`.
 
     Neighbour by neighbour: the first one of every new row, then the second one, and so on. A
     product with the whole matrix of weights would mostly multiply by 0.
@@ -114,7 +114,7 @@ def _interpolated(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def resize_cut_off(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns resized pictures, int32 `(B, h, w, D)`, with black beyond their edges and fractions
+    """Returns resized images, int32 `(B, h, w, D)`, with black beyond their edges and fractions
     of a grey value cut off.
 
     Args:

@@ -5,7 +5,7 @@ size; `images_uint8` the same as uint8; `jpeg_bytes` takes `encoded` string `(B,
 D channels takes `(B, H, W, D)`; of one channel `jpeg_bytes` makes colours grey, of any number
 but one and three it is left out: such files hold no more. A model that finds objects gives
 
-- `detection_boxes` float32 `(B, D, 4)`: y1, x1, y2, x2 in pixels of the given picture,
+- `detection_boxes` float32 `(B, D, 4)`: y1, x1, y2, x2 in pixels of the given image,
 - `detection_classes` int32 `(B, D)`, 0 for rows that pad; `detection_class_names` string,
 - `detection_scores` float32 `(B, D)`, best first,
 - `detection_masks` float32 `(B, D, m, m)`: probability over the box,
@@ -17,7 +17,7 @@ A model that labels every pixel gives
 - `alpha` uint8 `(B, H, W)`: 255 times the probability of not being background,
 - with `probabilities` also those, float32 `(B, H, W, N)`;
 
-and by `jpeg_bytes`, whose pictures may differ in size, the first two as PNG files:
+and by `jpeg_bytes`, whose images may differ in size, the first two as PNG files:
 `classes_png` and `alpha_png`, string `(B,)`.
 """
 
@@ -54,8 +54,8 @@ def export(
 
     The signatures and what they give are described at the head of this file.
 
-    A model that fits each picture into a canvas of its own (`image_fit="padded"`) is exported with
-    one canvas of the largest size for all. What surrounds a picture then differs from `predict`,
+    A model that fits each image into a canvas of its own (`image_fit="padded"`) is exported with
+    one canvas of the largest size for all. What surrounds an image then differs from `predict`,
     which changes features near its edges, and with `norm="group"` everywhere: compare first.
 
     Beside it: `labels.txt` (line k names class id k), `model_card.md`, `SHA256SUMS`.

@@ -1,4 +1,4 @@
-"""The way from a picture to a class and an opacity for each pixel as one TensorFlow graph."""
+"""The way from an image to a class and an opacity for each pixel as one TensorFlow graph."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def serving_graph(
 
 
 class SegmentationGraph:
-    """Fits pictures to the network, runs it, and leads its logits back to their pixels.
+    """Fits images to the network, runs it, and leads its logits back to their pixels.
 
     Args:
         network: Takes `image` `(B, h, w, 3)` from 0 to 255, gives `logits` `(B, h, w, N)`.
         canvas: `(h, w)` of training, pixels.
-        kind: "proportional", "letterbox", "stretch" or "native": how a picture of any size meets
+        kind: "proportional", "letterbox", "stretch" or "native": how an image of any size meets
             the network, to the pixel as `tfseg.models.portrait.fit.PictureFit.predict_plan` says.
         limit: Longest side of "native".
         classes: N, with the background.
@@ -76,7 +76,7 @@ class SegmentationGraph:
         self.classes, self.probabilities = classes, probabilities
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns `classes` and `alpha` of pictures of one size, float32 or uint8
+        """Returns `classes` and `alpha` of images of one size, float32 or uint8
         `(B, H, W, 3)`, RGB from 0 to 255."""
         images = tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0.0, 255.0)
         images = tf.cast(images, tf.int32)
@@ -88,7 +88,7 @@ class SegmentationGraph:
         return outputs
 
     def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns `classes_png` and `alpha_png`, string `(B,)`, of encoded pictures, string
+        """Returns `classes_png` and `alpha_png`, string `(B,)`, of encoded images, string
         `(B,)`; sizes may differ, EXIF orientation is honoured; see `decoded`."""
         classes, alpha = tf.map_fn(
             self._one,
@@ -109,7 +109,7 @@ class SegmentationGraph:
 
     def _logits(self, images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         """Returns the logits float32 `(B, h, w, N)` of the part of the network's input that shows
-        the pictures, int32 `(B, H, W, 3)`; the background's are subtracted, as in `decode`."""
+        the images, int32 `(B, H, W, 3)`; the background's are subtracted, as in `decode`."""
         inside, canvas = self._plan(size)
         resized = tf.cast(resize(images, inside), tf.float32)
         if canvas is None:
@@ -124,7 +124,7 @@ class SegmentationGraph:
         return logits - logits[..., :1]
 
     def _plan(self, size: tf.Tensor) -> tuple[tf.Tensor, tuple[int, int] | None]:
-        """Returns the size at which a picture is shown to the network, int32 `(2,)`, and the
+        """Returns the size at which an image is shown to the network, int32 `(2,)`, and the
         canvas around it, or None where there is none.
 
         In double precision: a size that is rounded differently would move every edge.

@@ -46,7 +46,7 @@ import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
 encoded = tf.constant([open(path, "rb").read() for path in sys.argv[3:]])
 if "jpeg_bytes" not in model.signatures:
-    sys.exit("this model takes no encoded pictures: it reads other channels than those of JPEG "
+    sys.exit("this model takes no encoded images: it reads other channels than those of JPEG "
              "and PNG files. Its signature images_uint8 takes arrays.")
 outputs = model.signatures["jpeg_bytes"](encoded=encoded)
 
@@ -77,7 +77,7 @@ def serve_check(
         ExportError: With the last lines of what the process said.
     """
     if not images:
-        raise ExportError("serve_check needs at least one picture.")
+        raise ExportError("serve_check needs at least one image.")
     directory = Path(directory)
     if not (directory / "saved_model.pb").is_file():
         raise ExportError(f"{directory}: no SavedModel here (there is no saved_model.pb).")

@@ -42,7 +42,7 @@ def export(
     overwrite: bool = False,
     license: str = "",
 ) -> Path:
-    """Writes `model.tflite`, for pictures of one size, and returns its folder.
+    """Writes `model.tflite`, for images of one size, and returns its folder.
 
     The file takes `(1, H, W, 3)` and gives the probability of not being background
     `(1, H, W, 1)`, or with more than two classes that of each, `(1, H, W, N)`. What an application
@@ -54,7 +54,7 @@ def export(
         quantization: "none" is float32; "float16" halves the file; "int8" is post-training
             quantisation from `data`, int8 input and output. `tfseg quantize` trains for int8 and
             loses less.
-        data: For "int8": a data set of pictures as they will be seen.
+        data: For "int8": a dataset of images as they will be seen.
         image_size: `(H, W)`; None takes the settings' own. Multiples of 32 resize exactly.
         pictures: How many of them.
         overwrite: Replace what is there.
@@ -71,7 +71,7 @@ def export(
         )
     if quantization == "int8" and data is None:
         raise ExportError(
-            'quantization="int8" learns ranges from pictures: pass data=dataset, or use '
+            'quantization="int8" learns ranges from images: pass data=dataset, or use '
             '"float16", which needs none.'
         )
     require_tensorflow(estimator)
@@ -110,7 +110,7 @@ def _converted(estimator, quantization, data, image_size, pictures, license) -> 
 
 
 def some(estimator, dataset: Sequence, image_shape: tuple[int, int], count: int) -> list:
-    """Returns up to `count` pictures of a data set, spread over it, fitted to `(H, W)`, uint8."""
+    """Returns up to `count` images of a dataset, spread over it, fitted to `(H, W)`, uint8."""
     from tfseg.export.quantize.compare import phone_fit
 
     fit = phone_fit(estimator, image_shape)

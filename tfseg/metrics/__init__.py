@@ -1,6 +1,6 @@
 """Numbers out: how well predictions agree with the truth.
 
-Each evaluator takes `update(sample, prediction)` once per picture and `compute()` at the end,
+Each evaluator takes `update(sample, prediction)` once per image and `compute()` at the end,
 which returns a `Report`. `InstanceEvaluator` holds those that instance segmentation needs,
 `SemanticEvaluator` those for class maps, `PortraitEvaluator` those for portraits.
 """

@@ -15,7 +15,7 @@ __all__ = ["boundary_pixels", "boundary_scores"]
 def boundary_pixels(classes: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """Returns the pixels on a boundary, bool `(H, W)`: those of which one of the four neighbours
     has another class. Both sides of a boundary are taken, so it is two pixels wide. A pixel that
-    is not counted is no boundary and makes none; nor does the picture's frame.
+    is not counted is no boundary and makes none; nor does the image's frame.
 
     Args:
         classes: int `(H, W)`.
@@ -35,7 +35,7 @@ def boundary_pixels(classes: np.ndarray, counted: np.ndarray) -> np.ndarray:
 def boundary_scores(
     truth: np.ndarray, predicted: np.ndarray, width: float = 2
 ) -> tuple[float, float, float]:
-    """Returns `(precision, recall, f)` of the predicted boundary of one picture.
+    """Returns `(precision, recall, f)` of the predicted boundary of one image.
 
     Precision is the share of predicted boundary pixels with a true one at most `width` pixels
     away (Euclidean, between pixel centres), recall the share of true ones with a predicted one

@@ -44,11 +44,11 @@ class _QuietEval(COCOeval):
 class CocoAP:
     """COCO's average precision and recall for boxes and masks, overall, per class and by area.
 
-    Keeps run lengths alone, so ten thousand pictures fit in memory. The numbers are those of
+    Keeps run lengths alone, so ten thousand images fit in memory. The numbers are those of
     plain pycocotools on the same data as JSON, with three readings stated: a number without any
     truth behind it is NaN instead of -1; an object's area is its mask's pixel count; for masks,
     predictions are sorted into area ranges by mask area (as with a result file without boxes).
-    Small is below 32² pixels, large above 96². Up to 100 predictions per picture and class.
+    Small is below 32² pixels, large above 96². Up to 100 predictions per image and class.
 
     Args:
         class_names: Name of class id k at position k - 1, without the background.
@@ -62,19 +62,19 @@ class CocoAP:
         self._pairs: dict = {}
 
     def update(self, sample: Sample, prediction: Prediction, *, paired: Pair | None = None):
-        """Adds one picture.
+        """Adds one image.
 
         Args:
             sample: The truth. Crowd regions neither reward nor punish.
-            prediction: What was found, in pixels of the original picture.
+            prediction: What was found, in pixels of the original image.
             paired: The result of `pairing.pair` for the two, where a caller has it already.
 
         Raises:
-            DataError: If the picture was added before, or does not fit its prediction.
+            DataError: If the image was added before, or does not fit its prediction.
         """
         if sample.image_id in self._pairs:
             raise DataError(
-                f"{sample.where}: this image id was evaluated before. Every picture needs an id "
+                f"{sample.where}: this image id was evaluated before. Every image needs an id "
                 f"of its own; tfseg doctor lists duplicates."
             )
         paired = paired or pair(sample, prediction, len(self.class_names))
@@ -97,7 +97,7 @@ class CocoAP:
         """Returns pycocotools' `eval` dict for "bbox" or "segm"."""
         categories = [{"id": i, "name": n} for i, n in enumerate(self.class_names, start=1)]
         images, truths, results = [], [], []
-        # COCOeval visits pictures by rising id, which decides between equal scores.
+        # COCOeval visits images by rising id, which decides between equal scores.
         ordered = sorted(self._pairs.items(), key=lambda item: _rank(item[0]))
         for number, (_, (truth, found, size)) in enumerate(ordered, start=1):
             images.append({"id": number, "height": size[0], "width": size[1]})

@@ -39,7 +39,7 @@ class Confusion:
         self._counts = np.zeros((len(self.class_names) + 1,) * 2, np.int64)
 
     def update(self, sample: Sample, prediction: Prediction, *, paired: Pair | None = None):
-        """Adds one picture; `paired` as in `CocoAP.update`."""
+        """Adds one image; `paired` as in `CocoAP.update`."""
         paired = paired or pair(sample, prediction, len(self.class_names))
         kept = paired.scores >= self.score  # a head of the list: scores fall
         found = match(paired, self.iou)[kept]

@@ -1,4 +1,4 @@
-"""Everything that instance segmentation is measured by, in one pass over the pictures."""
+"""Everything that instance segmentation is measured by, in one pass over the images."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class InstanceEvaluator:
 
     Args:
         class_names: Name of class id k at position k - 1, without the background.
-        iou: Overlap for the confusion table and the scores of single pictures.
+        iou: Overlap for the confusion table and the scores of single images.
         score: Lowest score for the same.
         levels: Overlaps at which AP is reported, see `CocoAP`.
 
     Attributes:
-        image_scores: For each picture in the order of `update`, the dict of
+        image_scores: For each image in the order of `update`, the dict of
             `per_image.image_scores`; `per_image.best_and_worst` picks from it.
     """
 
@@ -53,10 +53,10 @@ class InstanceEvaluator:
         self._counts.update(crowd_regions=0, predictions=0)
 
     def update(self, sample: Sample, prediction: Prediction) -> None:
-        """Adds one picture; masks are compared once for all measures.
+        """Adds one image; masks are compared once for all measures.
 
         Raises:
-            DataError: If the picture was added before, has another size than its prediction, or
+            DataError: If the image was added before, has another size than its prediction, or
                 a class id, score or box is out of range. Nothing is counted then.
         """
         if not isinstance(sample, Sample) or not isinstance(prediction, Prediction):
@@ -79,8 +79,8 @@ class InstanceEvaluator:
         """Returns the report. A number without any truth behind it is NaN.
 
         Args:
-            details: What was measured, kept in the report beside the counts of pictures and
-                objects: the data set's name, the weights, settings.
+            details: What was measured, kept in the report beside the counts of images and
+                objects: the dataset's name, the weights, settings.
         """
         metrics, per_class, curves, confusion = {}, {}, {}, {}
         for part in self._parts:

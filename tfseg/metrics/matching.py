@@ -21,7 +21,7 @@ def match(pair: Pair, iou: float = 0.5, *, compat: bool = False) -> np.ndarray:
     `iou` is left out of all counts.
 
     Args:
-        pair: The picture.
+        pair: The image.
         iou: The lowest overlap that counts, at most 1.
         compat: Repeat a slip in copies of the public Matterport code (`compute_matches`): a
             truth counts as taken only if the position of its prediction is above 0, so what the

@@ -1,4 +1,4 @@
-"""Mean intersection over union of class maps, from one table of pixels over the whole data set."""
+"""Mean intersection over union of class maps, from one table of pixels over the whole dataset."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["MeanIoU", "class_ious", "class_maps", "count_pixels"]
 def class_maps(
     sample: Sample, prediction: Prediction, class_count: int, score: float = 0.5
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns truth and prediction of one picture as class maps, each int32 `(H, W)`.
+    """Returns truth and prediction of one image as class maps, each int32 `(H, W)`.
 
     Args:
         sample: The truth; its map is that of `structures.semantic.class_map`, with 255 for
             pixels that do not count.
-        prediction: What was found in the same picture, at its original size; its map is that of
+        prediction: What was found in the same image, at its original size; its map is that of
             `structures.semantic.predicted_class_map`.
         class_count: The number of classes without the background.
         score: Objects below it do not count where the prediction has no class map of its own.
 
     Raises:
         DataError: If one of the two is of another type, the prediction has another size than
-            the picture, or a class id is out of range where the truth is not ignored.
+            the image, or a class id is out of range where the truth is not ignored.
     """
     if not isinstance(sample, Sample) or not isinstance(prediction, Prediction):
         raise DataError(
@@ -41,8 +41,8 @@ def class_maps(
     truth, found = class_map(sample), predicted_class_map(prediction, score)
     if truth.shape != found.shape:
         raise DataError(
-            f"{sample.where}: the picture is {truth.shape[0]} x {truth.shape[1]} pixels, its "
-            f"prediction {found.shape[0]} x {found.shape[1]}. Predict on the same picture, at its "
+            f"{sample.where}: the image is {truth.shape[0]} x {truth.shape[1]} pixels, its "
+            f"prediction {found.shape[0]} x {found.shape[1]}. Predict on the same image, at its "
             f"original size."
         )
     counted = truth != IGNORED
@@ -102,7 +102,7 @@ class MeanIoU:
         *,
         maps: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> np.ndarray:
-        """Adds one picture and returns its own table of pixels.
+        """Adds one image and returns its own table of pixels.
 
         Args:
             sample: The truth.

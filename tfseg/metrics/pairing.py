@@ -1,4 +1,4 @@
-"""One picture's truth and predictions, checked, with their overlaps computed once."""
+"""One image's truth and predictions, checked, with their overlaps computed once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Pair", "check_class_names", "pair"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pair:
-    """What every measure needs to know of one picture. `P` predictions, best score first, and
+    """What every measure needs to know of one image. `P` predictions, best score first, and
     `T` truths; either may be 0.
 
     Attributes:
-        image_id: The picture's id.
-        size: `(H, W)` of the picture.
+        image_id: The image's id.
+        size: `(H, W)` of the image.
         scores: float64 `(P,)`, falling; equal scores keep the order of the prediction.
         predicted_ids: int `(P,)`, classes from 1.
         predicted_rles: P run-length masks.
@@ -46,15 +46,15 @@ class Pair:
 
 
 def pair(sample: Sample, prediction: Prediction, class_count: int | None = None) -> Pair:
-    """Returns truth and predictions of one picture side by side.
+    """Returns truth and predictions of one image side by side.
 
     Args:
         sample: The truth.
-        prediction: What was found in the same picture, at its original size.
+        prediction: What was found in the same image, at its original size.
         class_count: The number of classes; None leaves the upper end unchecked.
 
     Raises:
-        DataError: If the prediction has another size than the picture, a class id is out of
+        DataError: If the prediction has another size than the image, a class id is out of
             range, or a score or box is not finite.
     """
     _check(sample, prediction, class_count)
@@ -94,8 +94,8 @@ def check_class_names(class_names) -> tuple[str, ...]:
 def _check(sample: Sample, prediction: Prediction, class_count: int | None) -> None:
     if tuple(prediction.size) != tuple(sample.size):
         raise DataError(
-            f"{sample.where}: the picture is {sample.size[0]} x {sample.size[1]} pixels, its "
-            f"prediction {prediction.size[0]} x {prediction.size[1]}. Predict on the same picture, "
+            f"{sample.where}: the image is {sample.size[0]} x {sample.size[1]} pixels, its "
+            f"prediction {prediction.size[0]} x {prediction.size[1]}. Predict on the same image, "
             f"at its original size."
         )
     for what, ids in (("truth", sample.class_ids), ("prediction", prediction.class_ids)):

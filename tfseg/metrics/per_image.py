@@ -1,4 +1,4 @@
-"""How good a single picture's prediction is, to find the best and the worst."""
+"""How good a single image's prediction is, to find the best and the worst."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def image_scores(
     score: float = 0.5,
     paired: Pair | None = None,
 ) -> dict:
-    """Returns how well one picture was understood.
+    """Returns how well one image was understood.
 
     Args:
         sample: The truth.
@@ -34,8 +34,8 @@ def image_scores(
 
     Returns:
         `image_id`; `found`, `missed`, `false_alarms`: counts; `f1`; `quality`: the F1 with each
-        object found counting by its overlap (panoptic quality, Kirillov et al. 2019), 1 for a
-        picture without objects where none was seen, 0 where one was; `ap`: the picture's average
+        object found counting by its overlap (panoptic quality, Kirillov et al. 2019), 1 for an
+        image without objects where none was seen, 0 where one was; `ap`: the image's average
         precision, NaN without truth.
     """
     paired = paired or pair(sample, prediction)
@@ -59,15 +59,15 @@ def image_scores(
 
 
 def best_and_worst(scores: Sequence[dict], count: int = 4) -> tuple[list[int], list[int]]:
-    """Returns the positions of the best pictures, best first, and of the worst, worst first.
+    """Returns the positions of the best images, best first, and of the worst, worst first.
 
-    The order is by `quality`; between equals, pictures with more objects come first. Pictures
-    where nothing was found are among the best only if there are no others: an empty picture left
-    empty is right, but shows little. No picture is in both lists.
+    The order is by `quality`; between equals, images with more objects come first. Images
+    where nothing was found are among the best only if there are no others: an empty image left
+    empty is right, but shows little. No image is in both lists.
 
     Args:
         scores: Results of `image_scores`.
-        count: The most pictures in each list, 0 or more.
+        count: The most images in each list, 0 or more.
     """
     if count < 0:
         raise ConfigError(f"count: expected 0 or more, got {count}.")

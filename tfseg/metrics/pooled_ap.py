@@ -1,4 +1,4 @@
-"""Average precision per class over the predictions of all pictures in one list."""
+"""Average precision per class over the predictions of all images in one list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["PooledAP"]
 class PooledAP:
     """`map50_class`: for each class one list of all predictions by score, the area under its
     precision-recall curve at mask IoU 0.5 (every recall, not COCO's 101), then the mean over the
-    classes that have truth. Equal scores keep the order in which pictures were added.
+    classes that have truth. Equal scores keep the order in which images were added.
 
     Args:
         class_names: Name of class id k at position k - 1.
@@ -29,7 +29,7 @@ class PooledAP:
         self._lists: list[list] = [[] for _ in self.class_names]
 
     def update(self, sample: Sample, prediction: Prediction, *, paired: Pair | None = None):
-        """Adds one picture; `paired` as in `CocoAP.update`."""
+        """Adds one image; `paired` as in `CocoAP.update`."""
         paired = paired or pair(sample, prediction, len(self.class_names))
         np.add.at(self._truths, paired.truth_ids[~paired.crowd] - 1, 1)
         found = match(paired)

@@ -31,7 +31,7 @@ class PortraitEvaluator:
         instances: Whether the truth knows each person, and the predictions hold one object a
             person. Otherwise, class maps alone are looked at.
         boundary_width: How many pixels a boundary may be off.
-        score: Lowest score that counts for the scores of single pictures.
+        score: Lowest score that counts for the scores of single images.
 
     Attributes:
         image_scores: As in `SemanticEvaluator`; with `instances`, `quality` and the numbers of
@@ -54,11 +54,11 @@ class PortraitEvaluator:
             self._objects = InstanceEvaluator(self.class_names, score=score, levels=LEVELS)
 
     def update(self, sample: Sample, prediction: Prediction) -> None:
-        """Adds one picture.
+        """Adds one image.
 
         Raises:
-            DataError: If the picture has another size than its prediction, a class is out of
-                range, or with `instances` the picture was added before or its truth shows people
+            DataError: If the image has another size than its prediction, a class is out of
+                range, or with `instances` the image was added before or its truth shows people
                 without telling them apart. Nothing is counted then.
         """
         maps = class_maps(sample, prediction, len(self.class_names), self._maps.score)
@@ -76,7 +76,7 @@ class PortraitEvaluator:
         the class maps; the confusion table is that of pixels.
 
         Args:
-            details: What was measured, kept in the report: data set, weights, settings.
+            details: What was measured, kept in the report: dataset, weights, settings.
         """
         maps = self._maps.compute()
         metrics, per_class, curves = dict(maps.metrics), dict(maps.per_class), {}

@@ -1,4 +1,4 @@
-"""Everything that semantic segmentation is measured by, in one pass over the pictures."""
+"""Everything that semantic segmentation is measured by, in one pass over the images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfseg.structures import Prediction, Report, Sample
 __all__ = ["SemanticEvaluator"]
 
 _PERSON = "person"
-_FOUND = 0.5  # the IoU from which a class counts as found in a picture
+_FOUND = 0.5  # the IoU from which a class counts as found in an image
 
 
 class SemanticEvaluator:
@@ -23,14 +23,14 @@ class SemanticEvaluator:
     and F-score.
 
     - `miou`: mean over classes, background included, of the IoU over all pixels of the set.
-    - `iou_person_image_mean`: the person's IoU in each picture, then the mean over pictures. A
-      picture without a person counts 0 if one was seen in it and is left out otherwise: there
+    - `iou_person_image_mean`: the person's IoU in each image, then the mean over images. An
+      image without a person counts 0 if one was seen in it and is left out otherwise: there
       is nothing to divide. "The person" is the class of that name; in a set without one, all
       classes but the background taken as one.
     - `person_iou`: the same over all pixels of the set.
     - `pixel_accuracy`: share of the pixels that are right.
     - `boundary_precision`, `boundary_recall`, `boundary_f`: see `boundary.boundary_scores`, each
-      the mean over the pictures where it is defined.
+      the mean over the images where it is defined.
 
     Pixels with truth 255 never count. A prediction without a class map, such as one of an
     instance model, is read by its masks (`structures.semantic.predicted_class_map`).
@@ -41,8 +41,8 @@ class SemanticEvaluator:
         score: Lowest score of an object that counts where a prediction has no class map.
 
     Attributes:
-        image_scores: For each picture in the order of `update`, a dict of `image_id`; `quality`,
-            the mean IoU of the classes in the picture without the background, 1 if there is none
+        image_scores: For each image in the order of `update`, a dict of `image_id`; `quality`,
+            the mean IoU of the classes in the image without the background, 1 if there is none
             in truth and prediction; `iou_person` and `boundary_f`, NaN where undefined; `found`,
             `missed`, `false_alarms`, the numbers of classes with an IoU of one half or more, of
             other classes in the truth, and of classes that only the prediction has.
@@ -67,15 +67,15 @@ class SemanticEvaluator:
         *,
         maps: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
-        """Adds one picture.
+        """Adds one image.
 
         Args:
             sample: The truth.
-            prediction: What was found, at the picture's size.
+            prediction: What was found, at the image's size.
             maps: The result of `mean_iou.class_maps` for the two, where a caller has it already.
 
         Raises:
-            DataError: If the picture has another size than its prediction, or a class is out of
+            DataError: If the image has another size than its prediction, or a class is out of
                 range. Nothing is counted then.
         """
         maps = maps or class_maps(sample, prediction, len(self.class_names), self.score)
@@ -96,8 +96,8 @@ class SemanticEvaluator:
         without any truth or prediction behind it is NaN.
 
         Args:
-            details: What was measured, kept in the report beside the number of pictures: the
-                data set's name, the weights, settings.
+            details: What was measured, kept in the report beside the number of images: the
+                dataset's name, the weights, settings.
         """
         pixels = self._pixels.compute()
         precision, recall, f = zip(*self._boundaries) if self._boundaries else ((), (), ())
@@ -132,7 +132,7 @@ class SemanticEvaluator:
 
 
 def _classes_found(counts: np.ndarray) -> dict:
-    """Returns `quality`, `found`, `missed` and `false_alarms` of one picture's table."""
+    """Returns `quality`, `found`, `missed` and `false_alarms` of one image's table."""
     ious = class_ious(counts)[1:]
     there = counts.sum(axis=1)[1:] > 0
     known = ious[~np.isnan(ious)]

@@ -53,7 +53,7 @@ def load(directory: str | os.PathLike, *, engine: str = "tensorflow"):
     if engine not in ENGINES:
         raise ConfigError(f"engine: there is no {engine!r}.{nearest(engine, ENGINES)}")
     from tfseg.engine.checkpoint import read_model_json
-    from tfseg.engine.shipped import find_model
+    from tfseg.engine.named_models import find_model
 
     directory = find_model(directory)
     name = read_model_json(directory)["system"]
@@ -75,7 +75,7 @@ def offers_litert(directory: str | os.PathLike) -> bool:
     """Returns whether the model in a folder, or of that name, comes with a TFLite file; if
     something is wrong with the folder, `load` says what."""
     from tfseg.engine import litert
-    from tfseg.engine.shipped import known_models
+    from tfseg.engine.named_models import known_models
 
     return litert.offered(directory) or (
         not os.path.isdir(directory)

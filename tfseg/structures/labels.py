@@ -39,7 +39,7 @@ COCO_KEYPOINTS: tuple[str, ...] = (
     "right_ankle",
 )
 
-# Row k of a mirrored picture's keypoints is row COCO_KEYPOINT_FLIP[k] of the original's.
+# Row k of a mirrored image's keypoints is row COCO_KEYPOINT_FLIP[k] of the original's.
 COCO_KEYPOINT_FLIP: tuple[int, ...] = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 
 # Pairs of positions in COCO_KEYPOINTS that a bone joins, counted from 0 (COCO's file: from 1).
@@ -118,7 +118,7 @@ CCIHP_COLORS: tuple[str, ...] = (
     "multicolor",
 )
 
-# Label map -> pairs of numbers that change places when a picture is mirrored left to right.
+# Label map -> pairs of numbers that change places when an image is mirrored left to right.
 LABEL_MAP_FLIPS: dict[str, tuple[tuple[int, int], ...]] = {
     "attributes": ((14, 15), (16, 17), (18, 19)),
 }

@@ -1,4 +1,4 @@
-"""What a model says about one picture, in the picture's own pixels."""
+"""What a model says about one image, in the image's own pixels."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["Prediction"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prediction:
-    """Objects found in one picture, best score first. Indexing selects objects:
+    """Objects found in one image, best score first. Indexing selects objects:
     `prediction[prediction.scores > 0.9]`.
 
     Attributes:
-        size: `(H, W)` of the picture.
-        boxes: float32 `(N, 4)`, `(y1, x1, y2, x2)` in pixels of the original picture, ends
+        size: `(H, W)` of the image.
+        boxes: float32 `(N, 4)`, `(y1, x1, y2, x2)` in pixels of the original image, ends
             exclusive.
         class_ids: int32 `(N,)`, counted from 1.
         scores: float32 `(N,)` in [0, 1].
         rles: N run-length masks (`tfseg.structures.rle`); `masks` decodes them. They keep a
             hundred masks of a large photograph in a few kilobytes.
         class_names: Name of class id k at position k - 1.
-        image_id: The picture's id.
-        path: The picture's file, or None.
+        image_id: The image's id.
+        path: The image's file, or None.
         keypoints: float32 `(N, K, 3)` or None.
         label_maps: name to int `(H, W)` for systems that label every pixel.
     """

@@ -22,7 +22,7 @@ class Report(Mapping):
         per_class: metric name to {class name: number}.
         curves: name to {class name: {"recall": [...], "precision": [...]}}.
         confusion: {"labels": [...], "counts": [[...]]}, rows truth, columns prediction, or {}.
-        details: What was measured: data set, number of pictures, settings.
+        details: What was measured: dataset, number of images, settings.
     """
 
     metrics: Mapping[str, float]

@@ -15,6 +15,7 @@ from tfseg.errors import DataError
 
 __all__ = [
     "area",
+    "box",
     "decode",
     "decode_many",
     "encode",
@@ -41,21 +42,21 @@ def encode(mask: np.ndarray) -> dict:
 def encode_crop(crop: np.ndarray, top: int, left: int, size: tuple[int, int]) -> dict:
     """Returns the run lengths of a mask that is known only inside a window.
 
-    The cost depends on the window, not on the picture, which matters for a hundred objects
+    The cost depends on the window, not on the image, which matters for a hundred objects
     in a large photograph.
 
     Args:
-        crop: `(h, w)`, not zero is inside; it must lie within the picture.
-        top: First row of the window in the picture.
+        crop: `(h, w)`, not zero is inside; it must lie within the image.
+        top: First row of the window in the image.
         left: First column.
-        size: `(H, W)` of the picture.
+        size: `(H, W)` of the image.
     """
     height, width = int(size[0]), int(size[1])
     rows, columns = crop.shape
     if top < 0 or left < 0 or top + rows > height or left + columns > width:
         raise DataError(
             f"a mask window of {rows} x {columns} at row {top}, column {left} does not lie inside "
-            f"a picture of {height} x {width}."
+            f"an image of {height} x {width}."
         )
     strip = np.zeros((columns, height), bool)
     strip[:, top : top + rows] = (np.asarray(crop) != 0).T
@@ -109,6 +110,13 @@ def area(rles: Sequence[dict]) -> np.ndarray:
     """Returns the number of pixels of each mask, float64 `(N,)`."""
     # One at a time: pycocotools 2.0.11 on NumPy 2 overflows on lists of more than 255.
     return np.array([float(coco_mask.area(one)) for one in rles], np.float64)
+
+
+def box(rle: dict) -> np.ndarray:
+    """Returns the box around a mask, float64 `(y1, x1, y2, x2)` in pixels, ends exclusive; zeros
+    for an empty one."""
+    x, y, width, height = coco_mask.toBbox(rle)
+    return np.array([y, x, y + height, x + width])
 
 
 def iou(first: Sequence[dict], second: Sequence[dict], second_is_crowd=None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One annotated picture: what every data set returns and every augmentation moves."""
+"""One annotated image: what every dataset returns and every augmentation moves."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def boxes_from_masks(masks: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
-    """A picture with its annotations. `N` objects; every array may have `N == 0`.
+    """An image with its annotations. `N` objects; every array may have `N == 0`.
 
     Attributes:
         image: uint8 `(H, W, 3)`, RGB; for models of other channels `(H, W, 1)` grey, or
             `(H, W, D)`, of which the first three are RGB where D is 4 or more.
-        image_id: The picture's id in its data set.
+        image_id: The image's id in its dataset.
         class_ids: int32 `(N,)`, counted from 1; `class_names[id - 1]` is the name.
         masks: bool `(N, H, W)`, the visible pixels of each object.
         boxes: float32 `(N, 4)`, `(y1, x1, y2, x2)` in pixels, ends exclusive. Left out: taken
@@ -47,11 +47,11 @@ class Sample:
         is_crowd: bool `(N,)`: a region of many objects that is neither found nor missed.
             Left out: all False.
         keypoints: float32 `(N, K, 3)` of `(x, y, visibility)` as in COCO: pixels, whole
-            numbers at their centres, and 0 not labelled, 1 hidden, 2 visible. None: the data set
+            numbers at their centres, and 0 not labelled, 1 hidden, 2 visible. None: the dataset
             has none.
         label_maps: name to int32 `(H, W)`, 0 background, 255 ignored.
         annotation_ids: int64 `(N,)`, ids in the source. Left out: 1, 2, ...
-        path: The file that the picture came from, or None.
+        path: The file that the image came from, or None.
 
     Raises:
         DataError: If an array has the wrong shape or dtype kind. Values are not checked here,
@@ -79,8 +79,8 @@ class Sample:
         if image.ndim != 3 or image.shape[2] < 1 or image.dtype != np.uint8:
             raise DataError(
                 f"{self.where}: expected an RGB image uint8 (H, W, 3), or with other channels "
-                f"(H, W, D), got {image.dtype} {image.shape}. tfseg.data.images.to_rgb and "
-                "tfseg.data.channels.to_channels convert other layouts."
+                f"(H, W, D), got {image.dtype} {image.shape}. tfseg.data.images.images.to_rgb and "
+                "tfseg.data.images.channels.to_channels convert other layouts."
             )
         height, width = image.shape[:2]
         ids = self._whole_ids()
@@ -153,12 +153,12 @@ class Sample:
 
     @property
     def where(self) -> str:
-        """The picture's name for messages."""
+        """The image's name for messages."""
         return f"image {self.image_id!r}" + (f" ({self.path})" if self.path else "")
 
     @property
     def size(self) -> tuple[int, int]:
-        """`(height, width)` of the picture in pixels."""
+        """`(height, width)` of the image in pixels."""
         return self.image.shape[0], self.image.shape[1]
 
     def __len__(self) -> int:

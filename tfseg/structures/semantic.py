@@ -1,4 +1,4 @@
-"""One class number for every pixel of a picture, given as such or made from instance masks."""
+"""One class number for every pixel of an image, given as such or made from instance masks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def class_map(sample: Sample) -> np.ndarray:
 
     It is the sample's label map "classes" if it has one. Otherwise instance masks are laid over
     each other, later objects on top, and what a crowd region alone covers is ignored: nobody
-    traced its outline. A picture without objects is all background.
+    traced its outline. An image without objects is all background.
     """
     if CLASS_MAP in sample.label_maps:
         return np.asarray(sample.label_maps[CLASS_MAP], np.int32)

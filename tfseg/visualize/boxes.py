@@ -17,7 +17,7 @@ __all__ = ["as_picture", "draw_boxes", "draw_heat", "enlarge", "mask_sheet"]
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:
-    """Returns a network's input as a picture uint8 `(H, W, 3)`: values are rounded and cut to 0 to
+    """Returns a network's input as an image uint8 `(H, W, 3)`: values are rounded and cut to 0 to
     255; one channel becomes grey, of more than three the first three are shown."""
     image = np.clip(np.rint(np.asarray(image, np.float32)), 0, 255).astype(np.uint8)
     if image.ndim == 2 or image.shape[2] < 3:
@@ -26,7 +26,7 @@ def as_picture(image: np.ndarray) -> np.ndarray:
 
 
 def enlarge(image: np.ndarray, min_side: int) -> tuple[np.ndarray, int]:
-    """Returns the picture enlarged by a whole factor until its short side has at least that many
+    """Returns the image enlarged by a whole factor until its short side has at least that many
     pixels, at most 8 times; and the factor."""
     factor = min(8, max(1, -(-min_side // min(image.shape[:2]))))
     if factor == 1:
@@ -43,16 +43,16 @@ def draw_boxes(
     dashed: bool = False,
     line: int | None = None,
 ) -> np.ndarray:
-    """Returns the picture with boxes on it, uint8 `(H, W, 3)`; the input is not changed.
+    """Returns the image with boxes on it, uint8 `(H, W, 3)`; the input is not changed.
 
     Args:
         image: uint8 `(H, W, 3)` RGB.
         boxes: float `(N, 4)`, `(y1, x1, y2, x2)` in pixels; the first ones are drawn on top. What
-            lies outside the picture is cut off, boxes without extent or not finite are left out.
+            lies outside the image is cut off, boxes without extent or not finite are left out.
         colours: uint8 RGB, one `(3,)` for all or `(N, 3)`.
         words: N labels, written where there is room; "" for none.
         dashed: Broken lines.
-        line: Their width in pixels; None goes by the size of the picture.
+        line: Their width in pixels; None goes by the size of the image.
     """
     canvas = check_picture(image).copy()
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
@@ -89,11 +89,11 @@ def _rectangle(canvas: np.ndarray, box, colour: list[int], width: int, dashed: b
 
 
 def draw_heat(image: np.ndarray, values: np.ndarray, alpha: float = 0.65) -> np.ndarray:
-    """Returns the picture with a map laid over it, dark for 0 and bright for 1.
+    """Returns the image with a map laid over it, dark for 0 and bright for 1.
 
     Args:
         image: uint8 `(H, W, 3)` RGB.
-        values: float `(h, w)` in [0, 1], one number for each of the picture's h x w parts.
+        values: float `(h, w)` in [0, 1], one number for each of the image's h x w parts.
         alpha: Strength of the map.
     """
     image = check_picture(image)
@@ -117,7 +117,7 @@ def mask_sheet(
     Args:
         masks: float `(N, m, m)` in [0, 1]; none gives a sheet that says so.
         captions: N lines of text.
-        crops: The pictures under the masks, each drawn beside its mask; None: masks alone.
+        crops: The images under the masks, each drawn beside its mask; None: masks alone.
         cell: Side of each mask on the sheet.
         columns: Masks in a row.
     """

@@ -35,7 +35,7 @@ def draw_errors(
     min_side: int | None = None,
     score: float = 0.5,
 ) -> np.ndarray:
-    """Returns the picture in grey with the mistakes of a class map in the colours of `MISTAKES`,
+    """Returns the image in grey with the mistakes of a class map in the colours of `MISTAKES`,
     uint8 `(H, W, 3)`; the input is not changed.
 
     A false positive is background taken for a class, a false negative a class taken for
@@ -45,7 +45,7 @@ def draw_errors(
         image: uint8 `(H, W, D)`, RGB where D is 3, or `(H, W)`.
         truth: The annotated sample, see `structures.semantic.class_map`.
         prediction: What was found, see `structures.semantic.predicted_class_map`.
-        min_side: Enlarge a small picture by a whole factor, as in `draw`.
+        min_side: Enlarge a small image by a whole factor, as in `draw`.
         score: Lowest score of an object where the prediction has no class map.
 
     Raises:
@@ -57,7 +57,7 @@ def draw_errors(
         if size != image.shape[:2]:
             raise DataError(
                 f"draw_errors: the image is {image.shape[0]} x {image.shape[1]} pixels, the {name} "
-                f"{size[0]} x {size[1]}. Pass the picture that they belong to."
+                f"{size[0]} x {size[1]}. Pass the image that they belong to."
             )
     factor = enlargement(image.shape[:2], min_side)
     large = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
@@ -95,7 +95,7 @@ def _outline(canvas: np.ndarray, true: np.ndarray, factor: int) -> None:
 
 
 def _inner_line(canvas: np.ndarray, points: np.ndarray, line: int) -> None:
-    """Draws a contour, but not along the frame of the picture, where no boundary is."""
+    """Draws a contour, but not along the frame of the image, where no boundary is."""
     height, width = canvas.shape[:2]
     x, y = points[:, 0], points[:, 1]
     framed = (x == 0) | (y == 0) | (x == width - 1) | (y == height - 1)
@@ -123,9 +123,9 @@ def compare_maps(
 
     Args:
         truth: The annotated sample.
-        prediction: What was found in the same picture.
+        prediction: What was found in the same image.
         class_names: Name of class id k at position k - 1. None: those of the prediction.
-        min_side: Enlarge a small picture by a whole factor, as in `draw`.
+        min_side: Enlarge a small image by a whole factor, as in `draw`.
     """
     names = tuple(prediction.class_names if class_names is None else class_names)
     options = dict(class_names=names, min_side=min_side)

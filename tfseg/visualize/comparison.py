@@ -1,4 +1,4 @@
-"""Curves of several trainings in one picture, one line a training."""
+"""Curves of several trainings in one image, one line a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person taken off the background: transparent, blurred, of one colour, or another picture."""
+"""A person taken off the background: transparent, blurred, of one colour, or another image."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ __all__ = [
     "save_picture",
 ]
 
-_TILE = 512  # pictures are worked on in squares or bands of so many pixels: little memory
-_BLUR_SIDE = 1024  # a blurred picture has no detail that more pixels could show
+_TILE = 512  # images are worked on in squares or bands of so many pixels: little memory
+_BLUR_SIDE = 1024  # a blurred image has no detail that more pixels could show
 _BLUR = 0.025  # default blur, as a share of the short side
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 _OPTIONS = {"PNG": {}, "JPEG": {"quality": 92, "subsampling": 0}, "WEBP": {"quality": 92}}
@@ -61,7 +61,7 @@ def cut_out(image: np.ndarray, alpha: np.ndarray, *, clean_edges: bool = True) -
             `foreground_colours`.
 
     Raises:
-        DataError: If the image is no picture, or the opacity has another size or other values.
+        DataError: If the image is no image, or the opacity has another size or other values.
     """
     image, alpha = _checked(image, alpha)
     result = np.empty((*alpha.shape, 4), np.uint8)
@@ -84,10 +84,10 @@ def replace_background(
     Args:
         image: uint8 `(H, W, 3)` RGB, or grey `(H, W)`.
         alpha: The opacity of the foreground, see `cut_out`.
-        background: "blur": the picture's own, out of focus, without the foreground's colours. A
-            colour: "#rrggbb", or a name such as "white". A picture uint8 `(h, w, 3)` of any size:
+        background: "blur": the image's own, out of focus, without the foreground's colours. A
+            colour: "#rrggbb", or a name such as "white". An image uint8 `(h, w, 3)` of any size:
             enlarged or shrunk until it covers, and its middle taken; files are read with
-            `tfseg.data.images.read_image`, which turns them upright. None: nothing, which gives
+            `tfseg.data.read_image`, which turns them upright. None: nothing, which gives
             the result of `cut_out`.
         blur: Standard deviation of the blur in pixels, above 0. None: a fortieth of the short
             side.
@@ -117,7 +117,7 @@ def replace_background(
 
 
 def check_background(background: str | np.ndarray | None) -> np.ndarray | None:
-    """Returns the colour that `background` names, uint8 `(3,)`; None for "blur", a picture or
+    """Returns the colour that `background` names, uint8 `(3,)`; None for "blur", an image or
     None. To be called before predicting, so that a slip of the pen costs no waiting.
 
     Raises:
@@ -130,13 +130,13 @@ def check_background(background: str | np.ndarray | None) -> np.ndarray | None:
     except (ValueError, AttributeError, TypeError, OverflowError):
         raise ConfigError(
             f"background: expected 'blur', a colour such as '#ffffff' or 'white', the array of a "
-            f"picture, or None for transparency; got {background!r}. A picture file is read with "
-            f"tfseg.data.images.read_image first."
+            f"picture, or None for transparency; got {background!r}. An image file is read with "
+            f"tfseg.data.images.images.read_image first."
         ) from None
 
 
 def foreground_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Returns the picture with the old background taken out of half transparent pixels, uint8
+    """Returns the image with the old background taken out of half transparent pixels, uint8
     `(H, W, 3)`; pixels that are opaque or clear stay as they are.
 
     A half transparent pixel shows `a F + (1 - a) B`, foreground and background mixed; before a
@@ -190,7 +190,7 @@ def _blurred(image: np.ndarray, alpha: np.ndarray, blur: float | None) -> np.nda
     blur = _BLUR * min(alpha.shape) if blur is None else blur
     if not 0 < blur < np.inf:
         raise ConfigError(f"blur: expected a number of pixels above 0, got {blur!r}.")
-    # A light blur needs the detail: then, the picture is not shrunk below what it leaves.
+    # A light blur needs the detail: then, the image is not shrunk below what it leaves.
     scale = min(1.0, max(_BLUR_SIDE / max(alpha.shape), 2 / blur))
     size = tuple(max(1, round(scale * n)) for n in alpha.shape[::-1])
     pixels = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -205,10 +205,10 @@ def _blurred(image: np.ndarray, alpha: np.ndarray, blur: float | None) -> np.nda
 
 
 def _cover(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns the middle of a picture that was scaled to cover `(H, W)`, of that size."""
+    """Returns the middle of an image that was scaled to cover `(H, W)`, of that size."""
     height, width = picture.shape[:2]
     scale = max(size[0] / height, size[1] / width)
-    # The part that stays is cut first, in the picture's own pixels: less to scale.
+    # The part that stays is cut first, in the image's own pixels: less to scale.
     rows, columns = max(1, round(size[0] / scale)), max(1, round(size[1] / scale))
     top, left = (height - rows) // 2, (width - columns) // 2
     part = np.ascontiguousarray(picture[top : top + rows, left : left + columns])
@@ -220,7 +220,7 @@ def _checked(image: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarr
     image, alpha = check_picture(as_colours(image)), _opacity(alpha)
     if alpha.shape != image.shape[:2]:
         raise DataError(
-            f"alpha: the picture is {image.shape[0]} x {image.shape[1]} pixels, its opacity "
+            f"alpha: the image is {image.shape[0]} x {image.shape[1]} pixels, its opacity "
             f"{' x '.join(map(str, alpha.shape))}. Pass the one that was predicted for it."
         )
     return image, alpha
@@ -247,7 +247,7 @@ def picture_format(path: str | os.PathLike, transparent: bool = False) -> str:
     """Returns the format that a file's name asks for: "PNG", "JPEG" or "WEBP".
 
     Raises:
-        ConfigError: For another ending, or if the picture is transparent and the format cannot
+        ConfigError: For another ending, or if the image is transparent and the format cannot
             hold that.
     """
     ending = Path(path).suffix.lower()
@@ -266,7 +266,7 @@ def picture_format(path: str | os.PathLike, transparent: bool = False) -> str:
 
 
 def save_picture(path: str | os.PathLike, picture: np.ndarray) -> Path:
-    """Writes a picture in the format of its name, whole or not at all, and returns its path.
+    """Writes an image in the format of its name, whole or not at all, and returns its path.
 
     Args:
         path: The file, `.png`, `.jpg` or `.webp`; directories above it are made.
@@ -275,7 +275,7 @@ def save_picture(path: str | os.PathLike, picture: np.ndarray) -> Path:
 
     Raises:
         ConfigError: See `picture_format`.
-        DataError: If the array is no such picture.
+        DataError: If the array is no such image.
         TFSegError: If the file cannot be written.
     """
     picture = np.asarray(picture)

@@ -1,4 +1,4 @@
-"""Objects drawn onto their picture: masks, outlines, boxes, skeletons and labels."""
+"""Objects drawn onto their image: masks, outlines, boxes, skeletons and labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CROWD = np.array((150, 150, 158), np.uint8)
 
 @dataclasses.dataclass(frozen=True)
 class _Scene:
-    """What to draw, in pixels of the canvas: the picture, enlarged `factor` times."""
+    """What to draw, in pixels of the canvas: the image, enlarged `factor` times."""
 
     found: Prediction | Sample
     factor: int
@@ -57,7 +57,7 @@ def draw(
     color_by: str = "auto",
     text_scale: float = 1.0,
 ) -> np.ndarray:
-    """Returns the picture with objects drawn on it, uint8 `(H, W, 3)`; the input is not changed.
+    """Returns the image with objects drawn on it, uint8 `(H, W, 3)`; the input is not changed.
 
     Where a class map says all there is (`regions.is_map`), its regions are drawn: filled, outlined
     and named, without boxes; ignored pixels are striped in grey.
@@ -73,13 +73,13 @@ def draw(
         keypoints: Draw joints (hollow where hidden) and the bones between them.
         alpha: Strength of the mask's colour, from 0 to 1.
         truth: Outline these masks in dashed white on top.
-        min_side: Enlarge a small picture by a whole factor until its short side has so many
+        min_side: Enlarge a small image by a whole factor until its short side has so many
             pixels (at most 4 times as many on the long side). None: keep the size.
         color_by: "class", "instance", or "auto": by instance if there is but one class.
         text_scale: Enlarges the letters, from 0.5 to 4.
 
     Raises:
-        DataError: If the image is no picture or has another size than the objects.
+        DataError: If the image is no image or has another size than the objects.
         ConfigError: If an option is out of range.
     """
     image = _checked(image, objects, truth)
@@ -142,13 +142,13 @@ def _checked(image, objects, truth) -> np.ndarray:
         if value is not None and tuple(value.size) != image.shape[:2]:
             raise DataError(
                 f"draw: the image is {image.shape[0]} x {image.shape[1]} pixels, the {name} "
-                f"{value.size[0]} x {value.size[1]}. Pass the picture that they belong to."
+                f"{value.size[0]} x {value.size[1]}. Pass the image that they belong to."
             )
     return image
 
 
 def enlargement(size: tuple[int, int], min_side: int | None) -> int:
-    """Returns the whole factor by which `draw` enlarges a picture `(H, W)` for a `min_side`."""
+    """Returns the whole factor by which `draw` enlarges an image `(H, W)` for a `min_side`."""
     if not min_side:
         return 1
     wanted = -(-min_side // min(size))

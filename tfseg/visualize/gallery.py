@@ -1,4 +1,4 @@
-"""Many pictures on one sheet."""
+"""Many images on one sheet."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ def grid(
     gap: int = 8,
     background: tuple[int, int, int] = (255, 255, 255),
 ) -> np.ndarray:
-    """Returns the pictures side by side in rows, uint8 `(H, W, 3)`.
+    """Returns the images side by side in rows, uint8 `(H, W, 3)`.
 
     Args:
-        images: Pictures uint8 `(h, w, 3)` or grey `(h, w)`, of any sizes. None at all gives a
+        images: Images uint8 `(h, w, 3)` or grey `(h, w)`, of any sizes. None at all gives a
             sheet that says so.
-        captions: A line below each picture; too long ones end in "…".
-        columns: Pictures in a row. None: a sheet about as wide as it is high.
-        cell: Shrinks or enlarges each picture so that its long side has so many pixels. None:
+        captions: A line below each image; too long ones end in "…".
+        columns: Images in a row. None: a sheet about as wide as it is high.
+        cell: Shrinks or enlarges each image so that its long side has so many pixels. None:
             all keep their size.
-        gap: Pixels between pictures and around them.
+        gap: Pixels between images and around them.
         background: RGB of the sheet.
 
     Raises:
-        ConfigError: If there are not as many captions as pictures, or a number is out of range.
+        ConfigError: If there are not as many captions as images, or a number is out of range.
     """
     if captions is not None and len(captions) != len(images):
-        raise ConfigError(f"captions: expected {len(images)}, one a picture, got {len(captions)}.")
+        raise ConfigError(f"captions: expected {len(images)}, one an image, got {len(captions)}.")
     for name, value, least in (("columns", columns, 1), ("cell", cell, 1), ("gap", gap, 0)):
         if value is not None and value < least:
             raise ConfigError(f"{name}: expected {least} or more, got {value}.")
     if not len(images):
-        images, captions = [np.full((40, 240, 3), background, np.uint8)], ["no pictures"]
+        images, captions = [np.full((40, 240, 3), background, np.uint8)], ["no images"]
     pictures = [check_picture(image, f"picture {i}") for i, image in enumerate(images)]
     if cell is not None:
         pictures = [_fit(picture, cell) for picture in pictures]

@@ -1,4 +1,4 @@
-"""Names on coloured plates that stay inside the picture and out of each other's way."""
+"""Names on coloured plates that stay inside the image and out of each other's way."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def write_labels(
     scale: float = 1.0,
 ) -> list[tuple[int, int, int, int]]:
     """Writes a label at each box, first ones first, and returns where: `(left, top, right,
-    bottom)` in pixels, all inside the picture.
+    bottom)` in pixels, all inside the image.
 
     Args:
-        sheet: The picture, RGB, changed in place. One too small for letters stays as it is.
+        sheet: The image, RGB, changed in place. One too small for letters stays as it is.
         boxes: float `(N, 4)`, `(y1, x1, y2, x2)` in pixels; ones that are not finite are passed
             over.
         words: N labels.
         colours: uint8 `(N, 3)`, the plates' colours.
-        scale: Enlarges the letters, which are 9 to 40 pixels high as the picture is large.
+        scale: Enlarges the letters, which are 9 to 40 pixels high as the image is large.
     """
     width, height = sheet.size
     face = text.font(int(scale * np.clip(min(width, height) / 28, 9, 40)))
@@ -55,7 +55,7 @@ def write_labels(
 
 
 def _place(box, wide: int, tall: int, size: tuple[int, int], placed: list):
-    """Returns the first free spot above, in, or below the box; None if the picture is full."""
+    """Returns the first free spot above, in, or below the box; None if the image is full."""
     y1, x1, y2, x2 = (int(value) for value in np.clip(np.rint(box), -1e6, 1e6))
     spots = [
         (x1, y1 - tall),

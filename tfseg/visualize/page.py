@@ -137,7 +137,7 @@ def frame(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> st
 
 
 def inline_jpeg(content: bytes, alt: str, size: tuple[int, int]) -> str:
-    """Returns an `<img>` with the picture inside; `size` is its `(height, width)` in pixels."""
+    """Returns an `<img>` with the image inside; `size` is its `(height, width)` in pixels."""
     data = base64.b64encode(content).decode("ascii")
     return (
         f'<img alt="{escape(alt)}" width="{size[1]}" height="{size[0]}" loading="lazy" '

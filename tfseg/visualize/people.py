@@ -1,4 +1,4 @@
-"""One opacity for each person of a picture whose persons were told apart."""
+"""One opacity for each person of an image whose persons were told apart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["person_alphas"]
 def person_alphas(prediction: Prediction) -> Iterator[np.ndarray]:
     """Yields the opacity of each object, uint8 `(H, W)`, in the order of the prediction.
 
-    A mask says to whom a pixel of the foreground belongs. Around it the picture's opacity fades;
+    A mask says to whom a pixel of the foreground belongs. Around it the image's opacity fades;
     there a pixel belongs to whom the nearest foreground pixel belongs to, so that each person has
     the soft edge that all of them together have. What is foreground and nobody's stays out.
 
@@ -36,7 +36,7 @@ def person_alphas(prediction: Prediction) -> Iterator[np.ndarray]:
 
 
 def _owners(prediction: Prediction, place) -> np.ndarray:
-    """Returns whose each pixel of a part of the picture is, int32: object k - 1, or 0: nobody's."""
+    """Returns whose each pixel of a part of the image is, int32: object k - 1, or 0: nobody's."""
     known = prediction.label_maps[CLASS_MAP][place] > 0
     owner = np.zeros(known.shape, np.int32)
     # The best is laid on top, should masks overlap.

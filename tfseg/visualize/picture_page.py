@@ -1,4 +1,4 @@
-"""Named pictures with a few words each: as files, as a page to open, and in a notebook."""
+"""Named images with a few words each: as files, as a page to open, and in a notebook."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Plate", "Plated", "plates_html", "save_plates"]
 
 
 class Plate(NamedTuple):
-    """One picture of a page.
+    """One image of a page.
 
     Attributes:
         name: A word that fits a file name and an address.
@@ -35,7 +35,7 @@ class Plate(NamedTuple):
 def save_plates(
     directory: str | os.PathLike, title: str, lead: str, plates: Sequence[Plate]
 ) -> Path:
-    """Writes every picture as `NN_name.png`, then `index.html` with all of them inside, and
+    """Writes every image as `NN_name.png`, then `index.html` with all of them inside, and
     returns the page's path. Each file is written whole or not at all, the page last.
 
     Args:
@@ -60,22 +60,22 @@ class Plated:
 
     @property
     def pictures(self) -> dict[str, np.ndarray]:
-        """Name to picture, uint8 `(H, W, 3)`, in the order of the steps."""
+        """Name to image, uint8 `(H, W, 3)`, in the order of the steps."""
         return {plate.name: plate.picture for plate in self.plates}
 
     def save(self, directory: str | os.PathLike) -> Path:
-        """Writes each picture as PNG and `index.html` with all of them; returns the page's path."""
+        """Writes each image as PNG and `index.html` with all of them; returns the page's path."""
         return save_plates(directory, self.page_title, self._lead(), self.plates)
 
     def __repr__(self) -> str:
-        return f"Inspection({self._lead()} pictures: {', '.join(self.pictures)})"
+        return f"Inspection({self._lead()} images: {', '.join(self.pictures)})"
 
     def _repr_html_(self) -> str:
         return plates_html(self._lead(), self.plates)
 
 
 def plates_html(lead: str, plates: Sequence[Plate]) -> str:
-    """Returns the pictures with their words as a piece of HTML, for a notebook."""
+    """Returns the images with their words as a piece of HTML, for a notebook."""
     parts = [f"<h4>{escape(plate.heading)}</h4>{_body(plate)}" for plate in plates]
     return f"<div><p>{escape(lead)}</p>{''.join(parts)}</div>"
 

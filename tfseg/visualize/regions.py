@@ -40,7 +40,7 @@ def as_regions(image: np.ndarray, objects: Prediction | Sample) -> Sample:
     crowd region, for ignored pixels; the background has none.
 
     Args:
-        image: The picture, uint8 `(H, W, 3)`.
+        image: The image, uint8 `(H, W, 3)`.
         objects: What has the class map.
     """
     classes = np.asarray(objects.label_maps[CLASS_MAP])

@@ -1,4 +1,4 @@
-"""A report to open from disk: one HTML file with every number, curve and picture inside."""
+"""A report to open from disk: one HTML file with every number, curve and image inside."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LONG_SIDE = 560  # more would be shrunk on the page until labels cannot be read
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Example:
-    """A picture for the report, its prediction beside its truth. Where the prediction has a
+    """An image for the report, its prediction beside its truth. Where the prediction has a
     class map, the plain photo stands before them and a map of the errors behind.
 
     Attributes:
@@ -39,8 +39,8 @@ class Example:
         prediction: What was found.
         score: How good it is, 1 the best; None or NaN if not known.
         group: A heading, for instance "Best" or "Worst". "": the better half of all such
-            pictures goes under "Best", the other under "Worst".
-        caption: Words below; "" gives the picture's id or file.
+            images goes under "Best", the other under "Worst".
+        caption: Words below; "" gives the image's id or file.
     """
 
     image: np.ndarray
@@ -64,7 +64,7 @@ def write_html(
 
     Args:
         directory: Where to; made if need be.
-        report: The measures. None: only curves and pictures.
+        report: The measures. None: only curves and images.
         history: name to a number per epoch, see `curves.training_charts`.
         examples: Objects with `image`, `truth`, `prediction` and `score`, such as `Example`.
         title: The heading. All text is escaped: class names may hold any characters.
@@ -86,7 +86,7 @@ def write_html(
     ]
     sections = [section for section in sections if section[2]]
     if not sections:
-        sections = [("empty", "Nothing to show", "<p>No measures, curves or pictures yet.</p>")]
+        sections = [("empty", "Nothing to show", "<p>No measures, curves or images yet.</p>")]
     page = frame(title, _lead(report), sections)
     return write_whole(Path(directory) / "index.html", page.encode("utf-8"))
 
@@ -125,7 +125,7 @@ def _pictures(examples: Sequence) -> str:
         groups.update({"Not scored": loose[known:]} if loose[known:] else {})
     parts = []
     if any(math.isfinite(_score(example)) for example in examples):
-        parts.append("<p>The number beside a picture is its score: 1 is the best.</p>")
+        parts.append("<p>The number beside an image is its score: 1 is the best.</p>")
     if any(_has_map(example) for example in examples):
         parts.append(legend(MISTAKES, "Colours of the errors"))
     for name, members in groups.items():
@@ -215,7 +215,7 @@ def _errors(example, words: str) -> str:
 
 
 def _reduced(image: np.ndarray, objects: Prediction | Sample):
-    """Shrinks a large picture with its objects before drawing, so that lines and letters keep
+    """Shrinks a large image with its objects before drawing, so that lines and letters keep
     their size on the page."""
     scale = _LONG_SIDE / max(np.shape(image)[:2])
     if scale >= 1:

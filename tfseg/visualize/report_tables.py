@@ -15,13 +15,13 @@ __all__ = ["confusion", "curves", "details", "headline", "measures", "per_class"
 
 _MEANING = {
     "miou": "IoU over all pixels, mean over classes with the background",
-    "iou_person_image_mean": "Person IoU of each picture, mean",
+    "iou_person_image_mean": "Person IoU of each image, mean",
     "boundary_f": "Boundary F-score",
     "segm/AP": "Mask AP, mean over IoU .50 to .95",
     "segm/AP50": "Mask AP at IoU .50",
     "bbox/AP": "Box AP, mean over IoU .50 to .95",
     "bbox/AP50": "Box AP at IoU .50",
-    "map_matterport": "Mask AP of each picture, mean",
+    "map_matterport": "Mask AP of each image, mean",
     "map50_class": "Mask AP at IoU .50 of pooled lists, mean over classes",
 }
 _ALSO = {
@@ -71,7 +71,7 @@ def per_class(report: Report) -> str:
     if "iou" in report.per_class:
         note += (
             "<p>IoU: pixels that truth and prediction share, over those that either has, counted "
-            "over all pictures. “n/a”: no pixel of the class, true or predicted.</p>"
+            "over all images. “n/a”: no pixel of the class, true or predicted.</p>"
         )
     if set(report.per_class) - {"iou"}:
         note += (

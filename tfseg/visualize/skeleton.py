@@ -1,4 +1,4 @@
-"""Joints and bones drawn onto a picture."""
+"""Joints and bones drawn onto an image."""
 
 from __future__ import annotations
 

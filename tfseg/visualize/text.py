@@ -1,4 +1,4 @@
-"""Readable words in pictures, with a font that comes along with matplotlib."""
+"""Readable words in images, with a font that comes along with matplotlib."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["cut_to_width", "font", "height_of", "width_of"]
 @functools.lru_cache(maxsize=64)
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """Returns DejaVu Sans of a size in pixels. No font of the system is needed."""
-    import matplotlib  # here, because only pictures with words pay for it
+    import matplotlib  # here, because only images with words pay for it
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)

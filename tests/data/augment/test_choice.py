@@ -102,14 +102,14 @@ def test_any_augmenter_is_deterministic_and_passes_the_check(augmenter):
 
 
 def test_an_elastic_change_moves_the_masks_with_the_picture():
-    """A picture that shows its own mask shows it afterwards too."""
+    """An image that shows its own mask shows it afterwards too."""
     masks = np.zeros((1, 96, 96), bool)
     masks[0, 20:70, 30:80] = True
     image = np.repeat(masks[0, :, :, None] * np.uint8(255), 3, axis=2)
     sample = Sample(image, class_ids=np.array([1]), masks=masks)
     moved = choose(iaa.ElasticTransformation(alpha=60, sigma=5))(sample, 2)
     assert (moved.masks[0] != masks[0]).mean() > 0.01
-    # imgaug interpolates the picture and takes the nearest pixel of masks: edges may differ.
+    # imgaug interpolates the image and takes the nearest pixel of masks: edges may differ.
     assert ((moved.image[..., 0] > 127) != moved.masks[0]).mean() < 0.01
 
 

@@ -1,4 +1,4 @@
-"""Pieces of randomly scaled pictures, against arithmetic on a picture whose pixels are numbered."""
+"""Pieces of randomly scaled images, against arithmetic on an image whose pixels are numbered."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_gamma_is_exact(gamma):
 
 @pytest.mark.parametrize("size", [(90, 120), (101, 64)])
 def test_portrait_moves_labels_as_an_affine_map_of_ones_own_does(size):
-    """Every pixel of the new picture is led back by arithmetic alone."""
+    """Every pixel of the new image is led back by arithmetic alone."""
     sample, augment = scene(size), presets.build("portrait")
     height, width = size
     y, x = np.mgrid[:height, :width] - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg.data.images import turn
+from tfseg.data.images.images import turn
 from tfseg.data.open_images import ConversionOptions, SelectionRules, convert_open_images
 from tfseg.data.synthetic import SyntheticPeople
 
@@ -61,7 +61,7 @@ HIERARCHY = {
         {"LabelName": TREE},
     ],
 }
-# Orientation of the file whose stored pixels, turned by it, are a given picture.
+# Orientation of the file whose stored pixels, turned by it, are a given image.
 INVERSE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 
@@ -77,7 +77,7 @@ class OpenImages:
         self.truth: dict[str, list[tuple[str, np.ndarray]]] = {}
 
     def add_image(self, image_id, pixels, orientation=1):
-        """Stores a picture so that a viewer who obeys its tag sees `pixels`."""
+        """Stores an image so that a viewer who obeys its tag sees `pixels`."""
         stored = turn(pixels, INVERSE[orientation])
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -96,7 +96,7 @@ class OpenImages:
         return name
 
     def add_drawn(self, image_id, sample, labels=(SUIT, DRESS, JEANS), scale=2, orientation=1):
-        """Adds a drawn picture with masks of `scale` times its size."""
+        """Adds a drawn image with masks of `scale` times its size."""
         self.add_image(image_id, sample.image, orientation)
         truth = []
         for mask, number in zip(sample.masks, sample.class_ids):
@@ -140,12 +140,12 @@ class OpenImages:
 
     @staticmethod
     def grey(size, seed=0):
-        """A picture without anything on it."""
+        """An image without anything on it."""
         noise = np.random.default_rng(seed).integers(60, 90, (*size, 1), np.uint8)
         return np.repeat(noise, 3, axis=2)
 
     def add_plain(self, image_id, label=SUIT, size=(48, 64), corners=(8, 10, 40, 30), **more):
-        """Adds a grey picture with one rectangular mask of its size; returns the mask's name."""
+        """Adds a grey image with one rectangular mask of its size; returns the mask's name."""
         self.add_image(image_id, self.grey(size), more.pop("orientation", 1))
         return self.add_mask(image_id, label, self.rectangle(size, *corners), **more)
 
@@ -172,7 +172,7 @@ def box_of(mask) -> list[str]:
 
 @pytest.fixture(scope="session")
 def drawn():
-    """Twelve drawn pictures of suits, dresses and jeans."""
+    """Twelve drawn images of suits, dresses and jeans."""
     data = SyntheticPeople(
         12, size=(72, 96), seed=5, people=(1, 2), classes=("suit", "dress", "jeans")
     )
@@ -187,7 +187,7 @@ def download(tmp_path):
 
 @pytest.fixture
 def clothing(download, drawn):
-    """The drawn pictures as a download of the F partition."""
+    """The drawn images as a download of the F partition."""
     for number, sample in enumerate(drawn):
         download.add_drawn(f"f{number:015x}", sample)
     return download

@@ -1,4 +1,4 @@
-"""The whole way from a download to a COCO data set, on drawn clothing whose truth is exact."""
+"""The whole way from a download to a COCO dataset, on drawn clothing whose truth is exact."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from tfseg.data.coco import CocoDataset
-from tfseg.data.images import read_image, turn
+from tfseg.data.coco.coco import CocoDataset
+from tfseg.data.images.images import read_image, turn
 from tfseg.data.open_images import OpenImagesDataset, SelectionRules
-from tfseg.data.sources import open_dataset
+from tfseg.data.opening.sources import open_dataset
 from tfseg.errors import ConfigError, DataError
 
 SUIT, DRESS, JEANS, GIRL, SHORTS = (

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tfseg.data.doctor import diagnose
+from tfseg.data.doctor.doctor import diagnose
 from tfseg.data.open_images import OpenImagesDataset, SelectionRules, Source, convert_open_images
 from tfseg.errors import DataError
 

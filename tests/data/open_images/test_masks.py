@@ -9,7 +9,7 @@ import pytest
 import scipy.ndimage
 from PIL import Image
 
-from tfseg.data.images import turn
+from tfseg.data.images.images import turn
 from tfseg.data.open_images.masks import fit, outlines, read_mask, resize, tight_box
 from tfseg.errors import DataError
 from tfseg.structures import rle
@@ -60,7 +60,7 @@ def test_a_mask_without_anything_inside_is_empty():
     assert not read_mask(stored(np.full((4, 5), 90, np.uint8)), "a.png").any()
 
 
-@pytest.mark.parametrize("data", [b"no picture", stored(INSIDE.astype(np.uint8) * 255, "1")[:40]])
+@pytest.mark.parametrize("data", [b"no image", stored(INSIDE.astype(np.uint8) * 255, "1")[:40]])
 def test_a_broken_mask_is_an_error_with_its_name(data):
     with pytest.raises(DataError, match=r"a\.png: expected a mask"):
         read_mask(data, "a.png")

@@ -1,4 +1,4 @@
-"""Networks and pictures that the tests of quantisation share."""
+"""Networks and images that the tests of quantisation share."""
 
 from __future__ import annotations
 

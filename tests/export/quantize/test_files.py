@@ -167,7 +167,7 @@ def test_what_openvino_refuses_is_an_error_and_leaves_nothing(files, monkeypatch
 
 
 def test_no_pictures_no_ranges(network, aware):
-    with pytest.raises(ExportError, match="needs pictures"):
+    with pytest.raises(ExportError, match="needs images"):
         convert.post_training_file(network, [])
     with pytest.raises(ExportError, match="at least one batch"):
         rounding.calibrate(aware, network, [])
@@ -223,7 +223,7 @@ def test_weights_lie_at_multiples_of_16_bytes(files):
 def test_each_operation_runs_alone(files, name):
     rows = profile(files[name], runs=2)
     expected = facts(files[name]).operations
-    # float16 weights are widened once, not with every picture
+    # float16 weights are widened once, not with every image
     expected.pop("DEQUANTIZE", None)
     assert {row.operation: row.count for row in rows} == expected
     assert sum(row.share for row in rows) == pytest.approx(1)

@@ -47,7 +47,7 @@ CASES = [
 
 @pytest.fixture(scope="module", params=CASES)
 def quantised(request):
-    """The network with rounding and the file made of it, some pictures, and the exact outputs."""
+    """The network with rounding and the file made of it, some images, and the exact outputs."""
     options, shape = request.param
     images = pictures(4, shape)
     network = build_phone(tf_keras(), options, shape, original(options))
@@ -123,7 +123,7 @@ def test_the_guides_program_runs_without_tfseg(quantised, tmp_path):
     (tmp_path / "cut_out.py").write_text(program)
     for name in ("tfseg", "keras", "tf_keras", "tensorflow", "cv2"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not on a telephone')")
-    # Twice as large and wider than the network's picture: it has black above and below.
+    # Twice as large and wider than the network's image: it has black above and below.
     photo = np.repeat(np.repeat(images[0][: shape[0] // 2], 2, 0), 2, 1)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     subprocess.run(

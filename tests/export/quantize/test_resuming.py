@@ -49,8 +49,8 @@ def facts(data=None, weight=0.5, shape=(32, 32), batches=2, **settings):
     [
         ({"weight": 0.25}, "other the model's weights"),
         ({"preset": "paper"}, "other the model's settings"),
-        ({"data": Pictures(8)}, r"other pictures \(7, now 8\)"),
-        ({"data": Pictures(7, shade=1)}, "other what the pictures show"),
+        ({"data": Pictures(8)}, r"other images \(7, now 8\)"),
+        ({"data": Pictures(7, shade=1)}, "other what the images show"),
         ({"data": Pictures(7, class_names=("cat",))}, "other classes"),
         ({"shape": (32, 64)}, "other image size"),
         ({"batches": 3}, r"other calibration batches \(2, now 3\)"),

@@ -115,7 +115,7 @@ def test_a_loss_that_is_not_finite_names_the_pictures():
     model = calibrated(small_network())
     weight = model.get_layer("last")._weight_vars[0][0]
     weight.assign(weight * np.nan)
-    with pytest.raises(TrainingError, match=r"step 1 of epoch 1, pictures \[.*3"):
+    with pytest.raises(TrainingError, match=r"step 1 of epoch 1, images \[.*3"):
         fine_tune(model, loader(), FineTuning(epochs=1), stream=io.StringIO())
 
 

@@ -1,4 +1,4 @@
-"""Grey pictures, pictures with depth, one mask for all classes: from training to the export."""
+"""Grey images, images with depth, one mask for all classes: from training to the export."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def small_body(config, seed):
 
 
 class Shapes:
-    """Rectangles on noise, in pictures of any number of channels."""
+    """Rectangles on noise, in images of any number of channels."""
 
     class_names = ("disc", "bar")
 
@@ -96,7 +96,7 @@ def make(**changes):
 
 @pytest.fixture(scope="module", params=[1, 4])
 def model(request):
-    """A model of grey pictures, or of RGB with depth."""
+    """A model of grey images, or of RGB with depth."""
     return make(channels=request.param)
 
 
@@ -125,7 +125,7 @@ def test_a_model_of_other_channels_reads_samples_and_predicts(model):
 def test_pictures_of_other_channels_are_turned_or_refused(model):
     colours = Shapes(3)[0].image
     if model.config.channels == 1:
-        same = model.predict(tfseg.data.channels.grey(colours))[0]
+        same = model.predict(tfseg.data.images.channels.grey(colours))[0]
         np.testing.assert_array_equal(model.predict(colours)[0].boxes, same.boxes)
         seen = model.inspect(Shapes(3)[0])  # a sample in colours
         np.testing.assert_array_equal(seen.prediction.boxes, same.boxes)
@@ -175,7 +175,7 @@ def test_an_exported_model_reads_the_same_channels(model, tmp_path):
     Image.fromarray(colours).save(tmp_path / "a.png")
     encoded = tf.constant([(tmp_path / "a.png").read_bytes()])
     one = signatures["jpeg_bytes"](encoded=encoded)["detection_boxes"]
-    grey = tfseg.data.channels.grey(colours)
+    grey = tfseg.data.images.channels.grey(colours)
     other = signatures["images_uint8"](images=tf.constant(grey[None]))["detection_boxes"]
     np.testing.assert_allclose(one, other, atol=1e-4)
 

@@ -1,11 +1,11 @@
-"""Detections in the square become a prediction in the picture."""
+"""Detections in the square become a prediction in the image."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tfseg.data.augment.geometry import SquareResize
+from tfseg.geometry.resize import SquareResize
 from tfseg.models.mask_rcnn.decode import decode
 
 PLAN = SquareResize(128, 128).plan((50, 100))  # scale 1.28, 64 x 128, 32 rows above
@@ -58,7 +58,7 @@ def test_boxes_are_cut_to_the_picture():
 def test_objects_without_a_pixel_are_dropped():
     rows = (
         (50, 50, 50.1, 50.1, 1, 0.9),  # rounds to no pixel
-        (0, 0, 20, 20, 1, 0.8),  # in the padding above the picture
+        (0, 0, 20, 20, 1, 0.8),  # in the padding above the image
         (40, 10, 60, 30, 2, 0.7),  # the only one to stay
     )
     ours = decode(detections(*rows), FULL, PLAN)

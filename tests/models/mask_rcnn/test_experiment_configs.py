@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tfseg.config import Stage, learning_rate
-from tfseg.config.experiments import read_experiment
 from tfseg.config.files import build, load_config
 from tfseg.data.augment import presets
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.studies.experiment_files import read_experiment
 
 FOLDER = Path(__file__).resolve().parents[3] / "configs" / "mask_rcnn"
 SMALL = FOLDER / "cpu"

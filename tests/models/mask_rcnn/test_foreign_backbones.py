@@ -117,7 +117,7 @@ def published(name, folder, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "channels", "first"),
     [
-        # Its first layer stacks four parts of the picture: 12 channels for three colours.
+        # Its first layer stacks four parts of the image: 12 channels for three colours.
         pytest.param(
             "keras_cv:csp_darknet_tiny_imagenet",
             4,

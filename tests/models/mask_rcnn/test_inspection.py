@@ -249,7 +249,7 @@ class TestInputs:
         assert list(seen.pictures) == STEPS
 
     def test_what_is_refused(self, model):
-        with pytest.raises(DataError, match="one picture"):
+        with pytest.raises(DataError, match="one image"):
             model.inspect(ListDataset([SAMPLE, SAMPLE], ("person", "bag")))
         with pytest.raises(DataError, match="class id 7 is none of the model's 2"):
             model.inspect(SAMPLE.replace(class_ids=np.array([7, 1])))
@@ -287,21 +287,21 @@ class TestVerb:
     def test_a_photo(self, door, tmp_path, capsys):
         Image.fromarray(SAMPLE.image).save(tmp_path / "photo.png")
         assert door(["inspect", "model", "photo.png", "--out", "inside"]) == 0
-        assert "wrote 10 pictures" in capsys.readouterr().out
+        assert "wrote 10 images" in capsys.readouterr().out
         assert (tmp_path / "inside" / "index.html").is_file()
 
     def test_a_picture_of_a_data_set(self, door, tmp_path, capsys):
-        from tfseg.data.coco_writer import write_coco
+        from tfseg.data.coco.coco_writer import write_coco
 
         source = ListDataset([SAMPLE.replace(keypoints=None)] * 2, ("person", "bag"))
         write_coco(source, tmp_path / "val.json", tmp_path / "images")
         assert door(["inspect", "model", ".", "--index", "1", "--out", "inside"]) == 0
         assert (tmp_path / "inside" / "13_mask_targets.png").is_file()
         assert door(["inspect", "model", ".", "--index", "2", "--out", "other"]) == 2
-        assert "2 pictures, counted from 0" in capsys.readouterr().err
+        assert "2 images, counted from 0" in capsys.readouterr().err
         assert not (tmp_path / "other").exists()
-        # Read as in the training: of two pictures, one is the share set aside.
+        # Read as in the training: of two images, one is the share set aside.
         words = ["--index", "1", "--set", "data.val_fraction=0.5", "--set", "data.val_split=val"]
         words += ["--set", "data.train_split=val", "--out", "other"]
         assert door(["inspect", "model", ".", *words]) == 2
-        assert "1 pictures, counted from 0" in capsys.readouterr().err
+        assert "1 images, counted from 0" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from tfseg.models.mask_rcnn.losses import TERMS, l2_penalty, loss_terms
 
 
 def outputs(seed=0):
-    """Returns random outputs and targets of two pictures: 7 anchors, 6 RoIs, 2 places, C = 3."""
+    """Returns random outputs and targets of two images: 7 anchors, 6 RoIs, 2 places, C = 3."""
     random = np.random.default_rng(seed)
     positive = np.array([[True, False], [True, True]])
     ids = np.int32([[2, 0, 0, 0, 0, 0], [1, 2, 0, 0, 0, 0]])

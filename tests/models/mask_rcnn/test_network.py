@@ -136,7 +136,7 @@ def test_one_layer_owns_one_name(model):
 
 def test_the_network_takes_no_image_meta(model):
     """The original's `image_meta` has 12 + C numbers, 16 for 4 classes. What the network needs of
-    it comes under its own name: the picture's `window`, and `active_classes` in training."""
+    it comes under its own name: the image's `window`, and `active_classes` in training."""
     assert 12 + 4 == 16  # id, original shape 3, padded shape 3, window 4, scale; then a flag each
     inputs = batch(1)
     active = {**inputs, "active_classes": np.ones((1, 3), np.float32)}

@@ -1,4 +1,4 @@
-"""The two presets: what they set, how they are changed, and a network that pads its pictures."""
+"""The two presets: what they set, how they are changed, and a network that pads its images."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tfseg.data.augment.padded import PaddedResize
 from tfseg.errors import ConfigError
+from tfseg.geometry.padded import PaddedResize
 from tfseg.models.mask_rcnn import MaskRCNN, MaskRCNNConfig, network
 from tfseg.models.mask_rcnn.losses import TERMS
 from tfseg.models.mask_rcnn.origins import FILLED, ORIGINS, Origin
@@ -181,7 +181,7 @@ def test_contradictions_name_the_setting(changes, message):
         MaskRCNNConfig(**{"classes": ("a",), **changes})
 
 
-# ---- pictures
+# ---- images
 
 
 def test_training_arrays_share_one_canvas_and_know_where_the_picture_is():

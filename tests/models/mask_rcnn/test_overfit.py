@@ -1,4 +1,4 @@
-"""The whole chain can learn by heart: four pictures, to a mask AP of 0.9."""
+"""The whole chain can learn by heart: four images, to a mask AP of 0.9."""
 
 from __future__ import annotations
 

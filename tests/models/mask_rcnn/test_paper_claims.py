@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tfseg.config.experiments import read_experiment
 from tfseg.data.synthetic import SyntheticPeople
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.losses import TERMS
 from tfseg.models.mask_rcnn.targets import encode
+from tfseg.studies.experiment_files import read_experiment
 
 FOLDER = Path(__file__).resolve().parents[3] / "configs" / "mask_rcnn"
 SETTINGS = dict(
@@ -75,7 +75,7 @@ def make(**changes):
 
 @pytest.fixture(scope="module")
 def batches():
-    """Two batches of two pictures with drawn people."""
+    """Two batches of two images with drawn people."""
     people = SyntheticPeople(4, size=64, seed=1, people=(1, 2))
     config = MaskRCNNConfig(**SETTINGS)
     rows = [encode(people[index], config) for index in range(4)]

@@ -1,4 +1,4 @@
-"""The README's data set in ten lines, as it is printed there, on files."""
+"""The README's dataset in ten lines, as it is printed there, on files."""
 
 import re
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 import tfseg
 from tfseg.data.dataset import check_dataset
-from tfseg.data.doctor import diagnose
+from tfseg.data.doctor.doctor import diagnose
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.targets import encode
 

@@ -1,14 +1,14 @@
-"""A picture becomes arrays of fixed shape, whatever it holds."""
+"""An image becomes arrays of fixed shape, whatever it holds."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tfseg.data.augment.resizing import resize_image
-from tfseg.data.opencv import cv2
+from tfseg.geometry.shrink import resize_image
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.targets import encode
+from tfseg.opencv import cv2
 from tfseg.structures import Sample
 
 CONFIG = MaskRCNNConfig(classes=("a", "b"), image_size=128, max_instances=5, mini_mask_size=28)

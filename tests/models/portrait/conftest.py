@@ -12,7 +12,7 @@ from tfseg.structures import Sample
 
 @pytest.fixture(scope="session")
 def portrait_samples() -> list[Sample]:
-    """Bright discs on dark ground, one or two a picture; the last picture is empty."""
+    """Bright discs on dark ground, one or two an image; the last image is empty."""
     rng = np.random.default_rng(0)
     made = []
     for index in range(4):
@@ -32,7 +32,7 @@ def portrait_samples() -> list[Sample]:
 
 @pytest.fixture(scope="session")
 def portrait_data(portrait_samples) -> ListDataset:
-    """The same as a data set."""
+    """The same as a dataset."""
     return ListDataset(portrait_samples, ("person",))
 
 

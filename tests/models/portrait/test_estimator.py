@@ -1,4 +1,4 @@
-"""The verbs of `PortraitSegmenter` on small pictures."""
+"""The verbs of `PortraitSegmenter` on small images."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_bad_boxes_are_named(portrait_model):
     ):
         with pytest.raises(DataError, match=message):
             portrait_model.predict(PICTURE, boxes=wrong)
-    with pytest.raises(DataError, match="2 pictures"):
+    with pytest.raises(DataError, match="2 images"):
         portrait_model.predict([PICTURE] * 2, boxes=[HALVES])
     with pytest.raises(DataError, match=r"\(K, 4\)"):
         portrait_model.predict(PICTURE, boxes=[(1, 2, 3)])

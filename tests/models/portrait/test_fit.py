@@ -1,4 +1,4 @@
-"""How pictures meet the network, and the way back."""
+"""How images meet the network, and the way back."""
 
 from __future__ import annotations
 

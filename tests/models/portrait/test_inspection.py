@@ -1,4 +1,4 @@
-"""Looking inside the portrait network: its own numbers, as arrays, as pictures and as a page."""
+"""Looking inside the portrait network: its own numbers, as arrays, as images and as a page."""
 
 from __future__ import annotations
 

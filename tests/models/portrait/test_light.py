@@ -31,7 +31,7 @@ sys.exit(3 if heavy else code)
 
 @pytest.fixture(scope="module")
 def people():
-    """Drawn people, two a picture."""
+    """Drawn people, two an image."""
     return SyntheticPeople(2, size=200, seed=5, people=(2, 2))
 
 
@@ -67,7 +67,7 @@ def test_a_folder_of_photographs_needs_neither_keras_nor_tensorflow(
     (tmp_path / "boxes.json").write_text(json.dumps({**boxes, "damaged.jpg": []}))
     done = command("photos", "--out", "out", *words)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "damaged.jpg" in done.stderr and "1 of 3 pictures failed" in done.stderr
+    assert "damaged.jpg" in done.stderr and "1 of 3 images failed" in done.stderr
     assert "XNNPACK" not in done.stderr and len(list((tmp_path / "out").iterdir())) >= 2
 
 

@@ -71,7 +71,7 @@ SIZE = (256, 192)
 
 
 def case(seed=0, depth=3):
-    """Returns features of four levels and boxes of every kind, for a picture of 256 x 192."""
+    """Returns features of four levels and boxes of every kind, for an image of 256 x 192."""
     random = np.random.default_rng(seed)
     features = [
         random.standard_normal((2, SIZE[0] >> k, SIZE[1] >> k, depth)).astype(np.float32)

@@ -21,7 +21,7 @@ def test_the_table_is_that_of_single_precision():
 
 
 def scene(seed=0, proposals=120, truths=4, padding=2, mini=14):
-    """Returns proposals, valid, ids, boxes, masks of one picture; a third of them overlap well."""
+    """Returns proposals, valid, ids, boxes, masks of one image; a third of them overlap well."""
     random = np.random.default_rng(seed)
     corner = random.uniform(0, 0.6, (truths, 2))
     boxes = np.concatenate([corner, corner + random.uniform(0.15, 0.4, (truths, 2))], 1)

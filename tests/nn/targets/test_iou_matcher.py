@@ -13,7 +13,7 @@ def as_numpy(matches):
 
 
 def slow_anchors(iou, truth, crowd):
-    """Returns the two masks and the best truth of one picture."""
+    """Returns the two masks and the best truth of one image."""
     count = len(iou)
     positive, negative = np.zeros(count, bool), np.zeros(count, bool)
     index = np.zeros(count, int)

@@ -1,4 +1,4 @@
-"""Moving pictures and all their annotations together: resizing, and random changes."""
+"""Moving images and all their annotations together: resizing, and random changes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ __all__ = [
 
 # Loaded when asked for: imgaug takes most of a second.
 _HOMES = {
-    "Augmentation": "choice",
-    "Augmenter": "imgaug_adapter",
-    "choose": "choice",
-    "iaa": "imgaug_compat",
-    "InSquare": "geometry",
-    "ResizePlan": "geometry",
-    "SquareResize": "geometry",
-    "PaddedResize": "padded",
-    "paste_mask": "geometry",
-    "random_scale_crop": "scale_crop",
-    "ScaleCrop": "scale_crop",
+    "Augmentation": "tfseg.data.augment.choice",
+    "Augmenter": "tfseg.data.augment.imgaug_adapter",
+    "choose": "tfseg.data.augment.choice",
+    "iaa": "tfseg.data.augment.imgaug_compat",
+    "InSquare": "tfseg.geometry.resize",
+    "ResizePlan": "tfseg.geometry.resize",
+    "SquareResize": "tfseg.geometry.resize",
+    "PaddedResize": "tfseg.geometry.padded",
+    "paste_mask": "tfseg.geometry.resize",
+    "random_scale_crop": "tfseg.data.augment.scale_crop",
+    "ScaleCrop": "tfseg.data.augment.scale_crop",
 }
 
 
@@ -39,5 +39,5 @@ def __getattr__(name: str):
     if name == "presets":
         return importlib.import_module("tfseg.data.augment.presets")
     if name in _HOMES:
-        return getattr(importlib.import_module(f"tfseg.data.augment.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

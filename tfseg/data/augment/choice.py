@@ -14,10 +14,10 @@ __all__ = ["Augmentation", "choose"]
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """A random change of pictures: `augmentation(sample, seed) -> Sample`, equal for equal seeds.
+    """A random change of images: `augmentation(sample, seed) -> Sample`, equal for equal seeds.
 
     Attributes:
-        function: What changes a sample; it must keep the picture's size, unless it names the
+        function: What changes a sample; it must keep the image's size, unless it names the
             size that it makes as its attribute `canvas`.
         text: Tells this augmentation from others, in messages, checkpoints and run folders: the
             name of a set, or what the object says of itself.
@@ -30,12 +30,12 @@ class Augmentation:
 
     @property
     def canvas(self) -> tuple[int, int] | None:
-        """`(rows, columns)` of every picture made, or None if pictures keep their size."""
+        """`(rows, columns)` of every image made, or None if images keep their size."""
         return getattr(self.function, "canvas", None)
 
     def on_canvas(self, size: int | tuple[int, int]) -> Augmentation:
-        """Returns the same augmentation with pictures of another size: one side, or `(rows,
-        columns)`. One that keeps the size of its pictures is returned as it is."""
+        """Returns the same augmentation with images of another size: one side, or `(rows,
+        columns)`. One that keeps the size of its images is returned as it is."""
         if self.canvas is None:
             return self
         function = self.function.on_canvas(size)
@@ -55,7 +55,7 @@ class Augmentation:
             )
         if moved.size != (self.canvas or sample.size):
             raise DataError(
-                f"{sample.where}: the augmentation changed the picture's size from "
+                f"{sample.where}: the augmentation changed the image's size from "
                 f"{sample.size[0]} x {sample.size[1]} to {moved.size[0]} x {moved.size[1]}, and a "
                 "batch needs equal ones. Pass keep_size=True to the augmenter, or wrap it in "
                 "imgaug's KeepSizeByResize."
@@ -63,7 +63,7 @@ class Augmentation:
         return moved
 
     def check(self, sample: Sample) -> None:
-        """Tries the change on a picture with three seeds.
+        """Tries the change on an image with three seeds.
 
         Raises:
             ConfigError: If it cannot be used, naming the augmenter at fault and the reason.

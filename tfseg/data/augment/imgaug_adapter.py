@@ -1,13 +1,13 @@
-"""Any imgaug augmenter, applied to a picture and all its annotations in one call.
+"""Any imgaug augmenter, applied to an image and all its annotations in one call.
 
 imgaug moves three things: the image, a map that says where each pixel came from, and the
 keypoints. The map travels as imgaug's segmentation maps do, so it takes the nearest pixel and is
 left alone by blur and colour. Masks and label maps are then looked up through it: their cost
 depends on their size, not on the augmenter, and three hundred objects move like one.
 
-Augmenters are made for three colours. A grey picture goes through as three equal ones and comes
+Augmenters are made for three colours. A grey image goes through as three equal ones and comes
 back as their brightness; channels behind the colours, such as depth, are looked up as label maps
-are: they move with the picture, and keep their values where colours change.
+are: they move with the image, and keep their values where colours change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from tfseg.data.augment.imgaug_compat import iaa, imgaug
 from tfseg.data.augment.pixel_source import PixelSource
-from tfseg.data.channels import grey
+from tfseg.data.images.channels import grey
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures.labels import COCO_KEYPOINT_FLIP, LABEL_MAP_FLIPS
 from tfseg.structures.sample import Sample
@@ -30,7 +30,7 @@ from tfseg.structures.semantic import CLASS_MAP, IGNORED, class_map
 __all__ = ["LABEL_MAP_FILL", "Augmenter"]
 
 LABEL_MAP_FILL: Mapping[str, int] = types.MappingProxyType({CLASS_MAP: IGNORED})
-"""What label maps say of pixels from outside the picture, where it is not 0: a class map ignores
+"""What label maps say of pixels from outside the image, where it is not 0: a class map ignores
 them, because black corners taught as background are found nowhere else."""
 
 
@@ -41,19 +41,19 @@ class Augmenter:
       class map (`tfseg.structures.semantic`) 255, ignored.
     - Boxes are taken from the moved masks. Objects without a pixel are dropped, with everything
       that belongs to them; crowd flags stay.
-    - Keypoints that leave the picture become `(0, 0, 0)`.
-    - If the picture was mirrored, by whatever augmenter, left and right keypoints change places
+    - Keypoints that leave the image become `(0, 0, 0)`.
+    - If the image was mirrored, by whatever augmenter, left and right keypoints change places
       and so do the paired numbers of label maps.
 
     It may be used from several threads at once, and never touches a global random state.
 
     Args:
         augmenter: An imgaug augmenter, or a list of them, applied in order.
-        keypoint_flip: Row k of a mirrored picture's keypoints is row `keypoint_flip[k]` of the
+        keypoint_flip: Row k of a mirrored image's keypoints is row `keypoint_flip[k]` of the
             original's. None: COCO's 17 points; other numbers of points are refused in a mirrored
-            picture, because left would turn into right unnoticed.
+            image, because left would turn into right unnoticed.
         label_map_flips: name of a label map to the pairs of numbers that change places.
-        label_map_fill: name of a label map to the number of pixels from outside the picture.
+        label_map_fill: name of a label map to the number of pixels from outside the image.
         with_class_map: Give a sample that has no class map one, made from its masks, before it is
             moved: only a map can say afterwards which pixels came from outside.
 
@@ -89,7 +89,7 @@ class Augmenter:
         self.label_map_fill = {k: int(v) for k, v in label_map_fill.items()}
         self.with_class_map = bool(with_class_map)
         self._own = threading.local()
-        # imgaug finds keypoints under these by drawing a picture for each point: gigabytes for a
+        # imgaug finds keypoints under these by drawing an image for each point: gigabytes for a
         # crowd. They are looked up in the pixel map instead.
         drawn = (iaa.PiecewiseAffine, iaa.ElasticTransformation)
         everyone = [augmenter, *augmenter.get_all_children(flat=True)]
@@ -110,7 +110,7 @@ class Augmenter:
         """Returns the changed sample; equal seeds give equal samples.
 
         Raises:
-            DataError: If imgaug fails on this picture, or a mirrored picture has keypoints whose
+            DataError: If imgaug fails on this image, or a mirrored image has keypoints whose
                 left and right are unknown.
         """
         if self.with_class_map and CLASS_MAP not in sample.label_maps:
@@ -160,7 +160,7 @@ class Augmenter:
         if not self._is_warp:
             points = np.array([(0.5, 0.5), (0.75, 0.5), (0.5, 0.75)]) * (width, height)
             if sample.keypoints is not None:
-                # imgaug counts from the picture's corner, COCO from the first pixel's centre.
+                # imgaug counts from the image's corner, COCO from the first pixel's centre.
                 own = sample.keypoints[..., :2].reshape(-1, 2) + 0.5
                 points = np.concatenate([points, own])
             inputs["keypoints"] = imgaug.KeypointsOnImage.from_xy_array(points, shape=colours.shape)
@@ -169,13 +169,13 @@ class Augmenter:
             image, field, *points = augmenter(**inputs)
         except Exception as error:
             raise DataError(
-                f"{sample.where}: imgaug failed on a picture of {height} x {width} (height x "
+                f"{sample.where}: imgaug failed on an image of {height} x {width} (height x "
                 f"width), seed {seed}: {type(error).__name__}: {error}"
             ) from error
         image, field = np.ascontiguousarray(image), field.arr
         if image.shape != (*field.shape[:2], 3) or image.dtype != np.uint8:
             raise DataError(
-                f"{sample.where}: the augmenter made a picture {image.dtype} {image.shape} with "
+                f"{sample.where}: the augmenter made an image {image.dtype} {image.shape} with "
                 f"annotations of {field.shape[:2]}; it must keep them together and RGB uint8."
             )
         points = points[0].to_xy_array() if points else None

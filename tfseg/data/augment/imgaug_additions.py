@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.data.augment.imgaug_compat import iaa, imgaug
-from tfseg.data.opencv import cv2
 from tfseg.errors import ConfigError
+from tfseg.opencv import cv2
 
 __all__ = ["Contrast128", "Gamma", "GridWarp"]
 
 
 class Contrast128(iaa.Augmenter):
-    """`128 + factor * (value - 128)`, one factor a picture, rounded; uint8 images only.
+    """`128 + factor * (value - 128)`, one factor an image, rounded; uint8 images only.
 
     imgaug's own `LinearContrast` turns about 127 and cuts decimals off.
 
@@ -41,7 +41,7 @@ class Contrast128(iaa.Augmenter):
 
 
 class Gamma(iaa.Augmenter):
-    """`255 * (value / 255) ** gamma`, one gamma a picture, rounded; uint8 images only.
+    """`255 * (value / 255) ** gamma`, one gamma an image, rounded; uint8 images only.
 
     imgaug's own `GammaContrast` cuts decimals off.
 
@@ -73,10 +73,10 @@ class Gamma(iaa.Augmenter):
 
 
 class GridWarp(iaa.Augmenter):
-    """Moves the knots of a regular grid and, between them, the picture: a piecewise affine change.
+    """Moves the knots of a regular grid and, between them, the image: a piecewise affine change.
 
     The same change as imgaug's `PiecewiseAffine`, some twenty times as fast: knots move by a normal
-    distribution whose width, relative to the picture's sides, is drawn for each picture. Each
+    distribution whose width, relative to the image's sides, is drawn for each image. Each
     grid cell is two triangles, each moved by an affine map, so keypoints are exact.
 
     Args:
@@ -125,7 +125,7 @@ class GridWarp(iaa.Augmenter):
         return cv2.remap(np.ascontiguousarray(image), centres, None, cv2.INTER_LINEAR)
 
     def _knots(self, shifts: np.ndarray, shape: tuple) -> np.ndarray:
-        """Returns where each knot's place in the new picture is taken from, `(k, k, 2)` (x, y)."""
+        """Returns where each knot's place in the new image is taken from, `(k, k, 2)` (x, y)."""
         side = np.linspace(0, 1, self.knots)
         regular = np.stack(np.meshgrid(side, side), axis=-1)
         return np.clip(regular + shifts, 0, 1) * (shape[1], shape[0])

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfseg.data.opencv import cv2, missing_library
 from tfseg.errors import DataError
+from tfseg.opencv import cv2, missing_library
 
 __all__ = ["iaa", "imgaug"]
 

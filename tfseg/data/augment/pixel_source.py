@@ -1,21 +1,21 @@
-"""Where each pixel of a changed picture came from, and what follows for annotations."""
+"""Where each pixel of a changed image came from, and what follows for annotations."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tfseg.data.opencv import cv2
+from tfseg.opencv import cv2
 
 __all__ = ["PixelSource"]
 
 
 class PixelSource:
-    """For every pixel of the new picture, the pixel of the old one that it shows, or none.
+    """For every pixel of the new image, the pixel of the old one that it shows, or none.
 
     Args:
-        field: int `(h, w, 2)`: row + 1 and column + 1 in the old picture, 0 where the new picture
-            shows nothing of it. What `encode` gave, after it was moved with the picture.
-        original: `(H, W)` of the old picture.
+        field: int `(h, w, 2)`: row + 1 and column + 1 in the old image, 0 where the new image
+            shows nothing of it. What `encode` gave, after it was moved with the image.
+        original: `(H, W)` of the old image.
     """
 
     def __init__(self, field: np.ndarray, original: tuple[int, int]):
@@ -33,7 +33,7 @@ class PixelSource:
 
     @staticmethod
     def encode(height: int, width: int) -> np.ndarray:
-        """Returns the field of the unchanged picture, int32 `(H, W, 2)`."""
+        """Returns the field of the unchanged image, int32 `(H, W, 2)`."""
         field = np.empty((height, width, 2), np.int32)
         field[..., 0] = np.arange(1, height + 1, dtype=np.int32)[:, None]
         field[..., 1] = np.arange(1, width + 1, dtype=np.int32)
@@ -49,7 +49,7 @@ class PixelSource:
     def masks(self, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns the moved masks and their tight boxes; zeros for a mask without pixels.
 
-        Only the part of the new picture that can show an object is looked at.
+        Only the part of the new image that can show an object is looked at.
 
         Args:
             masks: bool `(N, H, W)`.
@@ -82,7 +82,7 @@ class PixelSource:
         For changes that are known only through the field. NaN where a point is out of sight.
 
         Args:
-            points: `(M, 2)` of `(x, y)` in the old picture, pixel centres at whole numbers.
+            points: `(M, 2)` of `(x, y)` in the old image, pixel centres at whole numbers.
         """
         height, width = self.original
         target = np.full(height * width, -1, np.int64)
@@ -91,7 +91,7 @@ class PixelSource:
         x, y = np.rint(np.nan_to_num(points, nan=-1.0)).astype(np.int64).T
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         found = np.full(len(points), -1, np.int64)
-        # Where the picture was squeezed not every old pixel is shown: take a neighbour then.
+        # Where the image was squeezed not every old pixel is shown: take a neighbour then.
         steps = range(-3, 4)
         nearby = sorted(
             ((dy, dx) for dy in steps for dx in steps), key=lambda s: s[0] ** 2 + s[1] ** 2
@@ -119,7 +119,7 @@ class PixelSource:
         return float(((down[0] * right[1] - down[1] * right[0]) * known).sum()) < 0
 
     def _reach(self, y1: int, x1: int, y2: int, x2: int) -> tuple[slice, slice]:
-        """Returns the rows and columns of the new picture that may show a part of the old."""
+        """Returns the rows and columns of the new image that may show a part of the old."""
         if self._spans is None:
             self._spans = tuple(
                 (self._span(values, axis), axis)

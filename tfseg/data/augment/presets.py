@@ -1,6 +1,6 @@
 """Named sets of random changes, each `(sample, seed) -> Sample`.
 
-The sets of the clothing study run after the picture was resized to the square, which is for the
+The sets of the clothing study run after the image was resized to the square, which is for the
 caller to arrange: `geometry.InSquare(resize, build(name))`. Colours and blur touch the image
 alone. What moves the image moves its annotations: mirroring and affine changes, and the
 piecewise affine one too, whose masks would lie beside their objects otherwise.
@@ -42,7 +42,7 @@ _SETS: dict[str, dict[str, float]] = {
     "portrait_light": {"flip": 0.5, "sway": 1, "tone": 1},
     "voc": {},
 }
-# Sets for networks that label every pixel: what came from outside the picture is ignored.
+# Sets for networks that label every pixel: what came from outside the image is ignored.
 _SEMANTIC = ("portrait", "portrait_flip", "portrait_light")
 
 NAMES: tuple[str, ...] = tuple(_SETS)
@@ -52,16 +52,16 @@ def build(name: str, **options) -> Augmenter | ScaleCrop:
     """Returns the named set.
 
     `aug_*` are the sets of the clothing study. `people_light` suits training from scratch on
-    pictures of people: mirrored half of the time, zoomed by 0.8 to 1.25, moved by up to a tenth,
+    images of people: mirrored half of the time, zoomed by 0.8 to 1.25, moved by up to a tenth,
     slightly brighter or darker.
 
-    `portrait` is the portrait network's own: each picture is scaled by 0.6, 0.8, 1, 1.2 or 1.5,
+    `portrait` is the portrait network's own: each image is scaled by 0.6, 0.8, 1, 1.2 or 1.5,
     turned about its centre by -45, -22, 0, 22 or 45 degrees, and given a gamma of 0.5, 0.8, 1, 1.2
-    or 1.5, three independent draws. `portrait_flip` also mirrors half of the pictures.
+    or 1.5, three independent draws. `portrait_flip` also mirrors half of the images.
     `portrait_light` suits training from scratch on crops around people: mirrored half of the time,
     scaled by 0.75 to 1.25, turned by up to 20 degrees, moved by up to a tenth, with slightly other
     brightness, gamma and tint. The three hand on a class map with every sample, in which pixels
-    from outside the picture are 255. `voc` is the usual set for PASCAL VOC and alone makes pictures
+    from outside the image are 255. `voc` is the usual set for PASCAL VOC and alone makes images
     of a size of its own: see `tfseg.data.augment.scale_crop`.
 
     Args:

@@ -1,7 +1,7 @@
-"""Random scale, then a piece of fixed size: the usual training pictures of PASCAL VOC.
+"""Random scale, then a piece of fixed size: the usual training images of PASCAL VOC.
 
-Each picture is scaled by a random factor, filled up on all sides where it is smaller than the
-piece wanted (image black, class map 255), and a piece is cut out at random. So every picture that
+Each image is scaled by a random factor, filled up on all sides where it is smaller than the
+piece wanted (image black, class map 255), and a piece is cut out at random. So every image that
 comes out has the same size, whatever came in: unlike other augmentations this one *makes* the
 canvas, says so by its attribute `canvas`, and nothing is to be resized after it.
 
@@ -16,10 +16,10 @@ import functools
 
 import numpy as np
 
-from tfseg.data.augment.geometry import ResizePlan
 from tfseg.data.augment.imgaug_adapter import Augmenter
 from tfseg.data.augment.imgaug_compat import iaa
 from tfseg.errors import ConfigError
+from tfseg.geometry.resize import ResizePlan
 from tfseg.structures.sample import Sample
 
 __all__ = ["VOC_SCALES", "ScaleCrop", "random_scale_crop"]
@@ -32,7 +32,7 @@ class ScaleCrop:
     """Scales, fills up, cuts and mirrors: `scale_crop(sample, seed) -> Sample` of one size.
 
     Equal seeds give equal samples. Samples without a class map get one, made from their masks, in
-    which what lies outside the picture is 255.
+    which what lies outside the image is 255.
 
     Attributes:
         size: Side of the square piece in pixels, or `(rows, columns)`.
@@ -65,7 +65,7 @@ class ScaleCrop:
 
     @property
     def canvas(self) -> tuple[int, int]:
-        """`(rows, columns)` of every picture made."""
+        """`(rows, columns)` of every image made."""
         return self.size
 
     def on_canvas(self, size: int | tuple[int, int]) -> ScaleCrop:

@@ -1,6 +1,6 @@
 """Open Images V5 segmentation: CSV, mask PNGs of another size, class names and their hierarchy.
 
-`convert_open_images` writes a COCO data set and an account of what was kept and dropped and why;
+`convert_open_images` writes a COCO dataset and an account of what was kept and dropped and why;
 `OpenImagesDataset` reads the same masks where they are. The defaults are the clothing paper's
 section 4.
 """

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 
-from tfseg.data.problem import Problem
+from tfseg.data.reading.problem import Problem
 from tfseg.errors import ConfigError, DataError
 
 __all__ = ["ClassNames", "Hierarchy", "read_class_names", "read_hierarchy"]

@@ -1,4 +1,4 @@
-"""Open Images' masks as a COCO data set that `tfseg train --data` takes, with an account of it."""
+"""Open Images' masks as a COCO dataset that `tfseg train --data` takes, with an account of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfseg.data.open_images.report import OpenImagesReport
 from tfseg.data.open_images.rules import SelectionRules
 from tfseg.data.open_images.split import balanced_split, train_size
 from tfseg.data.open_images.target import check_target, link
-from tfseg.data.problem import Problem
+from tfseg.data.reading.problem import Problem
 from tfseg.errors import ConfigError, DataError
 
 __all__ = ["ConversionOptions", "convert_open_images"]
@@ -27,7 +27,7 @@ __all__ = ["ConversionOptions", "convert_open_images"]
 
 @dataclasses.dataclass(frozen=True)
 class ConversionOptions:
-    """How the data set is written.
+    """How the dataset is written.
 
     Attributes:
         masks: "rle", exact run lengths; or "polygons", which annotation tools can edit but which
@@ -64,7 +64,7 @@ def convert_open_images(
     options: ConversionOptions | None = None,
     progress: Progress | None = None,
 ) -> OpenImagesReport:
-    """Writes a COCO data set from Open Images and returns what was kept and dropped and why.
+    """Writes a COCO dataset from Open Images and returns what was kept and dropped and why.
 
     The folder `out` gets `train.json`, `val.json`, `images/`, `open_images_report.json` (whole)
     and `open_images_report.txt`. It appears when all is written, or not at all. What is wrong
@@ -108,7 +108,7 @@ class _Writer:
         self.annotations: list[list[dict]] = []
 
     def write(self, progress: Progress | None) -> OpenImagesReport:
-        """Writes the data set and returns the report."""
+        """Writes the dataset and returns the report."""
         total = len(self.plan.rows)
         for number, image_id in enumerate(self.plan.rows, 1):
             self._add(image_id)
@@ -160,7 +160,7 @@ class _Writer:
         name = f"{image_id}{os.path.splitext(origin)[1].lower()}"
         target = os.path.join(self.folder, "images", name)
         if picture.orientation != 1:
-            # Upright, so that readers that do not look at the tag see the same picture.
+            # Upright, so that readers that do not look at the tag see the same image.
             Image.fromarray(picture.pixels).save(target, quality=95)
         elif isinstance(picture.place, str) and not self.options.copy_images:
             link(picture.place, target, picture.data)

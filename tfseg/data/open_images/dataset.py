@@ -11,7 +11,7 @@ from tfseg.data.open_images.files import name_of
 from tfseg.data.open_images.objects import read_objects, read_picture
 from tfseg.data.open_images.plan import Source, make_plan
 from tfseg.data.open_images.rules import SelectionRules
-from tfseg.data.problem import Problem
+from tfseg.data.reading.problem import Problem
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
@@ -63,16 +63,16 @@ class OpenImagesDataset:
 
     def __repr__(self) -> str:
         return (
-            f"OpenImagesDataset({os.fspath(self._plan.source.folder)!r}: {len(self)} pictures, "
+            f"OpenImagesDataset({os.fspath(self._plan.source.folder)!r}: {len(self)} images, "
             f"classes {self.class_names})"
         )
 
     def image_path(self, index: int) -> str:
-        """Returns the file of a picture, "archive.zip: member" within an archive."""
+        """Returns the file of an image, "archive.zip: member" within an archive."""
         return name_of(self._plan.index.images[self.image_ids[index]])
 
     def annotation_counts(self) -> dict[str, int]:
-        """Returns the number of objects of each class, without opening a picture."""
+        """Returns the number of objects of each class, without opening an image."""
         ids = [self._plan.class_id(row) for rows in self._plan.rows.values() for row in rows]
         counts = np.bincount(np.array(ids, np.int64), minlength=len(self.class_names) + 1)[1:]
         return dict(zip(self.class_names, counts.tolist()))

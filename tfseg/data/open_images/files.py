@@ -9,7 +9,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from tfseg.data.problem import Problem
+from tfseg.data.reading.problem import Problem
 from tfseg.errors import DataError
 
 __all__ = ["REPORT_NAME", "FileIndex", "Metadata", "find_metadata", "walk"]
@@ -65,7 +65,7 @@ def find_metadata(
     class_descriptions: str | os.PathLike | None = None,
     hierarchy: str | os.PathLike | None = None,
 ) -> Metadata:
-    """Returns the text files of the data set, those named or those found below a folder.
+    """Returns the text files of the dataset, those named or those found below a folder.
 
     Args:
         source: The folder.

@@ -8,9 +8,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from tfseg.data.images import pillow_reason, turn
-from tfseg.data.opencv import cv2
+from tfseg.data.images.images import pillow_reason, turn
 from tfseg.errors import DataError
+from tfseg.opencv import cv2
 from tfseg.structures import rle
 
 __all__ = ["Fitted", "fit", "outlines", "read_mask", "resize", "segmentation"]
@@ -47,7 +47,7 @@ def read_mask(data: bytes, name: str) -> np.ndarray:
     brightest value is 1, the mask was saved as 0 and 1, and 1 is white.
 
     Raises:
-        DataError: The bytes are no complete picture.
+        DataError: The bytes are no complete image.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -79,8 +79,8 @@ def fit(mask: np.ndarray, box: Box, size: tuple[int, int], orientation: int) -> 
     """Returns a mask as it lies on its image, and whether it agrees with the box of the CSV.
 
     Masks and boxes of Open Images are drawn on the pixels as they are stored (its page on rotated
-    images: image and boxes are to be turned together), while `tfseg.data.read_image` shows a
-    picture as its EXIF tag wants it. The mask's own sides tell which was meant where they can.
+    images: image and boxes are to be turned together), while `tfseg.data.read_image` shows an
+    image as its EXIF tag wants it. The mask's own sides tell which was meant where they can.
 
     Args:
         mask: bool `(h, w)`.
@@ -108,13 +108,13 @@ def fit(mask: np.ndarray, box: Box, size: tuple[int, int], orientation: int) -> 
     text = (
         f"its EXIF tag turns it (orientation {orientation}) and the sides of the masks cannot tell "
         "whether they follow: they are turned with it, as Open Images' boxes are to be. Look at "
-        "this picture."
+        "this image."
     )
     return _compared(turn(mask, orientation), boxes, (("exif_ambiguous", text),))
 
 
 def _alike(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
-    """Returns whether two pictures have the same ratio of sides, but for rounding."""
+    """Returns whether two images have the same ratio of sides, but for rounding."""
     first, second = shape[0] * size[1], shape[1] * size[0]
     slack = _SHAPE_TOLERANCE * max(first, second) + max(*shape, *size) / 2
     return abs(first - second) <= slack
@@ -177,7 +177,7 @@ def tight_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
 
 
 def _turn_box(box: Box, orientation: int) -> Box:
-    """Returns a box of the stored frame in the frame as seen; see `tfseg.data.images.turn`."""
+    """Returns a box of the stored frame in the frame as seen; see `images.turn`."""
     x1, y1, x2, y2 = box
     if orientation >= 5:
         x1, y1, x2, y2 = y1, x1, y2, x2

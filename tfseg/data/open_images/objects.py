@@ -7,12 +7,12 @@ import os
 
 import numpy as np
 
-from tfseg.data.images import read_image, stored_orientation
+from tfseg.data.images.images import read_image, stored_orientation
 from tfseg.data.open_images.files import name_of
 from tfseg.data.open_images.masks import fit, read_mask, resize
 from tfseg.data.open_images.plan import Plan
 from tfseg.data.open_images.rows import MaskRow
-from tfseg.data.problem import Problem
+from tfseg.data.reading.problem import Problem
 from tfseg.errors import DataError
 
 __all__ = ["ImageObjects", "Picture", "read_objects", "read_picture"]

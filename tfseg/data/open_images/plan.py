@@ -12,7 +12,7 @@ from tfseg.data.open_images.files import FileIndex, Metadata, find_metadata
 from tfseg.data.open_images.ledger import Ledger
 from tfseg.data.open_images.rows import MaskRow, read_rows
 from tfseg.data.open_images.rules import Choice, SelectionRules, choose_classes
-from tfseg.data.problem import Problem
+from tfseg.data.reading.problem import Problem
 from tfseg.errors import ConfigError, DataError
 
 __all__ = ["SUBSETS", "Plan", "Progress", "Source", "make_plan"]

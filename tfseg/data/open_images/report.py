@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tfseg.data.open_images.ledger import RULES
-from tfseg.data.problem import SEVERITIES, Problem
+from tfseg.data.reading.problem import SEVERITIES, Problem
 
 __all__ = ["OpenImagesReport"]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tfseg.data.open_images.ledger import Ledger
-from tfseg.data.problem import Problem
+from tfseg.data.reading.problem import Problem
 from tfseg.errors import DataError
 
 __all__ = ["COLUMNS", "MaskRow", "read_rows"]

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from tfseg.data.open_images.classes import ClassNames, Hierarchy
-from tfseg.data.problem import Problem
+from tfseg.data.reading.problem import Problem
 from tfseg.errors import ConfigError, DataError
 
 __all__ = ["Choice", "SelectionRules", "choose_classes"]

@@ -1,4 +1,4 @@
-"""Drawn people: pictures with every annotation that the systems need, from nothing but a seed."""
+"""Drawn people: images with every annotation that the systems need, from nothing but a seed."""
 
 from tfseg.data.synthetic.dataset import SyntheticPeople
 from tfseg.data.synthetic.outfit import GARMENTS

@@ -1,6 +1,6 @@
 """Places: rooms, streets, parks, beaches and studios, cluttered with things that are not people.
 
-Everything is placed in fractions of the picture, so that a scene looks alike at every size.
+Everything is placed in fractions of the image, so that a scene looks alike at every size.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Brush:
     # Geometry of the trunk: t runs from 0 at the hips to 1 at the shoulders.
 
     def spine(self, t: float, across: float = 0.0) -> tuple[float, float]:
-        """Returns the point at height t, `across` pixels to the picture's right of the spine."""
+        """Returns the point at height t, `across` pixels to the image's right of the spine."""
         return (
             self.origin[0] + self.rise[0] * t + self.right[0] * across,
             self.origin[1] + self.rise[1] * t + self.right[1] * across,

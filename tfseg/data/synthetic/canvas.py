@@ -1,7 +1,7 @@
 """The sheet that scenes are painted on: one colour layer and one layer of part numbers.
 
 Every shape is filled in both layers with the same geometry, so a label can never disagree with
-what is seen. Both layers have four quarter pixels for each pixel of the picture. The colour of a
+what is seen. Both layers have four quarter pixels for each pixel of the image. The colour of a
 pixel is the mean of its quarters. Its part is the second highest of the four part numbers; as
 numbers rise from the back to the front, that is the foremost part which, with what lies before
 it, covers at least half of the pixel.
@@ -51,10 +51,10 @@ _THING = Part()
 
 
 class Canvas:
-    """Colours and part numbers of one picture while it is being painted, back to front.
+    """Colours and part numbers of one image while it is being painted, back to front.
 
     Args:
-        height: Rows of the picture in pixels.
+        height: Rows of the image in pixels.
         width: Columns.
     """
 
@@ -75,7 +75,7 @@ class Canvas:
         """Fills polygons and returns the number of the new part.
 
         Args:
-            shapes: Polygons, float `(n, 2)` of `(x, y)` in pixels of the picture; pixel i covers
+            shapes: Polygons, float `(n, 2)` of `(x, y)` in pixels of the image; pixel i covers
                 i to i + 1.
             color: `(red, green, blue)`, 0 to 255.
             part: What the polygons are.

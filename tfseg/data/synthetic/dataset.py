@@ -1,4 +1,4 @@
-"""Drawn people as a data set: every annotation, exact by construction."""
+"""Drawn people as a dataset: every annotation, exact by construction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IGNORED = 255
 
 
 class SyntheticPeople:
-    """Drawn scenes with people; picture k is a pure function of (seed, start + k, size).
+    """Drawn scenes with people; image k is a pure function of (seed, start + k, size).
 
     Each sample has
 
@@ -32,23 +32,23 @@ class SyntheticPeople:
       (glasses do not hide eyes; a shoulder or a hip also shows through on the trunk unless the
       body is turned so far that it lies on the far side). 1: another person, a thing (a carried
       bag too), hair, a face mask, a hat or another part of the own body covers it. 0, with
-      x = y = 0: outside the picture.
+      x = y = 0: outside the image.
     - `label_maps`, int32 `(H, W)`: "attributes", "sizes", "patterns", "colors" in the numbers of
       `tfseg.structures.labels`, and "instances", the person of each pixel, counted from 1. The
       last three traits are 0 on bare skin. Bags are no part of a person there.
 
-    People and garments of whom less than 1/4096 of the picture can be seen (at least one pixel)
+    People and garments of whom less than 1/4096 of the image can be seen (at least one pixel)
     have no mask; in the "instances" map such people are 255, ignored. Person numbers skip 255.
     With `classes="person"`, `annotation_ids` are the numbers in the "instances" map.
 
     Args:
-        length: Number of pictures.
-        size: Side of a square picture in pixels, or `(height, width)`.
-        seed: Pictures of different seeds have nothing in common.
-        people: `(fewest, most)` per picture, both included, or one number.
+        length: Number of images.
+        size: Side of a square image in pixels, or `(height, width)`.
+        seed: Images of different seeds have nothing in common.
+        people: `(fewest, most)` per image, both included, or one number.
         classes: "person"; "clothing" for every garment in `GARMENTS`; or a tuple of garments, of
             which nine people in ten then wear one, each as often as the other.
-        start: Number of the first picture: use another range for unseen pictures.
+        start: Number of the first image: use another range for unseen images.
 
     Raises:
         ConfigError: If an argument is out of range or a garment unknown.

@@ -42,7 +42,7 @@ def _relief(surface: np.ndarray, reach: float, direction: tuple[float, float]) -
 def illuminate(
     picture: np.ndarray, surface: np.ndarray, weave: np.ndarray, dice: Dice
 ) -> np.ndarray:
-    """Returns the picture as lit, uint8 `(H, W, 3)`.
+    """Returns the image as lit, uint8 `(H, W, 3)`.
 
     Args:
         picture: Flat colours, uint8 `(H, W, 3)`.

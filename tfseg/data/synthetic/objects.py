@@ -26,7 +26,7 @@ FOREGROUND = {
 
 
 def paint(canvas: Canvas, dice: Dice, kind: str, x: float, y: float, unit: float = 0.0) -> None:
-    """Paints one thing with its foot at `(x, y)`; `unit` 0 takes the picture's height."""
+    """Paints one thing with its foot at `(x, y)`; `unit` 0 takes the image's height."""
     unit = (unit or canvas.height) * dice.between(0.8, 1.2)
     THINGS[kind](Prop(canvas, dice, x, y, unit))
 

@@ -1,7 +1,7 @@
-"""Articulated bodies: lengths, joint angles, and where the joints come to lie in the picture.
+"""Articulated bodies: lengths, joint angles, and where the joints come to lie in the image.
 
 A body lives in its own space, in units of its standing height: x to the person's left, y up, z
-forward. It is turned by `yaw` (0 faces the viewer, positive turns to the picture's right), seen
+forward. It is turned by `yaw` (0 faces the viewer, positive turns to the image's right), seen
 slightly from above, and projected without perspective.
 """
 
@@ -46,14 +46,14 @@ class Body:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A posed body in the picture.
+    """A posed body in the image.
 
     Attributes:
         joints: name to `(x, y, depth)` in pixels; a greater depth is nearer to the viewer.
         scale: Standing height in pixels.
         yaw: Turn of the body in radians.
         head_yaw: Turn of the head.
-        head_tilt: Roll of the head in the picture.
+        head_tilt: Roll of the head in the image.
         body: Proportions.
         pose: Name of the pose.
     """

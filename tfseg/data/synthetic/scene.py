@@ -21,7 +21,7 @@ __all__ = ["Scene", "paint_scene"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scene:
-    """A finished picture and what each of its pixels is.
+    """A finished image and what each of its pixels is.
 
     Attributes:
         image: uint8 `(H, W, 3)`.

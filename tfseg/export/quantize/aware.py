@@ -65,10 +65,10 @@ def calibrate(aware, model, batches: Iterable[np.ndarray]) -> None:
         values = watched.predict_on_batch(batch)
         seen.append([(float(value.min()), float(value.max())) for value in values])
     if not seen:
-        raise ExportError("calibration needs at least one batch of pictures, got none.")
+        raise ExportError("calibration needs at least one batch of images, got none.")
     for layer, (low, high) in zip(ranged, np.mean(seen, axis=0)):
         if not np.isfinite([low, high]).all():
-            raise ExportError(f"layer {layer.name!r}: its output is not finite on these pictures.")
+            raise ExportError(f"layer {layer.name!r}: its output is not finite on these images.")
         # A range without zero has no exact zero, which padding needs; one of no width no step.
         low, high = min(low, 0.0), max(high, 0.0)
         _assign(_range_of(layer), low, max(high, low + 1e-3))

@@ -37,8 +37,8 @@ class RuntimeResult:
     """What a runtime makes of a file.
 
     Attributes:
-        measures: Name to number, or empty without pictures.
-        milliseconds: Threads to the median time of one picture.
+        measures: Name to number, or empty without images.
+        milliseconds: Threads to the median time of one image.
     """
 
     measures: Mapping[str, float]
@@ -52,8 +52,8 @@ class FileResult:
     Attributes:
         name: Of the file.
         size: Bytes.
-        measures: Name to number with LiteRT, or empty without pictures.
-        milliseconds: Threads to LiteRT's median time of one picture.
+        measures: Name to number with LiteRT, or empty without images.
+        milliseconds: Threads to LiteRT's median time of one image.
         float_tensors: How many of its tensors are float.
         operations: LiteRT's time by kind of operation on one thread, the slowest first.
         openvino: The same with OpenVINO, or None where that is not installed or fails.
@@ -80,13 +80,13 @@ def compare(
     """Returns one row for each file, in their order.
 
     Args:
-        files: Name to content; all take pictures of one size.
+        files: Name to content; all take images of one size.
         estimator: Whose files they are: it turns logits into predictions and measures them.
-        dataset: Pictures with truth, the same for all, or None. Its classes are matched with the
+        dataset: Images with truth, the same for all, or None. Its classes are matched with the
             model's by name.
-        limit: The first pictures alone.
+        limit: The first images alone.
         rounds: Of timing; in each, every file has one turn.
-        progress: Called with pictures done and their number.
+        progress: Called with images done and their number.
     """
     kinds: dict[str, type[Runner]] = {"litert": PhoneRunner}
     if _runs_with_openvino(files):
@@ -139,17 +139,17 @@ def _runs_with_openvino(files: Mapping[str, bytes]) -> bool:
 
 
 def phone_fit(estimator, image_shape: tuple[int, int]) -> PictureFit:
-    """Returns how a picture meets a file of one size: stretched if the model learnt so, else fitted
+    """Returns how an image meets a file of one size: stretched if the model learnt so, else fitted
     in with its proportions, black around it."""
     kind = "stretch" if estimator.config.image_fit == "stretch" else "letterbox"
     return PictureFit(tuple(image_shape), kind)
 
 
 def measures(runners: Mapping, estimator, dataset, limit=None, progress=None) -> dict:
-    """Returns for each runner its measures on a data set, at the pictures' own sizes."""
+    """Returns for each runner its measures on a dataset, at the images' own sizes."""
     shapes = {runner.image_shape for runner in runners.values()}
     if len(shapes) != 1:
-        raise ExportError(f"expected files of one picture size, got {sorted(shapes)}.")
+        raise ExportError(f"expected files of one image size, got {sorted(shapes)}.")
     dataset = align_classes(dataset, estimator.class_names)
     fit = phone_fit(estimator, shapes.pop())
     evaluators = {key: estimator._evaluator() for key in runners}
@@ -177,7 +177,7 @@ def measures(runners: Mapping, estimator, dataset, limit=None, progress=None) ->
 
 
 def latencies(runners: Mapping, rounds: int = 15) -> dict:
-    """Returns for each runner the median milliseconds of one picture; they take turns, so that a
+    """Returns for each runner the median milliseconds of one image; they take turns, so that a
     busy moment meets all of them."""
     random = np.random.default_rng(0)
     seconds: dict = {key: [] for key in runners}

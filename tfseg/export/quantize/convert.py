@@ -77,15 +77,15 @@ def post_training_file(model, pictures: Iterable[np.ndarray]) -> bytes:
         pictures: Some dozens, uint8 `(H, W, 3)` of the network's size: ranges come from them.
 
     Raises:
-        ExportError: If there is no picture, or float tensors remain.
+        ExportError: If there is no image, or float tensors remain.
     """
     import tensorflow as tf
 
     pictures = [np.array(picture) for picture in pictures]
     if not pictures:
         raise ExportError(
-            "post-training quantisation needs pictures to learn ranges from, and got none. Some "
-            "dozens of the training pictures are enough."
+            "post-training quantisation needs images to learn ranges from, and got none. Some "
+            "dozens of the training images are enough."
         )
     for picture in pictures:
         # With the darkest and the brightest grey value the input has one step for each value.

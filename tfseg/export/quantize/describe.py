@@ -37,7 +37,7 @@ def description(estimator, image_shape, whole_int8: bool, license: str = "") -> 
         "license": license,
         "labels": ["background", *estimator.class_names],
         "input": {
-            "description": f"An RGB picture {how} {height} x {width} (rows x columns): {value}.",
+            "description": f"An RGB image {how} {height} x {width} (rows x columns): {value}.",
             "layout": "NHWC",
             "color": "RGB",
             "height": height,

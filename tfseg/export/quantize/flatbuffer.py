@@ -108,7 +108,7 @@ def single_operation(model, index: int) -> bytes:
 
 def runs_each_time(model) -> list[bool]:
     """Returns for each operation of the first graph whether it depends on the input: widening
-    float16 constants is done once, before the first picture."""
+    float16 constants is done once, before the first image."""
     graph = model.subgraphs[0]
     return [
         any(not _constant(model, graph.tensors[old]) for old in operation.inputs if old >= 0)

@@ -1,4 +1,4 @@
-"""How the phone's network reads a picture."""
+"""How the phone's network reads an image."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ INPUT_RANGE = (-INT8_MEAN / STD, (255 - INT8_MEAN) / STD)
 
 
 def network_input(pictures: np.ndarray, mean: float = INT8_MEAN) -> np.ndarray:
-    """Returns pictures, grey values 0 to 255, as the network reads them, float32."""
+    """Returns images, grey values 0 to 255, as the network reads them, float32."""
     return (np.asarray(pictures, np.float32) - np.float32(mean)) / np.float32(STD)

@@ -65,7 +65,7 @@ def read_metadata(content: bytes) -> tuple[dict, list[str]]:
 
 
 def _buffer(facts: Mapping) -> bytes:
-    """Returns a `ModelMetadata` flatbuffer of one input picture and one output map."""
+    """Returns a `ModelMetadata` flatbuffer of one input image and one output map."""
     import flatbuffers
 
     builder = flatbuffers.Builder(1024)

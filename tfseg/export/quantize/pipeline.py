@@ -67,18 +67,18 @@ def quantize(
 
     Args:
         estimator: A fitted `PortraitSegmenter`.
-        train: The data set to train on. Its classes are matched with the model's by name.
-        val: The data set that all files are measured on, or None.
+        train: The dataset to train on. Its classes are matched with the model's by name.
+        val: The dataset that all files are measured on, or None.
         directory: A new folder.
         plan: How long to train; None is `FineTuning()`.
         image_size: `(H, W)`; None takes the settings' own. Multiples of 32 resize exactly.
         calibration_batches: Training batches that ranges are taken from.
-        limit: The first pictures of `val` alone.
+        limit: The first images of `val` alone.
         rounds: Of timing.
         resume: Continue an interrupted training.
         overwrite: Replace what the folder holds.
         license: Licence of the weights, for the files' description.
-        progress: Called with pictures measured and their number.
+        progress: Called with images measured and their number.
 
     Raises:
         ExportError: If the model has no such form, a package is missing, the folder is taken, or
@@ -118,10 +118,10 @@ def _trained(estimator, train, folder, shape, batches: int, plan: FineTuning, re
 
 
 def _aligned(estimator, train, val):
-    """Returns both data sets with the model's class ids."""
-    train = align_classes(train, estimator.class_names, "training data set")
+    """Returns both datasets with the model's class ids."""
+    train = align_classes(train, estimator.class_names, "training dataset")
     if val is not None:
-        val = align_classes(val, estimator.class_names, "validation data set")
+        val = align_classes(val, estimator.class_names, "validation dataset")
     return train, val
 
 
@@ -130,8 +130,8 @@ def training_facts(estimator, train, shape: tuple[int, int], batches: int) -> di
 
     Args:
         estimator: A fitted `PortraitSegmenter`.
-        train: The data set.
-        shape: `(H, W)` of the phone's pictures.
+        train: The dataset.
+        shape: `(H, W)` of the phone's images.
         batches: Training batches that ranges are taken from.
     """
     settings = estimator.config.train
@@ -150,7 +150,7 @@ def training_facts(estimator, train, shape: tuple[int, int], batches: int) -> di
         "calibration batches": batches,
         "classes": list(train.class_names),
         "pictures": len(train),
-        "what the pictures show": data.hexdigest()[:16],
+        "what the images show": data.hexdigest()[:16],
         "batch size": settings.batch_size,
         "augmentation": settings.augmentation,
         "seed": settings.seed,

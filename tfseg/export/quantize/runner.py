@@ -1,4 +1,4 @@
-"""Running a TFLite file on pictures, as an application would: on phones LiteRT does, and on
+"""Running a TFLite file on images, as an application would: on phones LiteRT does, and on
 servers and PCs OpenVINO is a second choice, whose int8 needs no dot products of bytes."""
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Runner:
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """`(H, W)` of the pictures it takes."""
+        """`(H, W)` of the images it takes."""
         return tuple(int(side) for side in self._input["shape"][1:3])
 
     def __call__(self, picture: np.ndarray) -> np.ndarray:
-        """Returns the probabilities in a picture, uint8 `(H, W, 3)`: float32 `(H, W, 1 or N)`."""
+        """Returns the probabilities in an image, uint8 `(H, W, 3)`: float32 `(H, W, 1 or N)`."""
         return self.dequantised(self.raw(picture))
 
     def raw(self, picture: np.ndarray) -> np.ndarray:
@@ -57,7 +57,7 @@ class Runner:
         return (output.astype(np.float32) - zero) * np.float32(scale)
 
     def invoke(self) -> None:
-        """Computes the last picture once more: what is to be timed."""
+        """Computes the last image once more: what is to be timed."""
         raise NotImplementedError
 
     def _set(self, values: np.ndarray) -> None:
@@ -84,7 +84,7 @@ class PhoneRunner(Runner):
         super().__init__(*_details(self._interpreter))
 
     def invoke(self) -> None:
-        """Computes the last picture once more."""
+        """Computes the last image once more."""
         self._interpreter.invoke()
 
     def _set(self, values: np.ndarray) -> None:
@@ -122,7 +122,7 @@ class OpenVinoRunner(Runner):
                 raise ExportError(f"OpenVINO refuses the file: {error}") from error
 
     def invoke(self) -> None:
-        """Computes the last picture once more."""
+        """Computes the last image once more."""
         self._request.infer()
 
     def _set(self, values: np.ndarray) -> None:

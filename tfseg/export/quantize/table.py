@@ -27,7 +27,7 @@ def write_table(rows: Sequence[FileResult], folder: Path, details: Mapping) -> N
     Args:
         rows: Of `compare`, the float32 file first: others are compared with it.
         folder: Exists.
-        details: What was measured: picture size, number of pictures, machine.
+        details: What was measured: image size, number of images, machine.
     """
     content = {"details": dict(details), "files": [dataclasses.asdict(row) for row in rows]}
     text = json.dumps(content, indent=2) + "\n"

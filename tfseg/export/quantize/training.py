@@ -142,7 +142,7 @@ def _epoch(step: Callable, batches, steps: int, progress, loader, epoch: int) ->
         if not math.isfinite(loss):
             ids = loader.image_ids(epoch * steps + number)
             raise TrainingError(
-                f"the loss is {loss} at step {number + 1} of epoch {epoch + 1}, pictures {ids}. "
+                f"the loss is {loss} at step {number + 1} of epoch {epoch + 1}, images {ids}. "
                 "Choose a smaller learning rate."
             )
         total += loss

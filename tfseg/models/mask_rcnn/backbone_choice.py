@@ -28,7 +28,7 @@ def default_pixels(
 
     Args:
         backbone: Name of the backbone.
-        channels: Channels of the pictures.
+        channels: Channels of the images.
         mean: The origin's for RGB.
         std: The origin's, one number or three.
     """

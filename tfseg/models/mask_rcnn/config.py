@@ -32,7 +32,7 @@ class MaskRCNNConfig(Config):
         backbone_options: Settings of the constructor of a backbone from another library.
         initial_weights: "imagenet" starts the body from Keras Applications' weights, "preset" a
             backbone of another library from the weights of that name; both are downloaded once.
-            None starts from random numbers. For pictures that are not RGB the first convolution
+            None starts from random numbers. For images that are not RGB the first convolution
             is fitted: one channel takes the sum over the colours, channels beyond three start
             without effect.
         norm: Normalisation of the body: "frozen" statistics for pretrained weights, "batch" for
@@ -52,12 +52,12 @@ class MaskRCNNConfig(Config):
             backbone's published weights, want, see `backbone_choice.default_pixels`.
             MobileNetV2 always gets pixels from -1 to 1.
         pixel_std: The result is divided by it; one number, or one for each channel.
-        image_fit: "square" scales a picture up at most and centres it in a square; "matterport"
+        image_fit: "square" scales an image up at most and centres it in a square; "matterport"
             does too and predicts to the last digit of that code, see
-            `tfseg.data.augment.matterport`; "padded" scales it either way and adds rows below and
+            `tfseg.geometry.matterport`; "padded" scales it either way and adds rows below and
             columns on the right up to multiples of 32. The two origins' fits have no low-pass
-            filter where pictures get smaller; "square" has one.
-        image_size: The longer side of a picture never exceeds it. In a square it is the side of
+            filter where images get smaller; "square" has one.
+        image_size: The longer side of an image never exceeds it. In a square it is the side of
             the input, a multiple of 64.
         image_min_size: The shorter side is brought to it as far as `image_size` allows; None
             means the origin's (800 for torchvision), or else `image_size`, so that the longer
@@ -70,18 +70,18 @@ class MaskRCNNConfig(Config):
             `tfseg.nn.ops.boxes`), or "pixels".
         rpn_objectness: "softmax" of two logits per anchor, or "sigmoid" of one.
         rpn_std: Divisors of the regression of anchors (dy, dx, log dh, log dw).
-        rpn_train_anchors: Anchors per picture in the losses.
+        rpn_train_anchors: Anchors per image in the losses.
         rpn_nms_threshold: Raise it to let more overlapping proposals through.
         rpn_bbox_loss: "smooth_l1", or "l2" for the mean squared error.
         box_loss: "mean" averages the regression losses over what holds an object, with smooth L1
             turning linear at 1; "per_sample" divides by all that was sampled and turns at 1/9.
         proposal_rule: "pooled" ranks and suppresses the anchors of all levels together;
-            "per_level" does it level by level and drops boxes that the picture's edge leaves empty.
+            "per_level" does it level by level and drops boxes that the image's edge leaves empty.
         pre_nms_limit: Anchors taken by score before suppression, of all levels or of each.
         pre_nms_train: The same in training; None takes `pre_nms_limit`.
-        proposals_train: Proposals per picture in training.
-        proposals_test: Proposals per picture in testing.
-        train_rois: RoIs per picture that the heads learn from.
+        proposals_train: Proposals per image in training.
+        proposals_test: Proposals per image in testing.
+        train_rois: RoIs per image that the heads learn from.
         roi_positive_fraction: Share of them that hold an object.
         fill_rois: Take background RoIs until all places are used. Matterport's code keeps the
             share instead (False); from scratch True learns the background sooner.
@@ -95,8 +95,8 @@ class MaskRCNNConfig(Config):
         pool_size: Rows and columns of the box head's features.
         mask_pool_size: The same for the mask head; masks have twice that.
         mini_mask_size: Side of the stored truth mask of each object within its box.
-        max_instances: Objects per picture in training; of more, the largest are kept.
-        max_detections: Detections per picture.
+        max_instances: Objects per image in training; of more, the largest are kept.
+        max_detections: Detections per image.
         detection_min_confidence: Lowest score that `predict` returns if it is not told another.
         score_floor: Lowest score that leaves the network; evaluation sees everything above it,
             because average precision needs the uncertain detections too.
@@ -245,7 +245,7 @@ class MaskRCNNConfig(Config):
 
     @property
     def resolved_min_size(self) -> int:
-        """The side that the shorter side of a picture is brought to."""
+        """The side that the shorter side of an image is brought to."""
         if self.image_min_size is not None:
             return self.image_min_size
         return min(ORIGINS[self.origin].image_min_size or self.image_size, self.image_size)
@@ -257,6 +257,6 @@ class MaskRCNNConfig(Config):
 
     @property
     def canvas(self) -> tuple[int, int]:
-        """`(S, S)`: a canvas that every picture fits into, for training, serving and exports."""
+        """`(S, S)`: a canvas that every image fits into, for training, serving and exports."""
         side = -(-self.image_size // 32) * 32
         return side, side

@@ -1,12 +1,12 @@
-"""From the network's detections in the square to a prediction in the picture's own pixels."""
+"""From the network's detections in the square to a prediction in the image's own pixels."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tfseg.data.augment.geometry import ResizePlan, paste_mask
-from tfseg.data.augment.matterport import paste_faded
-from tfseg.data.augment.padded import paste_expanded
+from tfseg.geometry.matterport import paste_faded
+from tfseg.geometry.padded import paste_expanded
+from tfseg.geometry.resize import ResizePlan, paste_mask
 from tfseg.structures import Prediction, rle
 
 __all__ = ["decode"]
@@ -25,13 +25,13 @@ def decode(
     image_id: int | str = 0,
     path: str | None = None,
 ) -> Prediction:
-    """Returns the prediction of one picture.
+    """Returns the prediction of one image.
 
     Args:
         detections: float32 `(D, 6)`: y1, x1, y2, x2 in pixels of the square, class, score; rows
             of class 0 are padding.
         masks: float32 `(D, m, m)`, probabilities within the boxes.
-        plan: How the picture was fitted into the square.
+        plan: How the image was fitted into the square.
         class_names: Name of class id k at k - 1.
         score_threshold: Drops what scores less; None keeps all.
         mask_paste: "box", "faded" or "expanded", see `MaskRCNNConfig`.
@@ -39,7 +39,7 @@ def decode(
         path: For the prediction.
 
     Returns:
-        Boxes cut to the picture; objects whose box rounds to no pixel are dropped. A mask may be
+        Boxes cut to the image; objects whose box rounds to no pixel are dropped. A mask may be
         empty where no probability reaches one half; its box still counts.
     """
     found = detections[:, 4] > 0

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from tfseg.data.augment.geometry import ResizePlan, SquareResize
-from tfseg.data.augment.padded import PaddedResize
 from tfseg.engine.estimator import Estimator
 from tfseg.engine.inputs import read_one
+from tfseg.geometry.padded import PaddedResize
+from tfseg.geometry.resize import ResizePlan, SquareResize
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.decode import decode
@@ -57,7 +57,7 @@ class MaskRCNN(Estimator):
         return network.build(self.config)
 
     def fit(self, train, val=None, **options) -> MaskRCNN:
-        """Trains on a data set and returns the estimator; see `Estimator.fit`.
+        """Trains on a dataset and returns the estimator; see `Estimator.fit`.
 
         A model that has no weights yet first gets those of `config.initial_weights`.
         """
@@ -79,7 +79,7 @@ class MaskRCNN(Estimator):
             )
 
     def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
-        """Returns what happens to one picture inside the network, as arrays and pictures: the
+        """Returns what happens to one image inside the network, as arrays and images: the
         resized input, anchors, objectness, proposals, their pyramid levels, what both heads say,
         and the prediction. A notebook shows them; `inspection.save("folder")` writes them.
 
@@ -91,7 +91,7 @@ class MaskRCNN(Estimator):
         Raises:
             ConfigError: For a threshold that is no share.
             NotFittedError: If no weights were trained or loaded.
-            DataError: If it is not one picture, or cannot be read.
+            DataError: If it is not one image, or cannot be read.
         """
         from tfseg.models.mask_rcnn.inspection import inspect
 

@@ -40,7 +40,7 @@ def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) ->
     Args:
         source: A Keras Applications model without its top.
         body: Our ResNet or MobileNetV2.
-        flip_channels: The source was trained on BGR pictures and ours come as RGB, see
+        flip_channels: The source was trained on BGR images and ours come as RGB, see
             `tfseg.nn.backbones.imagenet.adapt`.
 
     Raises:
@@ -142,7 +142,7 @@ def load_preset(network: keras.Model) -> LoadReport:
 
 
 def _fitted(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns the first convolution's kernel for the picture's channels, anything else as it is."""
+    """Returns the first convolution's kernel for the image's channels, anything else as it is."""
     fits = value.ndim == 4 and len(shape) == 4 and value.shape[2] % 3 == 0
     if not fits or value.shape == shape or value.shape[2] > 12:
         return value

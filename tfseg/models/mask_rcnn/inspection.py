@@ -1,4 +1,4 @@
-"""What happens to one picture inside the network, step by step, as arrays and as pictures.
+"""What happens to one image inside the network, step by step, as arrays and as images.
 
 The tensors are those that the network's own functions return. What they drop is asked for again
 with the limit out of the way: boxes before a suppression are what is left when none overlaps too
@@ -27,12 +27,12 @@ _EVERYTHING = 1.0  # an overlap that no two boxes exceed
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TruthInspection:
-    """What the network would learn from a picture: `T` sampled RoIs, of which the first `T+` places
+    """What the network would learn from an image: `T` sampled RoIs, of which the first `T+` places
     are for positives. Which anchors and RoIs are sampled differs from step to step; this is one
     draw.
 
     Attributes:
-        square: uint8 `(H, W, 3)`, the picture as the training network sees it.
+        square: uint8 `(H, W, 3)`, the image as the training network sees it.
         boxes: float32 `(G, 4)`, the true boxes, pixels of the square.
         class_ids: int32 `(G,)`, below 0 for a crowd region.
         anchor_match: int32 `(A,)`: 1 object, -1 background, 0 neutral.
@@ -58,14 +58,14 @@ class TruthInspection:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Inspection(Plated):
-    """One picture's way through the network. Boxes are float32 `(y1, x1, y2, x2)` in pixels of
+    """One image's way through the network. Boxes are float32 `(y1, x1, y2, x2)` in pixels of
     the network's input, the "square", best score first; A anchors, P proposals, C classes with
     the background, D detections.
 
     Attributes:
-        image: uint8 `(h, w, 3)`, the picture.
+        image: uint8 `(h, w, 3)`, the image.
         square: uint8 `(H, W, 3)`, the network's input.
-        window: float32 `(4,)`, the part of the square that holds the picture.
+        window: float32 `(4,)`, the part of the square that holds the image.
         anchors: One float32 `(rows * columns * ratios, 4)` for each pyramid level.
         objectness: One float32 `(rows, columns, ratios)` for each level: the probability that
             an anchor holds an object.
@@ -81,9 +81,9 @@ class Inspection(Plated):
         refined_scores: float32 `(R,)`.
         detections: float32 `(D, 6)`: box, class id, score.
         masks: float32 `(D, m, m)`, probabilities within the boxes.
-        prediction: The same in pixels of the picture, as `predict` returns it.
+        prediction: The same in pixels of the image, as `predict` returns it.
         class_names: Name of class id k at position k - 1.
-        truth: What would be learnt from the picture, if it came with annotations.
+        truth: What would be learnt from the image, if it came with annotations.
     """
 
     image: np.ndarray
@@ -109,7 +109,7 @@ class Inspection(Plated):
 
     @functools.cached_property
     def plates(self) -> tuple:
-        """The pictures with headings and words, in the order of the steps."""
+        """The images with headings and words, in the order of the steps."""
         from tfseg.models.mask_rcnn.inspection_pictures import plates
 
         return plates(self)
@@ -124,7 +124,7 @@ class Inspection(Plated):
 
 
 def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspection:
-    """Returns what the network does with one picture; see `MaskRCNN.inspect`.
+    """Returns what the network does with one image; see `MaskRCNN.inspect`.
 
     Args:
         estimator: A fitted `MaskRCNN`.
@@ -209,7 +209,7 @@ def _truth(estimator, sample: Sample) -> TruthInspection:
     if len(wrong):
         raise DataError(
             f"{sample.where}: class id {wrong[0]} is none of the model's {len(config.classes)} "
-            f"({', '.join(config.classes)}). Open the data set with classes=model.class_names."
+            f"({', '.join(config.classes)}). Open the dataset with classes=model.class_names."
         )
     inputs = estimator._encode(sample, 0)
     seeds = (network.rpn_seed.state, network.roi_seed.state)

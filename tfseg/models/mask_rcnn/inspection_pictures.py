@@ -1,4 +1,4 @@
-"""The steps of an inspection as pictures: what to draw of them, and in which colours."""
+"""The steps of an inspection as images: what to draw of them, and in which colours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfseg.visualize.picture_page import Plate
 
 __all__ = ["plates"]
 
-# So many boxes can be told apart on one picture.
+# So many boxes can be told apart on one image.
 _FEW, _SOME, _MANY = 24, 50, 100
 _LABELLED = 8
 _MIN_SIDE = 448
@@ -23,7 +23,7 @@ _TRUTH, _GREY = (255, 255, 255), (120, 124, 132)
 
 
 def plates(inspection) -> tuple[Plate, ...]:
-    """Returns the pictures of an `Inspection`, step by step."""
+    """Returns the images of an `Inspection`, step by step."""
     first = _input(inspection)
     inspection = _enlarged(inspection)
     parts = (_anchors, _objectness, _top_anchors, _proposals, _roi_levels, _box_head)
@@ -61,7 +61,7 @@ def _input(seen) -> Plate:
     return Plate(
         "input",
         "Input",
-        f"The picture of {original} pixels, fitted into {height} x {width}. The frame is the "
+        f"The image of {original} pixels, fitted into {height} x {width}. The frame is the "
         "window that holds it; boxes are cut there.",
         draw_boxes(square, seen.window * factor, palette(2)[1]),
     )
@@ -218,7 +218,7 @@ def _detections(seen) -> Plate:
     return Plate(
         "detections",
         "Prediction",
-        f"The {len(seen.prediction)} objects that predict returns, in the picture's own pixels.",
+        f"The {len(seen.prediction)} objects that predict returns, in the image's own pixels.",
         draw(seen.image, seen.prediction, min_side=320),
     )
 
@@ -270,6 +270,6 @@ def _mask_targets(truth, names) -> Plate:
     return Plate(
         "mask_targets",
         "What the mask head should say",
-        "Each positive RoI of the picture beside its part of the object's mask.",
+        "Each positive RoI of the image beside its part of the object's mask.",
         mask_sheet(truth.mask_targets[chosen], words, _crops(truth.square, truth.rois[chosen])),
     )

@@ -36,7 +36,7 @@ def loss_terms(
         outputs: What the network returns in training.
         rpn_bbox_loss: "smooth_l1", or "l2" for the mean squared error without the factor 1/2.
         active_classes: `(B, C)`; a RoI counts only if the class it is predicted as is active
-            in its picture's data set. None: all are.
+            in its image's dataset. None: all are.
         count_padding: Whether padded RoIs count as background, as in Matterport's code.
         box_loss: "mean" or "per_sample", see `MaskRCNNConfig`.
     """
@@ -72,7 +72,7 @@ def loss_terms(
 
 def _box_term(losses, positive, sampled, box_loss: str):
     """Returns a regression loss over positives, `(B, N, 4)`, as a scalar; "per_sample" divides
-    the sum by the number of all `sampled`, so that pictures with few objects weigh less."""
+    the sum by the number of all `sampled`, so that images with few objects weigh less."""
     if box_loss == "mean":
         return masked_mean(losses, positive[..., None])
     total = ops.sum(ops.where(positive[..., None], losses, ops.zeros_like(losses)))

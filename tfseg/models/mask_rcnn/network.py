@@ -45,13 +45,13 @@ class MaskRCNNNetwork(keras.Model):
     - `image`: uint8 or float `(B, H, W, D)`, 0 to 255, RGB where D is 3. H and W are
       `config.image_size`; with `image_fit="padded"` they may be any multiples of 32, which for
       testing need not be known when the network is traced.
-    - `window`: float32 `(B, 4)`, the part of the input that holds the picture, pixels; all of it
+    - `window`: float32 `(B, 4)`, the part of the input that holds the image, pixels; all of it
       where not given. Training needs it with `proposal_rule="per_level"` alone.
     - `min_score` (testing): float32 `(B,)`, the lowest score of a detection; `config.score_floor`
       where not given or lower.
     - `gt_class_ids`, `gt_boxes`, `gt_masks` (training): int32 `(B, G)`, 0 padding, below 0 a crowd
       region; float32 `(B, G, 4)` pixels; `(B, G, k, k)` masks within their boxes.
-    - `active_classes` (training, optional): `(B, C)`, 0 for classes that the picture's data set
+    - `active_classes` (training, optional): `(B, C)`, 0 for classes that the image's dataset
       does not label.
     """
 
@@ -99,7 +99,7 @@ class MaskRCNNNetwork(keras.Model):
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """`(H, W)` of a canvas that every picture fits into."""
+        """`(H, W)` of a canvas that every image fits into."""
         return self.config.canvas
 
     @property
@@ -162,7 +162,7 @@ class MaskRCNNNetwork(keras.Model):
         if any(learning if side is None else side % 32 for side in (height, width)):
             raise ConfigError(
                 f"the network expects images whose height and width are multiples of 32, known "
-                f"beforehand in training; got {height} x {width}. `predict` and `fit` fit pictures "
+                f"beforehand in training; got {height} x {width}. `predict` and `fit` fit images "
                 f"by themselves."
             )
         return image
@@ -194,15 +194,15 @@ class MaskRCNNNetwork(keras.Model):
         }
 
     def propose(self, logits, deltas, count: int, *, pre_nms=None, shape=None, window=None):
-        """Returns `count` proposals per picture, see `tfseg.models.mask_rcnn.stages`.
+        """Returns `count` proposals per image, see `tfseg.models.mask_rcnn.stages`.
 
         Args:
             logits: From the region proposal network, as the deltas.
             deltas: The regressions.
-            count: Proposals per picture.
+            count: Proposals per image.
             pre_nms: Anchors taken by score; None takes the number for testing.
             shape: `(H, W)` of the input; None means `image_shape`.
-            window: float32 `(B, 4)` in pixels, where the picture lies; None means everywhere.
+            window: float32 `(B, 4)` in pixels, where the image lies; None means everywhere.
 
         Returns:
             `(proposals, valid)`, the boxes in the units of `config.box_units`.
@@ -331,5 +331,5 @@ def _most(some):
 
 
 def _whole(logits, shape: tuple[int, int]):
-    """Returns a window over the whole input for each picture, float32 `(B, 4)`."""
+    """Returns a window over the whole input for each image, float32 `(B, 4)`."""
     return ops.broadcast_to(stages.whole(shape), (ops.shape(logits)[0], 4))

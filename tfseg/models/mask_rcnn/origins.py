@@ -52,8 +52,8 @@ mrcnn_mask                      roi_heads.mask_predictor.mask_fcn_logits conv
   `backbone.fpn.inner_blocks.{i}`, `backbone.fpn.layer_blocks.{i}` and `rpn.head.conv` without
   the trailing `.0` / `.0.0`, and `roi_heads.mask_head.mask_fcn{i}` for `mask_head.{i-1}.0`.
 - In training, four things remain ours: true boxes are those of the resized masks and so end on
-  whole pixels; mask targets are sampled from masks of `mini_mask_size` cells; all pictures of a
-  data set share one canvas; `weight_decay` is that of `l2_penalty`. With equal boxes and samples
+  whole pixels; mask targets are sampled from masks of `mini_mask_size` cells; all images of a
+  dataset share one canvas; `weight_decay` is that of `l2_penalty`. With equal boxes and samples
   the four other losses are torchvision's to 1e-6, that of the masks to 2e-3.
 - `norm_epsilon` is 1e-5, torchvision's for weights that one trains with it. The published COCO_V1
   weights are used with 0 there: set `norm_epsilon=0.0` for them.

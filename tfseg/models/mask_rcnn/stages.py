@@ -123,7 +123,7 @@ def proposals(config: MaskRCNNConfig, logits, deltas, image_shape, window, count
         deltas: float32 `(B, A, 4)`.
         image_shape: `(H, W)` of the network's input.
         window: float32 `(B, 4)` in pixels; "pooled" cuts at the whole input instead, as its origin.
-        count: Proposals per picture.
+        count: Proposals per image.
         pre_nms: Anchors taken by score, of all levels or of each.
     """
     places = to_units(config, anchors(config, image_shape), image_shape)
@@ -199,7 +199,7 @@ def detections(
         probabilities: float32 `(B, P, C)`.
         deltas: float32 `(B, P, C, 4)`.
         image_shape: `(H, W)` of the network's input.
-        window: float32 `(B, 4)` in pixels, where the picture lies.
+        window: float32 `(B, 4)` in pixels, where the image lies.
         min_score: float32 `(B,)`, a bound of each image beside `config.score_floor`, or None.
     """
     if min_score is not None:

@@ -1,4 +1,4 @@
-"""From an annotated picture to the arrays of fixed shape that the network learns from."""
+"""From an annotated image to the arrays of fixed shape that the network learns from."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfseg.data.augment.geometry import SquareResize
-from tfseg.data.augment.matterport import MatterportResize
-from tfseg.data.augment.mini_masks import mini_masks
-from tfseg.data.augment.padded import PaddedResize
-from tfseg.data.channels import to_channels
+from tfseg.data.images.channels import to_channels
+from tfseg.geometry.matterport import MatterportResize
+from tfseg.geometry.mini_masks import mini_masks
+from tfseg.geometry.padded import PaddedResize
+from tfseg.geometry.resize import SquareResize
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.structures import Sample
 
@@ -19,11 +19,11 @@ __all__ = ["encode", "resize_of"]
 
 
 def resize_of(config: MaskRCNNConfig, *, fixed: bool = False) -> SquareResize | PaddedResize:
-    """Returns how pictures are fitted into the network's input.
+    """Returns how images are fitted into the network's input.
 
     Args:
         config: Its sizes and `image_fit`.
-        fixed: For training: give every picture the same canvas, also where each could have its
+        fixed: For training: give every image the same canvas, also where each could have its
             own, and resize by OpenCV, which is faster, also where prediction does not. Where an
             origin's arithmetic has no low-pass filter, training has none either.
     """
@@ -44,14 +44,14 @@ def resize_of(config: MaskRCNNConfig, *, fixed: bool = False) -> SquareResize | 
 def encode(
     sample: Sample, config: MaskRCNNConfig, augment: Callable[[Sample], Sample] | None = None
 ) -> dict[str, np.ndarray]:
-    """Returns one picture's training inputs.
+    """Returns one image's training inputs.
 
-    The picture is resized first and augmented then, so that the sizes of shifts and blurs mean
-    the same for pictures of every resolution: within the square, or, with `image_fit="padded"`,
-    before it is padded to a canvas that all pictures share.
+    The image is resized first and augmented then, so that the sizes of shifts and blurs mean
+    the same for images of every resolution: within the square, or, with `image_fit="padded"`,
+    before it is padded to a canvas that all images share.
 
     Args:
-        sample: The picture, with ids of the config's classes.
+        sample: The image, with ids of the config's classes.
         config: Sizes and limits.
         augment: Moves the sample within the square, or None.
 
@@ -62,7 +62,7 @@ def encode(
         the largest are kept.
 
     Raises:
-        DataError: For a class id that the config does not know, naming the picture.
+        DataError: For a class id that the config does not know, naming the image.
     """
     sample.check_class_ids(config.classes)
     if config.channels != 3 or sample.image.shape[2] != 3:

@@ -36,11 +36,11 @@ class PortraitConfig(Config):
         norm_momentum: Share of the old statistics kept at each step. From random weights 0.9 to
             0.97: with more, short trainings are tested with half initial statistics.
         precision: "float32", or "mixed_bfloat16" / "mixed_float16" where hardware is faster at it.
-        image_size: `(height, width)` of the pictures that training sees.
-        image_fit: "proportional" trains on pictures fitted into `image_size` with their
-            proportions and padding, and predicts at a size of the same area and the picture's
+        image_size: `(height, width)` of the images that training sees.
+        image_fit: "proportional" trains on images fitted into `image_size` with their
+            proportions and padding, and predicts at a size of the same area and the image's
             proportions; "letterbox" pads in predicting too; "stretch" ignores proportions;
-            "native" trains on crops and predicts at the picture's own size.
+            "native" trains on crops and predicts at the image's own size.
         native_limit: Longest side that "native" predicts at.
         semantic_weight: Weight of the four auxiliary categorical losses.
         boundary_weight: Of the four boundary losses. Large values cost regions what they bring

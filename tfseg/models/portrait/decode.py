@@ -1,12 +1,12 @@
-"""From the network's logits to a prediction in the picture's own pixels."""
+"""From the network's logits to a prediction in the image's own pixels."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tfseg.data.augment.geometry import ResizePlan
-from tfseg.data.augment.resizing import resize_image
-from tfseg.data.opencv import cv2
+from tfseg.geometry.resize import ResizePlan
+from tfseg.geometry.shrink import resize_image
+from tfseg.opencv import cv2
 from tfseg.structures import Prediction, rle
 
 __all__ = ["class_objects", "decode"]
@@ -21,14 +21,14 @@ def decode(
     image_id: int | str = 0,
     path: str | None = None,
 ) -> Prediction:
-    """Returns the prediction of one picture.
+    """Returns the prediction of one image.
 
-    The logits are brought to the picture's size, by the rule of
-    `tfseg.data.augment.resizing.resize_image`, and each pixel takes the class of the largest one.
+    The logits are brought to the image's size, by the rule of
+    `tfseg.geometry.shrink.resize_image`, and each pixel takes the class of the largest one.
 
     Args:
         logits: float32 `(H, W, N)` of the network's input.
-        plan: How the picture was fitted into it.
+        plan: How the image was fitted into it.
         class_names: Name of class id k at k - 1.
         score_threshold: Drops classes whose mean probability over their pixels is lower.
         image_id: For the prediction.

@@ -61,7 +61,7 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         if crops:
             augment = augment.on_canvas(fit.canvas)
         else:
-            # Small pictures are kept; reading and shrinking photographs costs most of the work.
+            # Small images are kept; reading and shrinking photographs costs most of the work.
             dataset = Cached(Resized(dataset, fit))
 
         def prepare(sample: Sample, seed: int) -> dict[str, np.ndarray]:
@@ -73,7 +73,7 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
     # ------------------------------------------------------------------ verbs
 
     def fit(self, train, val=None, **options) -> PortraitSegmenter:
-        """Trains on a data set and returns the estimator; see `Estimator.fit`.
+        """Trains on a dataset and returns the estimator; see `Estimator.fit`.
 
         Samples need a class map `label_maps["classes"]`, or masks, of which one is made. A model
         that has no weights yet first gets those of `config.initial_weights`.
@@ -81,7 +81,7 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         if self.config.norm == "batch" and self.config.train.batch_size == 1:
             _LOG.warning(
                 "With train.batch_size=1 the normalisation behind the image pooling sees a single "
-                "number and gives 0. Take 2 pictures or more, or norm='frozen' on trained weights."
+                "number and gives 0. Take 2 images or more, or norm='frozen' on trained weights."
             )
         return super().fit(train, val, **options)
 
@@ -100,7 +100,7 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         return super().with_people(boxes, detector)
 
     def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
-        """Returns what attention and boundaries do to one picture, as arrays and pictures: the
+        """Returns what attention and boundaries do to one image, as arrays and images: the
         paper's figures 3 and 4. A notebook shows them; `inspection.save("folder")` writes them.
 
         Args:
@@ -111,7 +111,7 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         Raises:
             ConfigError: For the plain decoder, or a threshold that is no share.
             NotFittedError: If no weights were trained or loaded.
-            DataError: If it is not one picture, or cannot be read.
+            DataError: If it is not one image, or cannot be read.
         """
         from tfseg.models.portrait.inspection import inspect
 

@@ -1,11 +1,11 @@
-"""At which size a picture meets the network, in training and in predicting."""
+"""At which size an image meets the network, in training and in predicting."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 
-from tfseg.data.augment.geometry import ResizePlan, checked_size
+from tfseg.geometry.resize import ResizePlan, checked_size
 
 __all__ = ["STRIDE", "PictureFit"]
 
@@ -15,12 +15,12 @@ STRIDE = 32
 
 @dataclasses.dataclass(frozen=True)
 class PictureFit:
-    """Plans how pictures of any size meet the network; every plan leads back exactly.
+    """Plans how images of any size meet the network; every plan leads back exactly.
 
     Attributes:
         canvas: `(H, W)` of training, pixels.
         kind: See `PortraitConfig.image_fit`.
-        limit: Longest side of a prediction at the picture's own size.
+        limit: Longest side of a prediction at the image's own size.
     """
 
     canvas: tuple[int, int]
@@ -28,7 +28,7 @@ class PictureFit:
     limit: int = 1024
 
     def plan(self, size: tuple[int, int]) -> ResizePlan:
-        """Returns how a picture `(H, W)` is fitted into the canvas."""
+        """Returns how an image `(H, W)` is fitted into the canvas."""
         height, width = checked_size(size)
         if self.kind == "stretch":
             return self._whole((height, width), self.canvas)
@@ -50,7 +50,7 @@ class PictureFit:
         )
 
     def predict_plan(self, size: tuple[int, int]) -> ResizePlan:
-        """Returns how a picture `(H, W)` is predicted."""
+        """Returns how an image `(H, W)` is predicted."""
         height, width = checked_size(size)
         if self.kind in ("stretch", "letterbox"):
             return self.plan(size)

@@ -67,7 +67,7 @@ def build_graph(keras, options: GraphOptions, blocks: Blocks | None = None, imag
         keras: The namespace that makes the layers.
         options: Which network.
         blocks: How layers are made; None makes them as described. A phone's model passes another.
-        image_shape: `(H, W)`; None for pictures of any size.
+        image_shape: `(H, W)`; None for images of any size.
     """
     if blocks is None:
         blocks = Blocks(keras, options)

@@ -39,7 +39,7 @@ def load_imagenet(network: PortraitNetwork) -> LoadReport:
 def copy_encoder(source: keras.Model, network: PortraitNetwork) -> LoadReport:
     """Gives every layer of the encoder the weights of the layer of its name.
 
-    Both have the same layers and the same epsilon; pictures in [-1, 1] suit both.
+    Both have the same layers and the same epsilon; images in [-1, 1] suit both.
 
     Raises:
         WeightsError: If a layer is missing or has another shape; nothing is changed then.

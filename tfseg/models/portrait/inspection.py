@@ -1,4 +1,4 @@
-"""What happens to one picture inside the portrait network, as arrays and as pictures."""
+"""What happens to one image inside the portrait network, as arrays and as images."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LONG_SIDE = 300  # of one map in a panel
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Inspection(Plated):
-    """One picture's way through the decoder's four layers; `h_i, w_i` is the size of layer i, N
+    """One image's way through the decoder's four layers; `h_i, w_i` is the size of layer i, N
     the number of classes with the background. Padding of the input is cut off; it had its part in
     the attention.
 
     Attributes:
-        image: uint8 `(h, w, 3)`, the picture.
+        image: uint8 `(h, w, 3)`, the image.
         square: uint8 `(H, W, 3)`, the part of the network's input that shows it.
         semantic: Four float32 `(h_i, w_i, N)`, logits before CGCA.
         enhanced: The same after it.
@@ -36,7 +36,7 @@ class Inspection(Plated):
         boundary: Four float32 `(h_i, w_i)`, logits before CGBE.
         edges: The same after it.
         foreground: float32 `(H, W)`, the probability of not being background.
-        prediction: As `predict` returns it, in pixels of the picture.
+        prediction: As `predict` returns it, in pixels of the image.
         class_names: Name of class id k at position k - 1.
     """
 
@@ -55,7 +55,7 @@ class Inspection(Plated):
 
     @functools.cached_property
     def plates(self) -> tuple:
-        """The pictures with headings and words, in the order of the steps."""
+        """The images with headings and words, in the order of the steps."""
         return _plates(self)
 
     def _lead(self) -> str:
@@ -66,7 +66,7 @@ class Inspection(Plated):
 
 
 def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspection:
-    """Returns what the network does with one picture; see `PortraitSegmenter.inspect`.
+    """Returns what the network does with one image; see `PortraitSegmenter.inspect`.
 
     Args:
         estimator: A fitted `PortraitSegmenter`.
@@ -134,7 +134,7 @@ def _plates(seen: Inspection) -> tuple:
     square, _ = enlarge(seen.square, _LONG_SIDE)
     original = "{} x {}".format(*seen.image.shape[:2])
     return (
-        Plate("input", "Input", f"The picture of {original} pixels at {height} x {width}.", square),
+        Plate("input", "Input", f"The image of {original} pixels at {height} x {width}.", square),
         Plate(
             "attention",
             "Categorical attention",
@@ -162,7 +162,7 @@ def _plates(seen: Inspection) -> tuple:
         Plate(
             "prediction",
             "Prediction",
-            "What predict returns, in the picture's own pixels.",
+            "What predict returns, in the image's own pixels.",
             draw(seen.image, seen.prediction, class_names=seen.class_names, min_side=320),
         ),
     )

@@ -23,7 +23,7 @@ def loss_terms(outputs: dict, labels, valid, classes: int, strides) -> dict:
     Args:
         outputs: What the graph returns; the plain decoder has `logits` alone, and 0 for the rest.
         labels: int `(B, H, W)`, 255 ignored.
-        valid: bool `(B, H, W)`, False where the input shows nothing of the picture.
+        valid: bool `(B, H, W)`, False where the input shows nothing of the image.
         classes: N, the background included.
         strides: Of the four layers.
 
@@ -68,7 +68,7 @@ def boundary_targets(labels, valid, classes: int, strides) -> list:
     """Returns `(edges, counted)`, bool `(B, h_i, w_i)`, of each layer.
 
     Ignored pixels become background first: in VOC they are the ring around each object, which
-    would erase every edge. What lies beside or outside the picture is not counted.
+    would erase every edge. What lies beside or outside the image is not counted.
 
     Args:
         labels: int32 `(B, H, W)`.

@@ -32,7 +32,7 @@ class PortraitNetwork(keras.Model):
 
     - `image`: uint8 or float `(B, H, W, 3)`, RGB, 0 to 255, of any size;
     - `labels` (training): int `(B, H, W)`, 255 ignored;
-    - `valid` (training): bool `(B, H, W)`, False where the input shows nothing of the picture.
+    - `valid` (training): bool `(B, H, W)`, False where the input shows nothing of the image.
 
     Outputs: `logits` float32 `(B, H, W, N)`; where labels are given, all of `graph.build_graph`.
 

@@ -51,7 +51,7 @@ def finder(boxes, detector, config: PortraitConfig) -> Finder | None:
         return None
     if not isinstance(boxes, str) or boxes != "truth":
         raise ConfigError(
-            "boxes: a data set is measured with boxes='truth', which takes its own boxes, or with "
+            "boxes: a dataset is measured with boxes='truth', which takes its own boxes, or with "
             f"detector=...; got {boxes!r}."
         )
 
@@ -63,20 +63,20 @@ def finder(boxes, detector, config: PortraitConfig) -> Finder | None:
 
 
 def paired_boxes(boxes, count: int | None) -> list[tuple[np.ndarray, np.ndarray | None] | None]:
-    """Returns `(boxes, scores)` for each picture.
+    """Returns `(boxes, scores)` for each image.
 
     Args:
-        boxes: For each picture boxes `(K, 4)`, with scores `(K, 5)`, a pair of both, or None. For
-            one picture its boxes alone will do.
-        count: Number of pictures, None if not known.
+        boxes: For each image boxes `(K, 4)`, with scores `(K, 5)`, a pair of both, or None. For
+            one image its boxes alone will do.
+        count: Number of images, None if not known.
 
     Raises:
-        DataError: If there are not as many as pictures.
+        DataError: If there are not as many as images.
     """
     if not isinstance(boxes, Iterable) or isinstance(boxes, (str, bytes, dict)):
         got = repr(boxes) if isinstance(boxes, str) else type(boxes).__name__
         raise DataError(
-            f"boxes: expected boxes (K, 4) for each picture, got {got}. 'truth', the annotated "
+            f"boxes: expected boxes (K, 4) for each image, got {got}. 'truth', the annotated "
             "ones, is for evaluate."
         )
     boxes = boxes if isinstance(boxes, (np.ndarray, tuple)) else list(boxes)
@@ -89,15 +89,15 @@ def paired_boxes(boxes, count: int | None) -> list[tuple[np.ndarray, np.ndarray 
 
 
 def wrong_number(boxes: Sequence, count: int | str) -> DataError:
-    """Returns the error that boxes are not those of so many pictures."""
+    """Returns the error that boxes are not those of so many images."""
     return DataError(
-        f"boxes: expected them for each of {count} pictures, got {len(boxes)}. Each picture "
+        f"boxes: expected them for each of {count} images, got {len(boxes)}. Each image "
         "has a list of boxes, and one box is a list too: [[[y1, x1, y2, x2]], ...]."
     )
 
 
 def _is_one(boxes) -> bool:
-    """True for the boxes of one picture, rather than a list of such."""
+    """True for the boxes of one image, rather than a list of such."""
     try:
         array = np.asarray(boxes, np.float64)
     except (TypeError, ValueError):
@@ -154,7 +154,7 @@ def divide(image: np.ndarray, prediction: Prediction, found, config: PortraitCon
 
     Args:
         image: uint8 `(H, W, 3)`.
-        prediction: Of the same picture, with its class map.
+        prediction: Of the same image, with its class map.
         found: `(boxes, scores)`, or None, which changes nothing. Boxes without scores were not
             detected but stated: each is a person, however much two of them overlap.
         config: Which class, and how.
@@ -164,7 +164,7 @@ def divide(image: np.ndarray, prediction: Prediction, found, config: PortraitCon
         score first; a box without foreground gives none.
 
     Raises:
-        DataError: Naming the picture, if the boxes are none.
+        DataError: Naming the image, if the boxes are none.
     """
     if found is None:
         return prediction

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfseg.data.augment.geometry import ResizePlan
+from tfseg.geometry.resize import ResizePlan
 from tfseg.models.portrait.fit import PictureFit
 from tfseg.structures import Sample
 from tfseg.structures.semantic import CLASS_MAP, IGNORED, class_map
@@ -27,14 +27,14 @@ def encode(
 
     Args:
         sample: With a class map, or masks that make one.
-        fit: How pictures meet the network.
+        fit: How images meet the network.
         augment: A random change, or None.
-        before: Change the picture before it is resized, not after: for changes that make their
+        before: Change the image before it is resized, not after: for changes that make their
             own size, such as random crops.
 
     Returns:
         `image` uint8 `(H, W, 3)`; `labels` uint8 `(H, W)`, 255 ignored; `valid` bool `(H, W)`,
-        False where nothing of the picture is shown.
+        False where nothing of the image is shown.
     """
     bare = _bare(sample)
     if before and augment is not None:
@@ -51,12 +51,12 @@ def encode(
 
 
 class Resized:
-    """A data set whose pictures fill the canvas of training, with all that `encode` needs of them:
+    """A dataset whose images fill the canvas of training, with all that `encode` needs of them:
     `encode` of such a sample gives what it gives of the original.
 
     Args:
         dataset: Samples of any size.
-        fit: How pictures meet the network.
+        fit: How images meet the network.
     """
 
     def __init__(self, dataset, fit: PictureFit):
@@ -72,7 +72,7 @@ class Resized:
 
 
 def _bare(sample: Sample) -> Sample:
-    """Returns the picture, its classes, and a map of where there is a picture."""
+    """Returns the image, its classes, and a map of where there is an image."""
     shown = sample.label_maps.get(_SHOWN)
     if shown is None:
         shown = np.ones(sample.size, np.uint8)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfseg.data.augment.geometry import ResizePlan
 from tfseg.engine.inputs import read_items
 from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError
+from tfseg.geometry.resize import ResizePlan
 from tfseg.models.portrait import people
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.decode import decode
@@ -70,27 +70,27 @@ class PortraitVerbs(PredictVerbs):
         score_threshold: float | None = None,
         progress: Callable[[int, int | None], None] | None = None,
     ) -> list[Prediction]:
-        """Returns a `Prediction` for each picture, in the pixels of the original.
+        """Returns a `Prediction` for each image, in the pixels of the original.
 
         Every prediction has `label_maps["classes"]` and `label_maps["alpha"]`, uint8 `(H, W)`.
         Its objects are the classes that occur; with boxes, the persons.
 
         Args:
             images: See `Estimator.predict`.
-            boxes: For each picture the persons' boxes `(K, 4)`, `(y1, x1, y2, x2)` in pixels of
-                the original, ends exclusive; with scores `(K, 5)` or a pair. None for a picture
-                leaves it whole. For one picture its boxes alone will do. Boxes without scores are
+            boxes: For each image the persons' boxes `(K, 4)`, `(y1, x1, y2, x2)` in pixels of
+                the original, ends exclusive; with scores `(K, 5)` or a pair. None for an image
+                leaves it whole. For one image its boxes alone will do. Boxes without scores are
                 all taken; with scores, low ones and doubles go, see `AffinityConfig`.
             detector: Finds the boxes instead: a model that predicts persons, such as
                 `tfseg.MaskRCNN`, or a callable `image -> (boxes, scores)`.
-            batch_size: Pictures computed at once; sizes may differ.
+            batch_size: Images computed at once; sizes may differ.
             score_threshold: Lowest score to return; None returns all.
-            progress: Called with the pictures done and their number (None if not known).
+            progress: Called with the images done and their number (None if not known).
 
         Raises:
             ConfigError: If boxes and a detector are given.
             NotFittedError: If no weights were trained or loaded.
-            DataError: Naming a picture that cannot be read, or boxes that are none.
+            DataError: Naming an image that cannot be read, or boxes that are none.
         """
         if boxes is not None and detector is not None:
             raise ConfigError("boxes and detector: give one of them.")
@@ -117,7 +117,7 @@ class PortraitVerbs(PredictVerbs):
         return done
 
     def evaluate(self, dataset, *, boxes=None, detector=None, **options) -> Report:
-        """Returns the measures on a data set; see `Estimator.evaluate` for the other options.
+        """Returns the measures on a dataset; see `Estimator.evaluate` for the other options.
 
         Args:
             dataset: Samples with truth.

@@ -1,4 +1,4 @@
-"""Fits the first convolution of a network for RGB to pictures of other channels."""
+"""Fits the first convolution of a network for RGB to images of other channels."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _RGB = 3
 
 
 def fit_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
-    """Returns a kernel for pictures of `channels` channels.
+    """Returns a kernel for images of `channels` channels.
 
-    One channel gets the sum over the colours: a grey picture then gives what the same picture
+    One channel gets the sum over the colours: a grey image then gives what the same image
     gives as RGB with three equal channels. More than three keep the colours in front; the others
     get zeros, so that they have no effect until they learn one. Of two, the first is the grey.
 
     Args:
-        kernel: `(h, w, 3 m, O)`; `m` is above 1 where the network cuts the picture into `m` parts
+        kernel: `(h, w, 3 m, O)`; `m` is above 1 where the network cuts the image into `m` parts
             and stacks them.
         channels: 1 or more.
 

@@ -50,7 +50,7 @@ def adapt(
         values: Theirs, by variable name.
         epsilon: What their normalisation adds to the variance. Where ours adds another number,
             gamma makes up for it.
-        flip_channels: Their pictures are BGR and ours RGB: turns the first convolution around,
+        flip_channels: Their images are BGR and ours RGB: turns the first convolution around,
             which is exact. It concerns the layer `conv1` alone.
     """
     values = dict(values)

@@ -209,7 +209,7 @@ ALIASES = {
 UNFIT = {
     "VGG16Backbone": "it names no levels",
     "ViTDetBackbone": "its only level has stride 16, that of its patches",
-    "VideoSwinBackbone": "it reads films, not pictures",
-    "CenterPillarBackbone": "it reads points of a lidar, not pictures",
+    "VideoSwinBackbone": "it reads films, not images",
+    "CenterPillarBackbone": "it reads points of a lidar, not images",
 }
 """Class to the reason why it gives no feature pyramid."""

@@ -16,7 +16,7 @@ class AtrousConv2D(keras.layers.Conv2D):
 
     On a map whose height is at most the rate, the upper and the lower row of the kernel lie
     outside wherever the centre is, and so with columns. The result without them is the same; on
-    the 8 x 6 map that ASPP sees of a picture of 256 x 192 pixels, 13 of its 27 taps remain.
+    the 8 x 6 map that ASPP sees of an image of 256 x 192 pixels, 13 of its 27 taps remain.
     Weights, names and results are those of `keras.layers.Conv2D`.
     """
 

@@ -16,7 +16,7 @@ class FrozenBatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation that always uses its stored statistics, even while training.
 
     Gamma and beta still learn when the layer is trainable. Small batches need this: statistics
-    of one or two pictures are worse than those of the pretrained network (Matterport's
+    of one or two images are worse than those of the pretrained network (Matterport's
     `TRAIN_BN = False`).
     """
 

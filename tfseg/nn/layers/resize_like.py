@@ -28,7 +28,7 @@ class ResizeLike(keras.layers.Layer):
             wide = ops.broadcast_to(x, (ops.shape(x)[0], *size, x.shape[3]))
         elif all(isinstance(side, int) for side in size):
             wide = ops.image.resize(x, size, interpolation="bilinear", data_format="channels_last")
-        else:  # an exported model meets pictures of sizes that are not known when it is made
+        else:  # an exported model meets images of sizes that are not known when it is made
             wide = bilinear(bilinear(x, size[0], 1), size[1], 2)
         return ops.cast(wide, self.compute_dtype)
 

@@ -12,7 +12,7 @@ __all__ = ["balanced_cross_entropy", "edge_map", "pool_cells", "reliable"]
 def edge_map(labels, classes: int):
     """Returns the pixels at which a Sobel filter of some class's plane answers, bool `(B, H, W)`.
 
-    The picture's border is repeated outwards, so that it is no edge by itself. Planes of single
+    The image's border is repeated outwards, so that it is no edge by itself. Planes of single
     classes, because gradients of class numbers would depend on the numbering.
 
     Args:
@@ -39,7 +39,7 @@ def reliable(valid):
     elsewhere may be that of the padding.
 
     Args:
-        valid: bool `(B, H, W)`, False where the input shows nothing of the picture.
+        valid: bool `(B, H, W)`, False where the input shows nothing of the image.
     """
     hidden = ops.cast(ops.logical_not(valid), "float32")[..., None]
     return ops.max_pool(hidden, 3, 1, padding="same")[..., 0] == 0

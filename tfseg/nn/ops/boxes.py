@@ -32,7 +32,7 @@ def normalize(boxes, size: tuple[int, int]):
     """Returns boxes in normalised units; works on tensors and on NumPy arrays.
 
     Args:
-        boxes: float `(..., 4)` in pixels of a picture of `size`, ends exclusive.
+        boxes: float `(..., 4)` in pixels of an image of `size`, ends exclusive.
         size: `(height, width)` in pixels; int32 scalars of a graph where it is not known before.
     """
     return (boxes - _shift(boxes)) / _scale(size)

@@ -20,7 +20,7 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
     """Returns the positions of the boxes that survive, best first.
 
     Args:
-        boxes: float32 `(B, K, 4)`, sorted by falling score within each picture.
+        boxes: float32 `(B, K, 4)`, sorted by falling score within each image.
         valid: bool `(B, K)`; boxes that are not valid neither stay nor suppress.
         iou_threshold: A box is suppressed by a better one if their IoU is *above* this.
         limit: Number of positions to return, `L`.
@@ -42,7 +42,7 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
     boxes = ops.pad(boxes, [[0, 0], [0, padding], [0, 0]])
     valid = ops.pad(valid, [[0, 0], [0, padding]])
     before = np.triu(np.ones((tile, tile), bool), 1)  # [i, j]: i is better than j
-    # Behind the last valid box of all pictures there is nothing to do.
+    # Behind the last valid box of all images there is nothing to do.
     end = ops.max(ops.where(valid, np.arange(1, valid.shape[1] + 1, dtype="int32")[None], 0))
     batch = ops.shape(boxes)[0]
 

@@ -31,7 +31,7 @@ from tfseg.nn.ops.boxes import areas
 __all__ = ["crop_and_resize", "pixel_levels", "pyramid_levels", "quicker_method", "roi_align"]
 
 # What is read at once should stay near the processor's caches: on a CPU parts of this size ran
-# twice as fast as all RoIs of a picture together. Too many make long graphs.
+# twice as fast as all RoIs of an image together. Too many make long graphs.
 _PART_FLOATS = 2**22
 _MOST_PARTS = 50
 

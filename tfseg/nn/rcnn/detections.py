@@ -23,7 +23,7 @@ def detect(
     iou_threshold: float,
     std=STD,
 ):
-    """Returns the detections of each picture.
+    """Returns the detections of each image.
 
     Each proposal speaks for its best class alone; background and low scores go; the rest is moved
     by that class's regression, cut to the window, and thinned out class by class.
@@ -34,8 +34,8 @@ def detect(
         valid: bool `(B, P)`.
         probabilities: float32 `(B, P, C)`, class 0 is the background.
         deltas: float32 `(B, P, C, 4)`.
-        window: float32 `(B, 4)`, normalised: the part of the input that holds the picture.
-        limit: Detections per picture, D.
+        window: float32 `(B, 4)`, normalised: the part of the input that holds the image.
+        limit: Detections per image, D.
         min_score: Lower bound of a detection's score.
         iou_threshold: Of the suppression within a class.
         std: Divisors that the deltas carry.
@@ -68,7 +68,7 @@ def detect_every_class(
     min_size: float,
     std=STD,
 ):
-    """Returns the detections of each picture; a proposal may be one of several classes.
+    """Returns the detections of each image; a proposal may be one of several classes.
 
     Each class of a proposal that scores above the bound is moved by its own regression, cut to
     the window, dropped if that leaves it without extent, and thinned out class by class.
@@ -79,8 +79,8 @@ def detect_every_class(
         valid: bool `(B, P)`.
         probabilities: float32 `(B, P, C)`, class 0 is the background; they sum to 1.
         deltas: float32 `(B, P, C, 4)`.
-        window: float32 `(B, 4)`, the part of the input that holds the picture.
-        limit: Detections per picture, D.
+        window: float32 `(B, 4)`, the part of the input that holds the image.
+        limit: Detections per image, D.
         min_score: A detection scores more than this.
         iou_threshold: Of the suppression within a class.
         min_size: Least height and width of a box in the window.
@@ -115,7 +115,7 @@ def _thinned(boxes, class_ids, ranked, iou_threshold: float, limit: int):
         class_ids: int32 `(B, K)`.
         ranked: float32 `(B, K)`, their scores; below 0 for boxes that do not count.
         iou_threshold: Of the suppression.
-        limit: Detections per picture.
+        limit: Detections per image.
     """
     positions, kept = nms(boxes, ranked >= 0, iou_threshold, limit, groups=class_ids)
     boxes = ops.take_along_axis(boxes, positions[..., None], axis=1)

@@ -1,4 +1,4 @@
-"""From anchors to proposals: the best anchors, moved, cut to the picture, and thinned out."""
+"""From anchors to proposals: the best anchors, moved, cut to the image, and thinned out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def propose(
     window=(0.0, 0.0, 1.0, 1.0),
     std=STD,
 ):
-    """Returns the proposals of each picture.
+    """Returns the proposals of each image.
 
     Source: Faster R-CNN section 3.3; matterport/Mask_RCNN `ProposalLayer` (no minimum size).
 
@@ -68,9 +68,9 @@ def propose_per_level(
     min_size: float,
     std=(1.0, 1.0, 1.0, 1.0),
 ):
-    """Returns the proposals of each picture, thinned out level by level.
+    """Returns the proposals of each image, thinned out level by level.
 
-    The best anchors of each level are moved and cut to the picture; what then has no extent goes;
+    The best anchors of each level are moved and cut to the image; what then has no extent goes;
     boxes of one level suppress each other; the best of all levels stay.
     Source: Feature Pyramid Networks, section 4.1; torchvision `RegionProposalNetwork`.
 
@@ -82,7 +82,7 @@ def propose_per_level(
         pre_nms: Anchors taken by score on each level.
         post_nms: Proposals returned, P.
         iou_threshold: Of the suppression.
-        window: float32 `(B, 4)`, the part of the input that holds the picture.
+        window: float32 `(B, 4)`, the part of the input that holds the image.
         min_size: Least height and width of a box in the window.
         std: Divisors that the deltas carry.
 

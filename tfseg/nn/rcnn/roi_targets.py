@@ -57,7 +57,7 @@ def roi_targets(
     seed=None,
     std=STD,
 ) -> RoITargets:
-    """Returns a fixed number of RoIs per picture, positives first, with their targets.
+    """Returns a fixed number of RoIs per image, positives first, with their targets.
 
     Source: Mask R-CNN section 3.1; matterport/Mask_RCNN `DetectionTargetLayer`.
 
@@ -67,11 +67,11 @@ def roi_targets(
         class_ids: int32 `(B, G)`: above 0 an object, 0 padding, below 0 a crowd region.
         boxes: float32 `(B, G, 4)`, in the same units.
         masks: `(B, G, k, k)`, each object's mask within its box.
-        count: RoIs per picture, T.
+        count: RoIs per image, T.
         fraction: Share of positives; `T+ = int(count * fraction)`.
         mask_size: Rows and columns of the mask target, m.
         fill: True takes negatives until all places are used. False keeps the share as
-            Matterport does: a picture with no positive RoI then teaches the heads nothing.
+            Matterport does: an image with no positive RoI then teaches the heads nothing.
         averaged: True averages four samples of the mask for each cell of the target. False takes
             one and rounds it, as Matterport does.
         seed: See `tfseg.nn.ops.sampling.choose`.

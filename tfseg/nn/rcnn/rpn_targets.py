@@ -41,7 +41,7 @@ def rpn_targets(anchors, boxes, class_ids, *, count: int = 256, seed=None, std=S
         anchors: float32 `(A, 4)` in pixels.
         boxes: float32 `(B, G, 4)` in pixels, zero rows as padding.
         class_ids: int32 `(B, G)`: above 0 an object, 0 padding, below 0 a crowd region.
-        count: Anchors per picture that take part in the losses.
+        count: Anchors per image that take part in the losses.
         seed: See `tfseg.nn.ops.sampling.choose`.
         std: Divisors of the deltas.
     """

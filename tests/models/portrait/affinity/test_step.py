@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import slow_reference
 
-from tfseg.data.opencv import cv2
 from tfseg.errors import DataError
 from tfseg.models.portrait.affinity import AffinityConfig, explain, paths, split, step
+from tfseg.opencv import cv2
 
 COARSE = AffinityConfig(nms_iou=1.0, min_superpixels=12, max_superpixels=40)
 
 
 def noise(rng, height, width):
-    """A picture of a few soft blobs, so that superpixels have something to follow."""
+    """An image of a few soft blobs, so that superpixels have something to follow."""
     small = rng.integers(0, 256, (4, 5, 3), np.uint8)
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfseg.data.opencv import cv2
 from tfseg.models.portrait.affinity.superpixels import slic, slic_of_scikit_image
+from tfseg.opencv import cv2
 
 
 def scene(seed=0, height=60, width=75):

@@ -23,9 +23,9 @@ def seed_nodes(
 
     Args:
         candidates: bool `(n, K)`: which boxes hold each node.
-        centroids: float64 `(n, 2)`, `(y, x)` in pixels of the picture.
+        centroids: float64 `(n, 2)`, `(y, x)` in pixels of the image.
         boxes: The K boxes.
-        seedless: bool `(K,)`: boxes without a pixel of their own anywhere in the picture.
+        seedless: bool `(K,)`: boxes without a pixel of their own anywhere in the image.
     """
     alone = candidates.sum(axis=1) == 1
     found = [np.flatnonzero(alone & candidates[:, k]) for k in range(len(boxes))]

@@ -1,4 +1,4 @@
-"""Which boxes take part: checked, of sufficient score, without doubles, inside the picture."""
+"""Which boxes take part: checked, of sufficient score, without doubles, inside the image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Boxes:
 
     Attributes:
         places: int64 `(K,)`, the position of each in what was given.
-        corners: float64 `(K, 4)`, `(y1, x1, y2, x2)`, inside the picture, none of them empty.
+        corners: float64 `(K, 4)`, `(y1, x1, y2, x2)`, inside the image, none of them empty.
         rows: int64 `(K, 2)`: from and to which row of pixels each reaches, the end exclusive.
         columns: int64 `(K, 2)`, likewise.
     """
@@ -104,7 +104,7 @@ def choose_boxes(
     Args:
         boxes: float64 `(K, 4)`, as `check_boxes` returns them.
         scores: float64 `(K,)`.
-        size: `(H, W)` of the picture; what lies outside of it is left out.
+        size: `(H, W)` of the image; what lies outside of it is left out.
         score_threshold: The lowest score.
         nms_iou: A box that overlaps a better one by more is left out.
     """

@@ -12,13 +12,13 @@ __all__ = ["AffinityConfig"]
 
 @dataclasses.dataclass(frozen=True)
 class AffinityConfig(Config):
-    """Settings of `split`. Lengths are pixels of the picture.
+    """Settings of `split`. Lengths are pixels of the image.
 
     Attributes:
         score_threshold: Boxes with a lower score are left out.
         nms_iou: Of two boxes that overlap by more than this, the one with the lower score is left
             out. 1 keeps all, which suits boxes that were drawn by hand.
-        superpixel_area: The foreground gets one superpixel per so many pixels of the *picture*,
+        superpixel_area: The foreground gets one superpixel per so many pixels of the *image*,
             within the next two limits.
         min_superpixels: At least so many in the whole foreground.
         max_superpixels: At most so many; bounds time and memory on large photographs.
@@ -26,7 +26,7 @@ class AffinityConfig(Config):
         iterations: Rounds of SLIC.
         samples: A superpixel's centre is learnt from about so many of its pixels, evenly spread;
             the last round assigns all pixels. More is slower; 4096 uses every pixel of any
-            picture up to 30 megapixels.
+            image up to 30 megapixels.
         superpixels: "tiled", the SLIC of this package, or "scikit-image", whose masked SLIC takes
             fifty times as long (docs/affinity.md).
         bins: Of each block of a histogram.
@@ -59,6 +59,6 @@ class AffinityConfig(Config):
             self._fail("min_superpixels", f"is above max_superpixels = {self.max_superpixels}.")
 
     def superpixel_count(self, height: int, width: int) -> int:
-        """Returns how many superpixels the foreground of a picture gets in all."""
+        """Returns how many superpixels the foreground of an image gets in all."""
         wished = round(height * width / self.superpixel_area)
         return min(max(wished, self.min_superpixels), self.max_superpixels)

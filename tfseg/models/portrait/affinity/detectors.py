@@ -28,12 +28,12 @@ def boxes_of(prediction: Prediction, name: str = "person") -> tuple[np.ndarray, 
 
 
 def detect(detector, image: np.ndarray, name: str = "person") -> tuple[np.ndarray, np.ndarray]:
-    """Returns the boxes and scores that a detector finds in a picture, float32 `(K, 4)` and `(K,)`.
+    """Returns the boxes and scores that a detector finds in an image, float32 `(K, 4)` and `(K,)`.
 
     Args:
         detector: A model with the verb `predict`, such as `tfseg.MaskRCNN`, or a callable
             `image -> (boxes, scores)` or `image -> Prediction`. Boxes are `(y1, x1, y2, x2)` in
-            pixels of the picture, ends exclusive.
+            pixels of the image, ends exclusive.
         image: uint8 `(H, W, 3)`, RGB.
         name: The class to take from a `Prediction`.
 

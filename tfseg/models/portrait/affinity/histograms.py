@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfseg.data.opencv import cv2
+from tfseg.opencv import cv2
 
 __all__ = ["chi_square", "node_histograms"]
 
@@ -50,8 +50,8 @@ def node_histograms(
         count: The largest node.
         bins: Of each block.
         weights: Of the three colour blocks together, and of the two position blocks.
-        corner: Where in the picture these arrays begin, `(y, x)`.
-        size: `(H, W)` of the picture; None: these arrays are all of it.
+        corner: Where in the image these arrays begin, `(y, x)`.
+        size: `(H, W)` of the image; None: these arrays are all of it.
     """
     height, width = nodes.shape
     full_height, full_width = size or (height, width)

@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from tfseg.data.opencv import cv2
 from tfseg.models.portrait.affinity.boxes import check_boxes
 from tfseg.models.portrait.affinity.config import AffinityConfig
 from tfseg.models.portrait.affinity.step import split
+from tfseg.opencv import cv2
 from tfseg.structures import rle
 
 __all__ = ["Instances", "instances"]
@@ -50,7 +50,7 @@ def instances(
     *,
     config: AffinityConfig | None = None,
 ) -> Instances:
-    """Returns the persons of a picture; the arguments are those of `split`. A box without any
+    """Returns the persons of an image; the arguments are those of `split`. A box without any
     foreground gives no person."""
     labels = split(image, mask, boxes, scores, config=config)
     _, scores = check_boxes(boxes, scores)

@@ -10,7 +10,7 @@ __all__ = ["Regions", "region_codes"]
 
 
 class Regions:
-    """The regions into which the edges of all boxes cut a picture.
+    """The regions into which the edges of all boxes cut an image.
 
     The edges cut it into a small grid of cells, in each of which the set of boxes is the same. So
     sets are compared per cell, and any number of boxes fits.
@@ -37,12 +37,12 @@ class Regions:
         return np.where(self.sizes == 1, self.members.argmax(axis=1), -1)
 
     def codes(self, rows: slice = slice(None), columns: slice = slice(None)) -> np.ndarray:
-        """Returns the region of each pixel of a part of the picture, uint16 or int32 `(h, w)`."""
+        """Returns the region of each pixel of a part of the image, uint16 or int32 `(h, w)`."""
         return self._grid[self._row_cells[rows]][:, self._column_cells[columns]]
 
 
 def region_codes(boxes: Boxes, size: tuple[int, int]) -> Regions:
-    """Returns the regions of a picture of `(H, W)` pixels."""
+    """Returns the regions of an image of `(H, W)` pixels."""
     return Regions(boxes, size)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfseg.data.opencv import cv2
 from tfseg.errors import DataError
 from tfseg.models.portrait.affinity import superpixels as slic
 from tfseg.models.portrait.affinity.assign import assign_nodes, seed_nodes
@@ -18,6 +17,7 @@ from tfseg.models.portrait.affinity.histograms import chi_square, node_histogram
 from tfseg.models.portrait.affinity.regions import Regions
 from tfseg.models.portrait.affinity.runs import Runs
 from tfseg.models.portrait.affinity.strays import adopt_strays
+from tfseg.opencv import cv2
 
 __all__ = ["Explanation", "explain", "split"]
 
@@ -65,7 +65,7 @@ def split(
         image: uint8 `(H, W, 3)`, RGB.
         mask: bool `(H, W)`, the foreground.
         boxes: float `(K, 4)`, `(y1, x1, y2, x2)` in pixels, ends exclusive, one a person; also
-            beyond the picture.
+            beyond the image.
         scores: float `(K,)` in [0, 1]; None: all are equally sure.
         config: Settings.
 
@@ -104,11 +104,11 @@ def explain(
 def _check(image, mask) -> None:
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3:
         found = f"{getattr(image, 'dtype', type(image).__name__)} {np.shape(image)}"
-        raise DataError(f"expected an RGB picture uint8 (H, W, 3), got {found}.")
+        raise DataError(f"expected an RGB image uint8 (H, W, 3), got {found}.")
     if image.shape[2] != 3:
         raise DataError(
-            f"expected an RGB picture uint8 (H, W, 3), got {image.shape}. "
-            "tfseg.data.images.to_rgb converts others."
+            f"expected an RGB image uint8 (H, W, 3), got {image.shape}. "
+            "tfseg.data.images.images.to_rgb converts others."
         )
     if not isinstance(mask, np.ndarray) or mask.dtype != bool:
         found = getattr(mask, "dtype", type(mask).__name__)
@@ -118,13 +118,13 @@ def _check(image, mask) -> None:
         )
     if mask.shape != image.shape[:2]:
         raise DataError(
-            f"the mask {mask.shape} and the picture {image.shape[:2]} differ in size. Resize the "
-            "mask to the picture first."
+            f"the mask {mask.shape} and the image {image.shape[:2]} differ in size. Resize the "
+            "mask to the image first."
         )
 
 
 class _Work:
-    """One picture on its way through the steps."""
+    """One image on its way through the steps."""
 
     def __init__(self, image: np.ndarray, mask: np.ndarray, config: AffinityConfig):
         self.image, self.mask, self.config = image, mask, config

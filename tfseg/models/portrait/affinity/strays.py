@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfseg.data.opencv import cv2
+from tfseg.opencv import cv2
 
 __all__ = ["adopt_strays"]
 

@@ -51,7 +51,7 @@ def slic(
 def slic_of_scikit_image(
     image: np.ndarray, mask: np.ndarray, count: int, *, compactness: float, iterations: int
 ) -> np.ndarray:
-    """Returns the same from scikit-image's masked SLIC, which starts from the RGB picture."""
+    """Returns the same from scikit-image's masked SLIC, which starts from the RGB image."""
     from skimage.segmentation import slic as masked_slic
 
     if not mask.any():
@@ -67,7 +67,7 @@ def slic_of_scikit_image(
 
 
 class _Tiles:
-    """The picture in square tiles; each tile that meets the mask starts one superpixel.
+    """The image in square tiles; each tile that meets the mask starts one superpixel.
 
     T tiles, P pixels of each that take part. A tile sees itself and the eight around it, in the
     order of `_NEAR`.
@@ -131,7 +131,7 @@ class _Tiles:
         return found, np.where(data[:, 3] > 0, np.int32(0), np.int32(_NOWHERE))
 
     def _values(self, features: np.ndarray) -> np.ndarray:
-        """Returns float64 `(5, T * P)`: L, a, b, y, x, the places from the picture's corner."""
+        """Returns float64 `(5, T * P)`: L, a, b, y, x, the places from the image's corner."""
         values = features[:, :5].astype(np.float64)
         values[:, 3:] += (self._corners * (self.side * self._scale))[:, :, None]
         return np.ascontiguousarray(values.transpose(1, 0, 2)).reshape(5, -1)
@@ -169,7 +169,7 @@ class _Tiles:
         return found
 
     def _assigned(self, towards: np.ndarray) -> np.ndarray:
-        """Returns the superpixel of every pixel of the picture, int32 `(H, W)`."""
+        """Returns the superpixel of every pixel of the image, int32 `(H, W)`."""
         down, across = self._tiles.shape[:2]
         found = np.zeros((down, across, self.side, self.side), np.int32)
         for part in self._parts(max(1, _AT_ONCE // self.side**2)):

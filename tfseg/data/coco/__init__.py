@@ -1,0 +1,1 @@
+"""COCO datasets: the annotation file, its records and masks, and how one is written."""

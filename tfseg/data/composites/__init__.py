@@ -1,0 +1,1 @@
+"""Images made of people cut out of others, with exact masks."""

@@ -1,0 +1,1 @@
+"""Datasets whose annotations are images: masks, class maps, instance maps."""

@@ -1,0 +1,112 @@
+"""Pictures with a mask each, in two folders: the plainest form of semantic data.
+
+`images/anna.jpg` goes with `masks/anna.png`, or with `masks/anna_mask.png` (also `-mask`, `_matte`,
+`_seg`, `_label`). What the values in a mask mean is at the top of `tfseg.data.masks.mask_values`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tfseg.data.masks.class_maps import ClassMapPictures
+from tfseg.data.masks.mask_folder import list_files, list_pictures
+from tfseg.data.masks.mask_values import ValueRule, read_values
+from tfseg.data.reading.labelled import DROP, Picture, Scan
+from tfseg.errors import DataError
+
+__all__ = ["ImageMaskDataset"]
+
+_SUFFIXES = ("_mask", "-mask", "_matte", "_seg", "_label")
+_ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg")
+
+
+class ImageMaskDataset(ClassMapPictures):
+    """Pictures and masks paired by name; the label map "classes" holds the class of each pixel.
+
+    A fault raises unless `drop_invalid`: an image without a mask or a mask without an
+    image, a mask of another size, damaged, or with values that mean nothing. A mask that shows
+    nothing, or nothing else, is a warning of `tfseg doctor`.
+
+    Args:
+        images: The folder of the images; or, without `masks`, the folder with `images/` and
+            `masks/`.
+        masks: The folder of the masks; that of the images if the masks' names have a suffix,
+            or if images with transparency are their own masks.
+        classes: Names of the classes, in the order of their ids.
+        values: What the values in masks mean: "auto", "ids", "binary", "threshold", or a table
+            of stored values and class ids.
+        drop_invalid: Leave unusable pairs out instead of raising.
+
+    Attributes:
+        class_names, image_ids, problems, dropped: As in `LabelledPictures`.
+
+    Raises:
+        DataError: No such folders, no pairs, or (unless `drop_invalid`) something is faulty.
+    """
+
+    expects_object = True
+
+    def __init__(
+        self,
+        images: str | os.PathLike,
+        masks: str | os.PathLike | None = None,
+        *,
+        classes: Sequence[str] | None = ("person",),
+        values: str | Mapping[int, int] = "auto",
+        drop_invalid: bool = False,
+    ):
+        if isinstance(classes, str):
+            raise DataError(f"expected classes as a tuple of names, got {classes!r}.")
+        classes = tuple(classes or ("person",))
+        self._settings = dict(masks=masks, classes=classes, values=values)
+        self._labels = dict(enumerate(classes, 1))
+        self._rule = ValueRule(values, len(classes))
+        pictures, folder = os.fspath(images), masks
+        if masks is None:
+            pictures, folder = (os.path.join(pictures, name) for name in ("images", "masks"))
+        for place in (pictures, os.fspath(folder)):
+            if not os.path.isdir(place):
+                raise DataError(
+                    f"{place}: there is no such folder. Name the folder with images/ and masks/, "
+                    "or both folders."
+                )
+        scan = Scan(os.fspath(images), order=classes)
+        _pair(scan, pictures, os.fspath(folder))
+        super().__init__(
+            scan, classes=classes, synonyms=None, drop_invalid=drop_invalid, keep_empty=True
+        )
+
+    def _numbers(self, file: str) -> np.ndarray:
+        return self._rule.ids(read_values(file), file)
+
+
+def _pair(scan: Scan, images: str, masks: str) -> None:
+    """Adds each image with its mask; what has no partner is a fault."""
+    pictures = list_pictures(scan, images)
+    files = {os.path.splitext(name)[0]: name for name in list_files(masks, _ENDINGS)}
+    if os.path.samefile(images, masks):
+        suffixed = [s for s in pictures if _without_suffix(s) in pictures]
+        for stem in suffixed:
+            del pictures[stem]
+    for stem, path in pictures.items():
+        where = f"{masks}, image {stem!r}"
+        named = [stem + suffix for suffix in _SUFFIXES if stem + suffix in files]
+        named += [stem] if stem in files else []
+        if named:
+            scan.add(Picture(stem, where, path, os.path.join(masks, files[named[0]])))
+            for name in named:
+                del files[name]
+        else:
+            message = f"there is no mask {os.path.join(masks, stem)}.png. Fetch it, {DROP}"
+            scan.fault("missing_mask", where, message, path)
+    if not os.path.samefile(images, masks):
+        for stem, name in files.items():
+            message = f"there is no image of that name in {images}. Fetch it, {DROP}"
+            scan.fault("missing_image", os.path.join(masks, name), message, stem)
+
+
+def _without_suffix(stem: str) -> str | None:
+    return next((stem[: -len(s)] for s in _SUFFIXES if stem.endswith(s)), None)

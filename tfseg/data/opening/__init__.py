@@ -1,0 +1,1 @@
+"""Which reader fits a folder or a file, and which part of it is meant."""

@@ -1,0 +1,70 @@
+"""The format "composites" of `sources`: composites named in a line of a config."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+from tfseg.data.composites.compositor import CompositeDataset
+from tfseg.data.dataset import Dataset
+from tfseg.errors import ConfigError
+
+__all__ = ["open_composites"]
+
+_LENGTH = {"train": 1000}
+_OTHER_LENGTH = 200
+_WORDS = ("from_people", "drawn")
+_OWN = tuple(
+    name
+    for name, parameter in inspect.signature(CompositeDataset).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY
+)
+
+
+def open_composites(
+    path: str,
+    split: str,
+    options: dict,
+    *,
+    open_one: Callable[..., Dataset],
+    recognise: Callable[[str, str], str],
+) -> CompositeDataset:
+    """Returns composites of the people of the dataset at a path.
+
+    Args:
+        path: The people's dataset, of any format; of Clothing Co-Parsing whole figures are cut
+            out, or with `crop: portrait` those of its portraits.
+        split: Its part, which also gives the backgrounds.
+        options: Those of `CompositeDataset`; `val_length`, the length of other splits than
+            "train"; `people_format`, where the format is not recognised; `backgrounds`, a word or
+            the path of a dataset. Everything else goes to the people's reader.
+        open_one: Opens a dataset, as `open_dataset` does.
+        recognise: Tells the format of what lies at a path.
+
+    Raises:
+        ConfigError: Classes other than ("person",) are asked for.
+    """
+    given = dict(options)
+    if tuple(given.pop("classes", None) or ("person",)) != ("person",):
+        raise ConfigError(
+            f"composites have one class, 'person', got classes={options['classes']!r}. Leave it "
+            "out."
+        )
+    own = {name: given.pop(name) for name in _OWN if name in given}
+    other = given.pop("val_length", own.get("length", _OTHER_LENGTH))
+    length = own.pop("length", _LENGTH["train"]) if split == "train" else other
+    backgrounds = given.pop("backgrounds", "from_people")
+    kind = given.pop("people_format", None) or recognise(path, split)
+    if kind == "clothing_co_parsing":
+        kind = "portrait_crops"
+        given.setdefault("crop", "full")
+    elif kind == "coco":
+        given["classes"] = ("person",)
+    people = open_one(path, split=split, format=kind, **given)
+    if isinstance(backgrounds, str) and backgrounds not in _WORDS:
+        backgrounds = open_one(backgrounds, split=split)
+    own.pop("length", None)
+    for name in ("people_per_picture", "size", "overlap"):
+        if isinstance(own.get(name), list):
+            own[name] = tuple(own[name])
+    return CompositeDataset(people, backgrounds, length=length, **own)

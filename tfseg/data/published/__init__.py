@@ -1,0 +1,1 @@
+"""Published datasets in the layout of their authors."""

@@ -1,0 +1,1 @@
+"""What all readers share: classes, faults, orientation, names of files."""

@@ -1,0 +1,1 @@
+"""Annotation tools' own files: VIA, labelme."""

@@ -1,0 +1,1 @@
+"""Every change of size and place, with the exact way back."""

@@ -1,0 +1,1 @@
+"""Experiments run one after another, their table and curves."""
