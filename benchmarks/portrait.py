@@ -27,14 +27,14 @@ def tfseg_file(settings: dict):
     import cv2
 
     from tfseg.export.quantize.runner import OpenVinoRunner, PhoneRunner
-    from tfseg.models.portrait.fit import PictureFit
+    from tfseg.geometry.proportional import ImageFit
 
     hold_to(settings["threads"])
     content = (harness.ROOT / "savedmodels" / "portrait" / settings["file"]).read_bytes()
     runtime = settings["runtime"]
     kind = {"openvino": OpenVinoRunner, "ai-edge-litert": PhoneRunner}[runtime]
     runner = kind(content, settings["threads"])
-    fit = PictureFit(runner.image_shape, "letterbox")
+    fit = ImageFit(runner.image_shape, "letterbox")
 
     def cut(image):
         plan = fit.plan(image.shape[:2])

@@ -11,9 +11,9 @@ from tfseg.errors import ExportError
 from tfseg.export import detection_graph, segmentation_graph
 from tfseg.export.decoding import decoded
 from tfseg.export.segmentation_graph import SegmentationGraph
+from tfseg.geometry.proportional import ImageFit
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.decode import decode
-from tfseg.models.portrait.fit import PictureFit
 
 NAMES = ("person", "dog", "cat")
 SIZES = ((40, 60), (61, 47), (1, 1), (5, 200), (96, 96))
@@ -47,7 +47,7 @@ def test_the_plan_is_that_of_predicting(kind):
     sizes = [(1, 1), (1000, 10), (10, 10000), (6000, 4000), (63, 65), (75, 45), (32, 32)]
     sizes += [tuple(random.integers(1, 3000, 2).tolist()) for _ in range(60)]
     for canvas in ((64, 64), (192, 256), (101, 37)):
-        fit = PictureFit(canvas, kind, 300)
+        fit = ImageFit(canvas, kind, 300)
         graph = graph_of(fit)
         plan = tf.function(graph._plan, input_signature=[tf.TensorSpec((2,), tf.int32)])
         for size in sizes:
@@ -57,7 +57,7 @@ def test_the_plan_is_that_of_predicting(kind):
 
 @pytest.mark.parametrize("kind", ["proportional", "letterbox", "stretch", "native"])
 def test_pixels_are_those_of_predict(kind):
-    fit = PictureFit((64, 96), kind, 80)
+    fit = ImageFit((64, 96), kind, 80)
     spec = tf.TensorSpec((None, None, None, 3), tf.uint8)
     traced = tf.function(graph_of(fit).from_images, input_signature=[spec])
     for size in SIZES:
@@ -74,7 +74,7 @@ def test_pixels_are_those_of_predict(kind):
 
 
 def test_probabilities_sum_to_one_and_agree():
-    graph = graph_of(PictureFit((64, 64)), probabilities=True)
+    graph = graph_of(ImageFit((64, 64)), probabilities=True)
     found = graph.from_images(picture(50, 70)[None].astype(np.float32))
     shares = found["probabilities"].numpy()
     assert shares.shape == (1, 50, 70, 4)
@@ -90,7 +90,7 @@ def encoded(array, form, **options):
 
 
 def test_files_of_different_sizes_in_one_batch():
-    fit = PictureFit((64, 64))
+    fit = ImageFit((64, 64))
     exif = Image.Exif()
     exif[0x0112] = 6
     upright = picture(30, 50, 1)
@@ -124,7 +124,7 @@ class Pretended:
     config = PortraitConfig()
 
     def _resize(self):
-        return PictureFit((64, 64))
+        return ImageFit((64, 64))
 
 
 def test_options_that_make_no_sense_are_refused():

@@ -13,8 +13,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tfseg.export.segmentation_graph import SegmentationGraph
+from tfseg.geometry.proportional import ImageFit
 from tfseg.models.portrait.decode import decode
-from tfseg.models.portrait.fit import PictureFit
 
 CANVAS = (64, 48)
 NAMES = ("person", "dog", "cat")
@@ -71,7 +71,7 @@ def phone(repo_root, tmp_path, monkeypatch):
 
 
 def test_predict_saved_model_and_the_phones_program_agree(phone):
-    fit = PictureFit(CANVAS, "letterbox")
+    fit = ImageFit(CANVAS, "letterbox")
     graph = SegmentationGraph(network, CANVAS, fit.kind, fit.limit, classes=4)
     spec = tf.TensorSpec((1, None, None, 3), tf.uint8)
     served = tf.function(graph.from_images, input_signature=[spec])
@@ -93,7 +93,7 @@ def test_predict_saved_model_and_the_phones_program_agree(phone):
 
 
 def test_logits_of_a_smaller_image_are_filtered_too():
-    fit = PictureFit((64, 64), "stretch")
+    fit = ImageFit((64, 64), "stretch")
     stripes = np.zeros((64, 64, 2), np.float32)
     stripes[::2, :, 1] = 8.0
     plan = fit.predict_plan((16, 16))

@@ -11,7 +11,7 @@ from tfseg.errors import ExportError
 from tfseg.export.decoding import decoded
 from tfseg.export.resize import resize, resize_reals
 from tfseg.export.serving import Answer
-from tfseg.models.portrait.fit import STRIDE
+from tfseg.geometry.proportional import STRIDE
 
 __all__ = ["ANSWER", "SegmentationGraph", "serving_graph"]
 
@@ -56,7 +56,7 @@ class SegmentationGraph:
         network: Takes `image` `(B, h, w, 3)` from 0 to 255, gives `logits` `(B, h, w, N)`.
         canvas: `(h, w)` of training, pixels.
         kind: "proportional", "letterbox", "stretch" or "native": how an image of any size meets
-            the network, to the pixel as `tfseg.models.portrait.fit.PictureFit.predict_plan` says.
+            the network, to the pixel as `tfseg.geometry.proportional.ImageFit.predict_plan` says.
         limit: Longest side of "native".
         classes: N, with the background.
         probabilities: Return them too.

@@ -22,9 +22,9 @@ from tfseg.export.quantize.metadata import read_metadata
 from tfseg.export.quantize.optional import tf_keras
 from tfseg.export.quantize.phone import build_phone
 from tfseg.export.quantize.runner import PhoneRunner
+from tfseg.geometry.proportional import ImageFit
 from tfseg.models.portrait import PortraitSegmenter
 from tfseg.models.portrait.decode import decode
-from tfseg.models.portrait.fit import PictureFit
 from tfseg.models.portrait.graph import GraphOptions
 
 GUIDE = Path(__file__).parents[3] / "docs" / "phone.md"
@@ -136,7 +136,7 @@ def test_the_guides_program_runs_without_tfseg(quantised, tmp_path):
     cut = np.asarray(Image.open(tmp_path / "cut.png"))
     assert cut.shape == (*photo.shape[:2], 4)
     np.testing.assert_array_equal(cut[..., :3], photo)
-    plan = PictureFit(shape, "letterbox").plan(photo.shape[:2])
+    plan = ImageFit(shape, "letterbox").plan(photo.shape[:2])
     shares = PhoneRunner(content)(plan.image(photo))
     # Of more than two classes each has its map, the background the first one.
     shares = np.concatenate([1 - shares, shares], -1) if len(names) == 1 else shares

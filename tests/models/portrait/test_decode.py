@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tfseg.geometry.proportional import ImageFit
 from tfseg.models.portrait.decode import decode
-from tfseg.models.portrait.fit import PictureFit
 
 RNG = np.random.default_rng(0)
 
@@ -23,7 +23,7 @@ def names(count):
 @pytest.mark.parametrize("count", [2, 5, 21])
 def test_at_the_networks_own_size(count):
     logits = RNG.normal(scale=4, size=(32, 64, count)).astype(np.float32)
-    plan = PictureFit((32, 64), "stretch").plan((32, 64))
+    plan = ImageFit((32, 64), "stretch").plan((32, 64))
     found = decode(logits, plan, class_names=names(count))
     probability = softmax(logits.astype(np.float64))
     np.testing.assert_array_equal(found.label_maps["classes"], logits.argmax(-1))
@@ -37,7 +37,7 @@ def test_at_the_networks_own_size(count):
 
 
 def test_enlarging_and_cutting_the_padding_off():
-    plan = PictureFit((64, 64), "letterbox").plan((64, 128))
+    plan = ImageFit((64, 64), "letterbox").plan((64, 128))
     logits = np.zeros((64, 64, 2), np.float32)
     logits[..., 0] = 5
     logits[16:48, 32:] = (0, 5)
@@ -52,7 +52,7 @@ def test_enlarging_and_cutting_the_padding_off():
 def test_extreme_logits_stay_finite():
     logits = np.zeros((32, 32, 3), np.float32)
     logits[:16, :, 1], logits[16:, :, 2] = 1e4, -1e4
-    plan = PictureFit((32, 32), "stretch").plan((32, 32))
+    plan = ImageFit((32, 32), "stretch").plan((32, 32))
     with np.errstate(all="raise", under="ignore"):
         found = decode(logits, plan, class_names=("a", "b"))
     assert (found.label_maps["alpha"][:16] == 255).all()
@@ -60,7 +60,7 @@ def test_extreme_logits_stay_finite():
 
 
 def test_no_person_is_no_object_and_a_threshold_drops():
-    plan = PictureFit((32, 32), "stretch").plan((32, 32))
+    plan = ImageFit((32, 32), "stretch").plan((32, 32))
     logits = np.zeros((32, 32, 2), np.float32)
     logits[..., 0] = 1
     assert len(decode(logits, plan, class_names=("person",))) == 0

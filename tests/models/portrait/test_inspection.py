@@ -7,8 +7,8 @@ import pytest
 
 from tfseg.engine.inputs import read_items
 from tfseg.errors import ConfigError
+from tfseg.geometry.proportional import ImageFit
 from tfseg.models.portrait.estimator import PortraitSegmenter
-from tfseg.models.portrait.fit import PictureFit
 from tfseg.models.portrait.inspection import inspect
 
 NAMES = ["input", "attention", "boundary", "foreground", "prediction"]
@@ -77,7 +77,7 @@ def test_pictures_and_page(seen, tmp_path):
 
 
 def test_padding_is_cut_off(model, monkeypatch):
-    monkeypatch.setattr(model, "_resize", lambda: PictureFit((64, 96), "letterbox"))
+    monkeypatch.setattr(model, "_resize", lambda: ImageFit((64, 96), "letterbox"))
     seen = inspect(model, item((96, 48)))  # fills a third of the width
     assert seen.square.shape[:2] == (64, 32)
     assert [one.shape for one in seen.boundary] == [(16, 8), (8, 4), (4, 2), (2, 1)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.data.augment import choose
-from tfseg.models.portrait.fit import PictureFit
+from tfseg.geometry.proportional import ImageFit
 from tfseg.models.portrait.targets import Resized, encode
 from tfseg.structures import Sample
 
-FIT = PictureFit((64, 64), "letterbox")
+FIT = ImageFit((64, 64), "letterbox")
 
 
 def test_what_is_outside_the_picture_is_ignored_and_not_valid():
@@ -27,12 +27,12 @@ def test_what_is_outside_the_picture_is_ignored_and_not_valid():
 
 def test_masks_become_a_class_map(portrait_samples):
     sample = portrait_samples[1]
-    got = encode(sample, PictureFit(sample.size, "stretch"))
+    got = encode(sample, ImageFit(sample.size, "stretch"))
     np.testing.assert_array_equal(got["labels"] == 1, sample.masks.any(axis=0))
 
 
 def test_resizing_before_gives_the_same(portrait_data):
-    fit, augment = PictureFit((64, 48)), choose("portrait_light")
+    fit, augment = ImageFit((64, 48)), choose("portrait_light")
     resized = Resized(portrait_data, fit)
     for index in range(len(portrait_data)):
         for move in (None, lambda sample: augment(sample, 5)):
@@ -56,5 +56,5 @@ def test_a_turned_picture_teaches_no_corners():
 def test_random_crops_come_at_their_own_size():
     augment = choose("voc").on_canvas((64, 64))
     sample = Sample(np.full((200, 100, 3), 200, np.uint8))
-    got = encode(sample, PictureFit((64, 64), "native"), lambda s: augment(s, 3), before=True)
+    got = encode(sample, ImageFit((64, 64), "native"), lambda s: augment(s, 3), before=True)
     assert got["image"].shape == (64, 64, 3)

@@ -15,7 +15,7 @@ from tfseg.errors import ExportError
 from tfseg.export.quantize.flatbuffer import facts
 from tfseg.export.quantize.profile import OperationTime, profile
 from tfseg.export.quantize.runner import OpenVinoRunner, PhoneRunner, Runner, to_logits
-from tfseg.models.portrait.fit import PictureFit
+from tfseg.geometry.proportional import ImageFit
 
 __all__ = [
     "FileResult",
@@ -138,11 +138,11 @@ def _runs_with_openvino(files: Mapping[str, bytes]) -> bool:
     return True
 
 
-def phone_fit(estimator, image_shape: tuple[int, int]) -> PictureFit:
+def phone_fit(estimator, image_shape: tuple[int, int]) -> ImageFit:
     """Returns how an image meets a file of one size: stretched if the model learnt so, else fitted
     in with its proportions, black around it."""
     kind = "stretch" if estimator.config.image_fit == "stretch" else "letterbox"
-    return PictureFit(tuple(image_shape), kind)
+    return ImageFit(tuple(image_shape), kind)
 
 
 def measures(runners: Mapping, estimator, dataset, limit=None, progress=None) -> dict:

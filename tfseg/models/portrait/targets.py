@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tfseg.geometry.proportional import ImageFit
 from tfseg.geometry.resize import ResizePlan
-from tfseg.models.portrait.fit import PictureFit
 from tfseg.structures import Sample
 from tfseg.structures.semantic import CLASS_MAP, IGNORED, class_map
 
@@ -18,7 +18,7 @@ _SHOWN = "shown"
 
 def encode(
     sample: Sample,
-    fit: PictureFit,
+    fit: ImageFit,
     augment: Callable[[Sample], Sample] | None = None,
     *,
     before: bool = False,
@@ -59,7 +59,7 @@ class Resized:
         fit: How images meet the network.
     """
 
-    def __init__(self, dataset, fit: PictureFit):
+    def __init__(self, dataset, fit: ImageFit):
         self.dataset, self.fit = dataset, fit
         self.class_names = tuple(dataset.class_names)
 

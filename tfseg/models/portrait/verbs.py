@@ -9,11 +9,11 @@ import numpy as np
 from tfseg.engine.inputs import read_items
 from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError
+from tfseg.geometry.proportional import ImageFit
 from tfseg.geometry.resize import ResizePlan
 from tfseg.models.portrait import people
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.decode import decode
-from tfseg.models.portrait.fit import PictureFit
 from tfseg.structures import Prediction, Report
 
 __all__ = ["PortraitVerbs"]
@@ -28,9 +28,9 @@ class PortraitVerbs(PredictVerbs):
     config: PortraitConfig
     _finder: people.Finder | None = None
 
-    def _resize(self) -> PictureFit:
+    def _resize(self) -> ImageFit:
         config = self.config
-        return PictureFit(config.image_size, config.image_fit, config.native_limit)
+        return ImageFit(config.image_size, config.image_fit, config.native_limit)
 
     def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], ResizePlan]:
         plan = self._resize().predict_plan(image.shape[:2])

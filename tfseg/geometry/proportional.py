@@ -7,19 +7,23 @@ import math
 
 from tfseg.geometry.resize import ResizePlan, checked_size
 
-__all__ = ["STRIDE", "PictureFit"]
+__all__ = ["STRIDE", "ImageFit"]
 
 STRIDE = 32
 """Sides of proportional inputs are multiples of it."""
 
 
 @dataclasses.dataclass(frozen=True)
-class PictureFit:
+class ImageFit:
     """Plans how images of any size meet the network; every plan leads back exactly.
 
     Attributes:
         canvas: `(H, W)` of training, pixels.
-        kind: See `PortraitConfig.image_fit`.
+        kind: "proportional" predicts at multiples of `STRIDE` about the canvas's area and as near
+            to the image's own proportions as those allow, and trains on images that are as large
+            as the canvas allows and centred in it; "letterbox" predicts in that way too; "stretch"
+            gives every image the canvas's proportions; "native" enlarges no image, and predicts
+            at its own size.
         limit: Longest side of a prediction at the image's own size.
     """
 
