@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfseg.errors import DataError
-from tfseg.structures import Prediction, rle
+from tfseg.structures import Attribute, Prediction, rle
 
 
 def masks():
@@ -156,3 +156,125 @@ def test_it_prints_the_best_first():
         np.ones((7, 2, 2)), boxes=np.zeros((7, 4)), class_ids=[1] * 7, scores=[1] * 7
     )
     assert repr(many).endswith(", ...)")
+
+
+# ---------------------------------------------------------------------- several answers
+
+
+def rich(**fields):
+    colors = np.zeros((6, 8), np.uint8)
+    colors[1:3, 2:5], colors[5, 7] = 2, 255
+    coat = Attribute("coat", 0.75, rle.encode(masks()[0]), {"color": ("red", 0.5)})
+    given = dict(
+        keypoints=np.arange(18, dtype=np.float32).reshape(3, 2, 3) / 7,
+        label_maps={"color": colors, "alpha": np.full((6, 8), 200, np.uint8)},
+        label_names={"color": ("dark", "red")},
+        attributes=((coat, Attribute("hat", 0.25)), (), (Attribute("tail"),)),
+        scores=[0.2, 0.9, 0.9],
+        order="given",
+    )
+    return prediction(**{**given, **fields})
+
+
+def test_rows_in_the_callers_order_stay_there():
+    found = rich()
+    assert found.scores.tolist() == [np.float32(0.2), np.float32(0.9), np.float32(0.9)]
+    assert found.best_first().tolist() == [1, 2, 0]
+    assert [r["score"] for r in found.to_coco()] == found.scores.astype(float).tolist()
+
+
+def test_selecting_rows_carries_all_that_is_known_of_each():
+    part = rich()[[2, 0]]
+    assert [[a.name for a in ones] for ones in part.attributes] == [["tail"], ["coat", "hat"]]
+    np.testing.assert_array_equal(part.keypoints, rich().keypoints[[2, 0]])
+    assert part.order == "given" and part.names_of("color") == ("dark", "red")
+    assert rich()[np.zeros(3, bool)].attributes == ()
+
+
+def test_label_maps_have_names_of_their_own():
+    maps = {"classes": np.zeros((6, 8), int), "size": np.ones((6, 8), int)}
+    found = rich(label_maps=maps, label_names={"size": ("small",)})
+    assert found.names_of("size") == ("small",) and found.names_of("classes") == ("cat", "dog")
+    with pytest.raises(DataError, match="no label map 'color'; it has classes, size"):
+        found.names_of("color")
+
+
+@pytest.mark.parametrize("found", [rich(), rich()[np.zeros(3, bool)], prediction()])
+def test_json_holds_a_prediction_whole(found, tmp_path):
+    text = found.to_json(tmp_path / "p.json")
+    assert (tmp_path / "p.json").read_text() == text + "\n"
+    back = Prediction.from_json(text)
+    assert back.to_dict() == found.to_dict() == json.loads(text)
+    for name in ("boxes", "class_ids", "scores", "masks", "keypoints"):
+        before, after = getattr(found, name), getattr(back, name)
+        np.testing.assert_array_equal(after, before)
+        assert getattr(after, "dtype", None) == getattr(before, "dtype", None)
+    for name, labels in found.label_maps.items():
+        np.testing.assert_array_equal(back.label_maps[name], labels)
+        assert back.label_maps[name].dtype == labels.dtype
+    assert back.label_names == found.label_names and back.order == found.order
+    assert (back.image_id, back.path, back.size) == (17, "a.jpg", (6, 8))
+    if found.attributes is not None and len(found):
+        coat = back.attributes[0][0]
+        assert coat.traits["color"] == ("red", 0.5)
+        np.testing.assert_array_equal(rle.decode(coat.rle), masks()[0])
+
+
+def test_json_that_is_no_prediction_is_refused():
+    short = rich().to_dict()
+    short["label_maps"]["color"]["counts"][0] += 1
+    for content, words in (
+        ([], "expected a prediction as a JSON object"),
+        ({}, "'objects' is missing"),
+        (short, "label map 'color' has 49 pixels"),
+        ({**rich().to_dict(), "size": 3}, "not iterable"),
+    ):
+        with pytest.raises(DataError, match=words):
+            Prediction.from_json(json.dumps(content))
+    with pytest.raises(DataError, match="expected the JSON text"):
+        Prediction.from_json("{")
+
+
+def test_coco_records_carry_attributes():
+    record = rich().to_coco()[0]
+    assert [a["name"] for a in record["attributes"]] == ["coat", "hat"]
+    assert record["attributes"][0]["traits"] == {"color": {"value": "red", "score": 0.5}}
+    assert "attributes" not in prediction().to_coco()[0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"order": "size"}, "expected 'score' or 'given'"),
+        ({"keypoints": np.zeros((2, 17, 3))}, r"\(N, K, 3\) for 3 objects, got \(2, 17, 3\)"),
+        ({"attributes": ((),)}, "each of 3 objects"),
+        ({"attributes": (("coat",), (), ())}, "expected tfseg.structures.Attribute, got str"),
+        (
+            {"attributes": ((Attribute("a", 1, rle.encode(np.ones((2, 2)))),), (), ())},
+            r"attribute 'a': its mask is of \(2, 2\) pixels",
+        ),
+        ({"label_maps": {"color": np.zeros((6, 7), int)}}, r"label map 'color'.*\(6, 8\)"),
+        ({"label_maps": {"color": np.zeros((6, 8))}}, "whole numbers"),
+        ({"label_names": {"size": ("small",)}}, "no label map 'size'; there is color, alpha"),
+        ({"label_names": {"color": "red"}}, r"label_names\['color'\]"),
+    ],
+)
+def test_answers_that_do_not_fit_are_refused(fields, words):
+    with pytest.raises(DataError, match=words):
+        rich(**fields)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("", 1), "needs a name"),
+        (("coat", 1.5), "score from 0 to 1, got 1.5"),
+        (("coat", float("nan")), "score from 0 to 1"),
+        (("coat", 1, {"counts": ""}), "run-length mask"),
+        (("coat", 1, None, {"color": "red"}), r"'color' a pair \(value, score\)"),
+        (("coat", 1, None, {"color": ("red", 2)}), "coat', color: expected a score"),
+    ],
+)
+def test_attributes_that_are_none_are_refused(given, words):
+    with pytest.raises(DataError, match=words):
+        Attribute(*given)
