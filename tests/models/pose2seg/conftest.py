@@ -1,0 +1,6 @@
+"""Makes the poses to test with importable."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
