@@ -90,7 +90,7 @@ def test_same_names_change_nothing():
         ),
         (sample_of([1], image_id="x7", boxes=[[0, 0, np.nan, 4]]), "'x7'.*NaN"),
         (Sample(np.zeros((9, 9, 3), np.uint8), "x7", [1], boxes=[[1, 1, 5, 5]]), "'x7'.*no mask"),
-        ((np.zeros((9, 9, 3)), [1]), "picture 1 .*got tuple"),
+        ((np.zeros((9, 9, 3)), [1]), "image 1 .*got tuple"),
     ],
 )
 def test_every_sample_is_checked_as_it_is_read(models, sample, said):

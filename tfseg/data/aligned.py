@@ -39,7 +39,7 @@ class Aligned:
         sample = self.dataset[index]
         if not isinstance(sample, Sample):
             raise DataError(
-                f"picture {index} of the dataset: expected a tfseg.Sample, got "
+                f"image {index} of the dataset: expected a tfseg.Sample, got "
                 f"{type(sample).__name__}. Wrap what you return: Sample(image, masks=masks, "
                 "class_ids=ids)."
             )

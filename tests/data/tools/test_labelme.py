@@ -123,7 +123,7 @@ def test_files_of_version_3_lack_some_keys(save, assert_polygon):
 @pytest.mark.parametrize(
     ("written", "lies"),
     [
-        ("..\\images\\p.jpg", "pictures/p.jpg"),
+        ("..\\pictures\\p.jpg", "pictures/p.jpg"),
         ("../pictures/p.jpg", "pictures/p.jpg"),
         ("C:\\Users\\me\\p.jpg", "ann/p.jpg"),
         ("renamed.jpg", "ann/a.png"),
@@ -165,7 +165,7 @@ def test_image_data_serves_where_the_picture_is_missing(tmp_path, photo):
 
 
 FAULTS = {
-    "missing_image": (content([shape("kite", KITE)], "gone.jpg"), "picture 'gone.jpg'; looked"),
+    "missing_image": (content([shape("kite", KITE)], "gone.jpg"), "image 'gone.jpg'; looked"),
     "unreadable_annotation": ("", "b.json: the annotation file is empty. Export it again. Corr"),
     "malformed": ('{"version": "5.0", "flags": {}}', "shapes, imagePath missing"),
     "bad_polygon": (content([shape("kite", KITE[:2])]), "shape 1.*4 numbers"),

@@ -1,4 +1,4 @@
-"""Pictures annotated in COCO's format."""
+"""Images annotated in COCO's format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["CocoDataset"]
 
 
 class CocoDataset:
-    """Pictures with objects from a COCO annotation file (cocodataset.org, "Data format").
+    """Images with objects from a COCO annotation file (cocodataset.org, "Data format").
 
     Read are polygons, compressed and uncompressed run lengths, crowd regions (`iscrowd`),
     keypoints, images without objects, and category ids with gaps: the class ids of samples

@@ -91,7 +91,7 @@ class ImageReader:
         fault = RecordError(
             "duplicate_image_id",
             f"the image id {identity!r} is used twice, by {first!r} and {name!r}. Give each "
-            f"picture its own id, {DROP} to {rest}.",
+            f"image its own id, {DROP} to {rest}.",
         )
         what = "So are all images with that id: whose the annotations are is not known."
         self._note(place, fault, {"file_name": name}, what if count else "")

@@ -18,7 +18,7 @@ from tfseg.data.doctor.statistics import Statistics
 from tfseg.data.opening.layouts import TOOL_FORMATS
 from tfseg.data.opening.parts import PART_OPTIONS, Parts, open_parts
 from tfseg.data.opening.sources import find_coco, open_dataset, recognise
-from tfseg.data.reading.labelled import LabelledPictures
+from tfseg.data.reading.labelled import LabelledImages
 from tfseg.data.reading.labels import alike_labels
 from tfseg.data.reading.problem import EXAMINE, Problem
 from tfseg.errors import DataError
@@ -66,7 +66,7 @@ def diagnose(
         limit: Look at the first images only. Records of a COCO file are all checked.
         against: Another part (a dataset, a path, or a split's name): shared images are errors.
         limits: What the network that is to be trained takes; None counts with `SMALLEST`.
-        progress: Called with `(pictures done, pictures in all)`.
+        progress: Called with `(images done, images in all)`.
         **options: Passed on to the reader, where `data` is a path. With `drop_invalid=True` the
             faults that the reader leaves out are warnings.
     """
@@ -132,7 +132,7 @@ def _advised(problems: list[Problem], remaining: tuple[int, int] | None) -> tupl
 
 def _open(data, split: str, format: str, options: dict) -> Dataset:
     """Returns a dataset that goes on after faults where its reader can."""
-    if isinstance(data, (CocoDataset, LabelledPictures)):
+    if isinstance(data, (CocoDataset, LabelledImages)):
         return data.lenient()
     if not isinstance(data, (str, os.PathLike)):
         return data
@@ -197,7 +197,7 @@ def _look(dataset, count: int, counters: tuple, problems: list, options, progres
 
 def _read(dataset, index: int) -> tuple[Sample, list[Problem]]:
     """Returns a sample, and the faults of objects that its reader left out of it."""
-    if isinstance(dataset, LabelledPictures):
+    if isinstance(dataset, LabelledImages):
         return dataset.examine(index)
     return dataset[index], []
 
@@ -209,7 +209,7 @@ def _unreadable(dataset, index: int, error: Exception) -> Problem:
     return Problem(
         "error",
         "reader_failed",
-        f"picture {index}" + (f" ({path})" if path else ""),
+        f"image {index}" + (f" ({path})" if path else ""),
         f"the dataset raised {type(error).__name__}: {error}. Correct its __getitem__.",
         path,
     )

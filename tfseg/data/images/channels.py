@@ -1,4 +1,4 @@
-"""Pictures with as many channels as a model reads: grey, RGB, RGB with depth, or any number."""
+"""Images with as many channels as a model reads: grey, RGB, RGB with depth, or any number."""
 
 from __future__ import annotations
 

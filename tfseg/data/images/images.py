@@ -1,4 +1,4 @@
-"""Pictures in: files, bytes and arrays of any usual kind become uint8 `(H, W, 3)` RGB.
+"""Images in: files, bytes and arrays of any usual kind become uint8 `(H, W, 3)` RGB.
 
 JPEG files take the short way through OpenCV (the same pixels as Pillow in half to two
 thirds of the time); everything else goes through Pillow.

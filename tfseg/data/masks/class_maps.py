@@ -11,18 +11,19 @@ import numpy as np
 
 from tfseg.data.images.images import turn
 from tfseg.data.masks.mask_files import check_size, fitting_turn
-from tfseg.data.reading.labelled import DROP, LabelledPictures, Picture, Scan
+from tfseg.data.reading.labelled import LabelledImages
 from tfseg.data.reading.orientation import turned_problem
 from tfseg.data.reading.outlines import MaskError
 from tfseg.data.reading.problem import Problem
+from tfseg.data.reading.scan import DROP, ImageRecord, Scan
 from tfseg.structures import Sample
 from tfseg.structures.semantic import CLASS_MAP, IGNORED
 
-__all__ = ["ClassMapPictures", "present"]
+__all__ = ["ClassMapImages", "present"]
 
 
-class ClassMapPictures(LabelledPictures):
-    """Base of the readers of class maps; the content of a `Picture` is the file of its map.
+class ClassMapImages(LabelledImages):
+    """Base of the readers of class maps; the content of an `ImageRecord` is the file of its map.
 
     A sample has the label map "classes", int32 `(H, W)`, 0 background, class ids, 255 ignored,
     and one mask for each class that has pixels, because nobody told its objects apart. What
@@ -43,23 +44,23 @@ class ClassMapPictures(LabelledPictures):
         """Returns the numbers of a map as stored, `(H, W)`; raises MaskError."""
         raise NotImplementedError
 
-    def _fits(self, picture: Picture, size: tuple[int, int]) -> None:
-        if not picture.content.endswith(".mat"):
-            check_size(picture.content, size, picture.path)
+    def _fits(self, record: ImageRecord, size: tuple[int, int]) -> None:
+        if not record.content.endswith(".mat"):
+            check_size(record.content, size, record.path)
 
-    def _has_objects(self, picture: Picture) -> bool:
+    def _has_objects(self, record: ImageRecord) -> bool:
         try:
-            numbers = present(self._numbers(picture.content))
+            numbers = present(self._numbers(record.content))
         except MaskError:
             return True  # its fault is to be met, not to be hidden by leaving it out
         return any(self._labels.get(number) in self._class_of for number in numbers)
 
-    def _class_map(self, picture: Picture, size: tuple[int, int]) -> tuple[np.ndarray, list]:
+    def _class_map(self, record: ImageRecord, size: tuple[int, int]) -> tuple[np.ndarray, list]:
         """Returns the class of each pixel, int32 `(H, W)`, and what is wrong."""
-        scan, file = Scan(picture.where), picture.content
+        scan, file = Scan(record.where), record.content
         try:
             stored = self._numbers(file)
-            orientation = fitting_turn(stored.shape, file, size, picture.path)
+            orientation = fitting_turn(stored.shape, file, size, record.path)
             found = present(stored)
             unknown = [n for n in found if n not in (0, IGNORED) and n not in self._labels]
             if unknown:
@@ -69,16 +70,16 @@ class ClassMapPictures(LabelledPictures):
                     f"{', '.join(map(str, unknown[:8]))}{', ...' if len(unknown) > 8 else ''}",
                 )
         except MaskError as fault:
-            scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", picture.path)
+            scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", record.path)
             return np.full(size, IGNORED, np.int32), scan.problems
-        scan.problems += turned_problem(orientation, picture.path, picture.where)
+        scan.problems += turned_problem(orientation, record.path, record.where)
         class_of = np.zeros(IGNORED + 1, np.int32)
         class_of[IGNORED] = IGNORED
         for number, label in self._labels.items():
             class_of[number] = self._class_of.get(label, 0)
         classes = class_of[np.ascontiguousarray(turn(stored, orientation))]
         if self.expects_object:
-            scan.problems += _suspicious(picture, classes)
+            scan.problems += _suspicious(record, classes)
         return classes, scan.problems
 
     def examine(self, index: int) -> tuple[Sample, list[Problem]]:
@@ -87,17 +88,17 @@ class ClassMapPictures(LabelledPictures):
         Raises:
             DataError: The image itself cannot be used.
         """
-        picture = self._pictures[index]
-        pixels = self._pixels(picture)
-        classes, problems = self._class_map(picture, pixels.shape[:2])
+        record = self._records[index]
+        pixels = self._pixels(record)
+        classes, problems = self._class_map(record, pixels.shape[:2])
         ids = [number for number in present(classes) if number not in (0, IGNORED)]
         sample = Sample(
             image=pixels,
-            image_id=picture.id,
+            image_id=record.id,
             class_ids=np.array(ids, np.int32),
             masks=np.stack([classes == number for number in ids]) if ids else None,
             label_maps={CLASS_MAP: classes},
-            path=picture.path,
+            path=record.path,
         )
         return sample, problems
 
@@ -114,7 +115,7 @@ def _listed(labels: Mapping[int, str]) -> str:
     return ", ".join(shown) + (", ..." if len(labels) > 24 else "")
 
 
-def _suspicious(picture: Picture, classes: np.ndarray) -> list[Problem]:
+def _suspicious(record: ImageRecord, classes: np.ndarray) -> list[Problem]:
     """Returns a warning for a map that shows nothing, or nothing else."""
     background = np.count_nonzero(classes == 0)
     if background == classes.size:
@@ -124,5 +125,5 @@ def _suspicious(picture: Picture, classes: np.ndarray) -> list[Problem]:
         code, message = "full_mask", "no pixel of the mask is background. Is it inverted or cut?"
     else:
         return []
-    where = f"{picture.content} of image {picture.id!r}"
-    return [Problem("warning", code, where, message, picture.path)]
+    where = f"{record.content} of image {record.id!r}"
+    return [Problem("warning", code, where, message, record.path)]

@@ -1,4 +1,4 @@
-"""Pictures with numbered people, and boxes that a detector found, for measuring instances.
+"""Images with numbered people, and boxes that a detector found, for measuring instances.
 
 | file | holds |
 |---|---|
@@ -16,9 +16,9 @@ import numpy as np
 
 from tfseg.data.images.json_file import read_json
 from tfseg.data.masks.png_masks import PngMaskDataset
-from tfseg.data.reading.labelled import DROP, Drawn, Picture
 from tfseg.data.reading.labels import one_class
 from tfseg.data.reading.problem import Problem
+from tfseg.data.reading.scan import DROP, Drawn, ImageRecord
 from tfseg.errors import DataError
 
 __all__ = ["InstanceFolderDataset"]
@@ -37,7 +37,7 @@ class InstanceFolderDataset(PngMaskDataset):
         drop_invalid: Leave unusable images out instead of raising.
 
     Attributes:
-        class_names, image_ids, problems, dropped: As in `LabelledPictures`.
+        class_names, image_ids, problems, dropped: As in `LabelledImages`.
 
     Raises:
         DataError: No such folders, or (unless `drop_invalid`) something is faulty.
@@ -75,19 +75,21 @@ class InstanceFolderDataset(PngMaskDataset):
         path = os.path.join(self.source, "boxes", f"{self.image_ids[index]}.json")
         return _read_boxes(path) if os.path.isfile(path) else None
 
-    def _draw(self, picture: Picture, size: tuple[int, int]) -> tuple[list[Drawn], list[Problem]]:
-        drawn, problems = super()._draw(picture, size)
-        if not picture.content.maps:
-            file = os.path.join(self.source, "instances", f"{picture.id}.png")
+    def _draw(
+        self, record: ImageRecord, size: tuple[int, int]
+    ) -> tuple[list[Drawn], list[Problem]]:
+        drawn, problems = super()._draw(record, size)
+        if not record.content.maps:
+            file = os.path.join(self.source, "instances", f"{record.id}.png")
             message = f"there is no map {file}. Fetch it, {DROP}"
-            problems.append(Problem("error", "missing_mask", picture.where, message, picture.path))
-        path = os.path.join(self.source, "boxes", f"{picture.id}.json")
+            problems.append(Problem("error", "missing_mask", record.where, message, record.path))
+        path = os.path.join(self.source, "boxes", f"{record.id}.json")
         if os.path.isfile(path):
             try:
                 _read_boxes(path)
             except DataError as error:
                 text = f"{str(error).rstrip('.')}, {DROP}"
-                problems.append(Problem("error", "malformed", "", text, picture.path))
+                problems.append(Problem("error", "malformed", "", text, record.path))
         return drawn, problems
 
 

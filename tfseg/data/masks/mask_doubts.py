@@ -15,7 +15,7 @@ _LARGE = 0.1  # of a number's pixels; a smaller piece may be what is seen behind
 
 
 def doubtful_numbers(
-    ids: np.ndarray, skip: tuple[int, ...], file: str, picture: str
+    ids: np.ndarray, skip: tuple[int, ...], file: str, image: str
 ) -> list[Problem]:
     """Returns warnings for an id map that nothing names the numbers of.
 
@@ -26,7 +26,7 @@ def doubtful_numbers(
         ids: Whole numbers `(H, W)`.
         skip: Numbers that are no object.
         file: The map.
-        picture: Its image.
+        image: Its image.
     """
     found = [number for number in np.unique(ids).tolist() if number not in skip]
     problems = []
@@ -35,7 +35,7 @@ def doubtful_numbers(
             "255 is read as an object, but beside other numbers it mostly means void, as in "
             "PASCAL VOC. If so, pass ignore=(255,), with tfseg --set data.ignore=[255]."
         )
-        problems.append(Problem("warning", "doubtful_void", file, message, picture))
+        problems.append(Problem("warning", "doubtful_void", file, message, image))
         found.remove(IGNORED)
     if len(found) > _FEW:
         return problems
@@ -48,6 +48,6 @@ def doubtful_numbers(
                 "the numbers are classes, give each object a number of its own, and put this map "
                 "into classes/ with names in classes.txt."
             )
-            problems.append(Problem("warning", "class_numbers", file, message, picture))
+            problems.append(Problem("warning", "class_numbers", file, message, image))
             break
     return problems

@@ -86,7 +86,7 @@ def _unreadable(path, error: Exception) -> MaskError:
     return MaskError("unreadable_mask", message)
 
 
-def check_size(path: str | os.PathLike, seen: tuple[int, int], picture: str) -> int:
+def check_size(path: str | os.PathLike, seen: tuple[int, int], image: str) -> int:
     """Returns the turn that leads from a mask file to its image, from the file's ends alone.
 
     A mask fits the image as it is seen, unless it has the size of the image's stored
@@ -95,14 +95,14 @@ def check_size(path: str | os.PathLike, seen: tuple[int, int], picture: str) -> 
     Args:
         path: The mask file.
         seen: `(H, W)` of the image with its EXIF turn applied.
-        picture: The image's file.
+        image: The image's file.
 
     Raises:
         MaskError: The file is missing, cut off or no image, or its size is neither.
     """
     try:
-        with open(path, "rb") as file, Image.open(file) as image:
-            width, height = image.size
+        with open(path, "rb") as file, Image.open(file) as opened:
+            width, height = opened.size
             file.seek(0)
             if file.read(8) == _PNG_START:
                 file.seek(-min(os.path.getsize(path), _TAIL), os.SEEK_END)
@@ -112,31 +112,31 @@ def check_size(path: str | os.PathLike, seen: tuple[int, int], picture: str) -> 
         raise MaskError("missing_mask", f"{path}: there is no such mask file") from None
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
-    return fitting_turn((height, width), path, seen, picture)
+    return fitting_turn((height, width), path, seen, image)
 
 
 def fitting_turn(
-    size: tuple[int, int], path: str | os.PathLike, seen: tuple[int, int], picture: str
+    size: tuple[int, int], path: str | os.PathLike, seen: tuple[int, int], image: str
 ) -> int:
     """Returns the turn that leads from a mask of size `(H, W)` to its image; see `check_size`."""
     height, width = size
     if (height, width) == tuple(seen):
         return 1
-    orientation = stored_orientation(picture)
+    orientation = stored_orientation(image)
     if orientation >= 5 and (width, height) == tuple(seen):
         return orientation
     raise MaskError(
         "mask_size",
-        f"{path}: the mask has {height} x {width} pixels, its image {picture} "
+        f"{path}: the mask has {height} x {width} pixels, its image {image} "
         f"has {seen[0]} x {seen[1]} (height x width)",
     )
 
 
 def upright(
-    array: np.ndarray, path: str | os.PathLike, seen: tuple[int, int], picture: str
+    array: np.ndarray, path: str | os.PathLike, seen: tuple[int, int], image: str
 ) -> tuple[np.ndarray, int]:
     """Returns a stored mask `(H, W)` as it lies in its image, and the turn; see `check_size`."""
-    orientation = check_size(path, seen, picture)
+    orientation = check_size(path, seen, image)
     return np.ascontiguousarray(turn(array, orientation)), orientation
 
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from tfseg.data.images.image_files import FOREIGN, SUFFIXES, is_picture, passed_over
 from tfseg.data.images.json_file import read_json
-from tfseg.data.reading.labelled import DROP, Picture, Scan, find_file
 from tfseg.data.reading.labels import clean_label
+from tfseg.data.reading.scan import DROP, ImageRecord, Scan, find_file
 from tfseg.errors import DataError
 
-__all__ = ["MaskFiles", "list_files", "list_pictures", "scan_masks"]
+__all__ = ["MaskFiles", "list_files", "list_images", "scan_masks"]
 
 _SUFFIX_WORDS = ("mask", "masks", "matte", "seg", "label")
 """Words behind an image's name that say what the file is, not what is to be seen."""
@@ -60,7 +60,7 @@ def scan_masks(
         _scan_bowl(scan, root, only)
     else:
         images, masks = (_folder(root, place) for place in (image_dir, mask_dir))
-        _Masks(scan, root, masks, only, classes).read(list_pictures(scan, images))
+        _Masks(scan, root, masks, only, classes).read(list_images(scan, images))
     return scan
 
 
@@ -80,7 +80,7 @@ def list_files(folder: str, ending: str | tuple[str, ...]) -> list[str]:
     return [n for n in names if not n.startswith(".") and os.path.isfile(os.path.join(folder, n))]
 
 
-def list_pictures(scan: Scan, folder: str) -> dict[str, str]:
+def list_images(scan: Scan, folder: str) -> dict[str, str]:
     """Returns the file of each image by its name without ending."""
     found: dict[str, str] = {}
     scan.note_unread(folder, SUFFIXES)
@@ -124,18 +124,18 @@ def _scan_bowl(scan: Scan, root: str, only: str) -> None:
         places = [os.path.join(home, part) for part in ("images", "masks")]
         if not all(map(os.path.isdir, places)):
             continue
-        pictures = [os.path.join(places[0], n) for n in list_files(places[0], SUFFIXES)]
+        images = [os.path.join(places[0], n) for n in list_files(places[0], SUFFIXES)]
         names, wrong = list_masks(scan, places[1])
         if wrong:
             continue
         files = [(os.path.join(places[1], n), only) for n in names]
         scan.counts[only] += len(files)
-        if len(pictures) != 1:
-            message = f"expected one image in images/, got {len(pictures)}. Correct it, {DROP}"
+        if len(images) != 1:
+            message = f"expected one image in images/, got {len(images)}. Correct it, {DROP}"
             scan.fault("missing_image", home, message, name)
             continue
         content = MaskFiles(files)
-        scan.add(Picture(name, home, pictures[0], content, (only,) * len(files)))
+        scan.add(ImageRecord(name, home, images[0], content, (only,) * len(files)))
 
 
 class _Masks:
@@ -149,20 +149,20 @@ class _Masks:
         places = (os.path.join(folder, "instances.json"), os.path.join(root, "instances.json"))
         self.instances = self._json(find_file(places))
 
-    def read(self, pictures: dict[str, str]) -> None:
+    def read(self, images: dict[str, str]) -> None:
         """Adds each image with its masks to the scan."""
-        contents = {stem: MaskFiles() for stem in pictures}
-        flat = self._list(self.folder, pictures, "")
-        self.suffixes = self._suffixes(flat, pictures)
+        contents = {stem: MaskFiles() for stem in images}
+        flat = self._list(self.folder, images, "")
+        self.suffixes = self._suffixes(flat, images)
         for name in flat:
-            self._sort_flat(contents, pictures, name)
+            self._sort_flat(contents, images, name)
         for folder in sorted(os.listdir(self.folder)):
             path = os.path.join(self.folder, folder)
             if os.path.isdir(path):
                 self.scan.note_unread(path, ".png")
-            for name in self._list(path, pictures, folder) if os.path.isdir(path) else ():
-                self._sort_nested(contents, pictures, folder, name)
-        for stem, path in pictures.items():
+            for name in self._list(path, images, folder) if os.path.isdir(path) else ():
+                self._sort_nested(contents, images, folder, name)
+        for stem, path in images.items():
             if stem in self.unread:
                 continue  # with part of its objects it would teach that the others are background
             content = contents[stem]
@@ -171,61 +171,61 @@ class _Masks:
             where = f"{self.folder}, image {stem!r}"
             self.scan.counts.update([*labels, *(known or ())])
             labels = None if known is None else (*labels, *known)
-            self.scan.add(Picture(stem, where, path, content, labels))
+            self.scan.add(ImageRecord(stem, where, path, content, labels))
 
-    def _list(self, place: str, pictures: dict, folder: str) -> list[str]:
+    def _list(self, place: str, images: dict, folder: str) -> list[str]:
         names, wrong = list_masks(self.scan, place)
         for stem in (os.path.splitext(name)[0] for name in wrong):
-            self.unread.add(folder if folder in pictures else _picture_of(stem, pictures))
+            self.unread.add(folder if folder in images else _image_of(stem, images))
         return names
 
-    def _sort_flat(self, contents: dict, pictures: dict, name: str) -> None:
+    def _sort_flat(self, contents: dict, images: dict, name: str) -> None:
         stem, path = os.path.splitext(name)[0], os.path.join(self.folder, name)
         if stem in contents:
             contents[stem].maps.append(path)
-            self._warn_of_prefix(path, stem, pictures)
+            self._warn_of_prefix(path, stem, images)
             return
-        picture = _prefix(stem, pictures)
-        label = re.sub(r"[_.-]?\d+$", "", stem[len(picture) + 1 :]) if picture else ""
-        if picture is None:
-            self._no_picture(path, stem)
+        image = _prefix(stem, images)
+        label = re.sub(r"[_.-]?\d+$", "", stem[len(image) + 1 :]) if image else ""
+        if image is None:
+            self._no_image(path, stem)
         elif label.lower() in self.suffixes:
-            contents[picture].maps.append(path)
+            contents[image].maps.append(path)
         else:
-            contents[picture].files.append((path, label or self.only))
+            contents[image].files.append((path, label or self.only))
 
-    def _suffixes(self, names: list[str], pictures: dict) -> set[str]:
+    def _suffixes(self, names: list[str], images: dict) -> set[str]:
         """Returns the words behind images' names that are no classes: those of `_SUFFIX_WORDS`,
         where no file has another word and nothing says that they are classes."""
         stems = [os.path.splitext(name)[0] for name in names]
-        ends = [(stem, _prefix(stem, pictures)) for stem in stems if stem not in pictures]
-        words = {stem[len(picture) + 1 :].lower() for stem, picture in ends if picture}
+        ends = [(stem, _prefix(stem, images)) for stem in stems if stem not in images]
+        words = {stem[len(image) + 1 :].lower() for stem, image in ends if image}
         named = {*self.classes, *(clean_label(n).lower() for n in self.names.values())}
         return words if words <= set(_SUFFIX_WORDS) - named else set()
 
-    def _warn_of_prefix(self, path: str, stem: str, pictures: dict) -> None:
-        other = _prefix(stem, pictures)
+    def _warn_of_prefix(self, path: str, stem: str, images: dict) -> None:
+        other = _prefix(stem, images)
         if other is not None:
             message = (
-                f"it is read as the map of {pictures[stem]}, but by its name it may be an object "
-                f"of {pictures[other]} too. If so, put it into {os.path.join(self.folder, other)}."
+                f"it is read as the map of {images[stem]}, but by its name it may be an object "
+                f"of {images[other]} too. If so, put it into {os.path.join(self.folder, other)}."
             )
-            self.scan.fault("ambiguous_mask", path, message, pictures[stem], severity="warning")
+            self.scan.fault("ambiguous_mask", path, message, images[stem], severity="warning")
 
-    def _sort_nested(self, contents: dict, pictures: dict, folder: str, name: str) -> None:
+    def _sort_nested(self, contents: dict, images: dict, folder: str, name: str) -> None:
         stem, path = os.path.splitext(name)[0], os.path.join(self.folder, folder, name)
         if folder in contents:
             label = re.sub(r"[_.-]?\d+$", "", stem)
             contents[folder].files.append((path, label or self.only))
             return
-        picture = _picture_of(stem, pictures)
-        if picture is None:
-            self._no_picture(path, stem)
+        image = _image_of(stem, images)
+        if image is None:
+            self._no_image(path, stem)
             self.scan.counts[folder] += 0
         else:
-            contents[picture].files.append((path, folder))
+            contents[image].files.append((path, folder))
 
-    def _no_picture(self, path: str, stem: str) -> None:
+    def _no_image(self, path: str, stem: str) -> None:
         message = (
             f"no image is called {stem!r} or begins its name. Fetch it or remove the mask, {DROP}"
         )
@@ -294,12 +294,12 @@ class _Masks:
         return content
 
 
-def _picture_of(stem: str, pictures: dict[str, str]) -> str | None:
+def _image_of(stem: str, images: dict[str, str]) -> str | None:
     """Returns the image that has a mask's name, or begins it."""
-    return stem if stem in pictures else _prefix(stem, pictures)
+    return stem if stem in images else _prefix(stem, images)
 
 
-def _prefix(stem: str, pictures: dict[str, str]) -> str | None:
+def _prefix(stem: str, images: dict[str, str]) -> str | None:
     """Returns the longest name of an image that a mask's name begins with, then `_`, `-`, `.`."""
     ends = [match.start() for match in re.finditer(r"[_.-]", stem)]
-    return next((stem[:end] for end in reversed(ends) if stem[:end] in pictures), None)
+    return next((stem[:end] for end in reversed(ends) if stem[:end] in images), None)

@@ -1,4 +1,4 @@
-"""Pictures with a mask each, in two folders: the plainest form of semantic data.
+"""Images with a mask each, in two folders: the plainest form of semantic data.
 
 `images/anna.jpg` goes with `masks/anna.png`, or with `masks/anna_mask.png` (also `-mask`, `_matte`,
 `_seg`, `_label`). What the values in a mask mean is at the top of `tfseg.data.masks.mask_values`.
@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfseg.data.masks.class_maps import ClassMapPictures
-from tfseg.data.masks.mask_folder import list_files, list_pictures
+from tfseg.data.masks.class_maps import ClassMapImages
+from tfseg.data.masks.mask_folder import list_files, list_images
 from tfseg.data.masks.mask_values import ValueRule, read_values
-from tfseg.data.reading.labelled import DROP, Picture, Scan
+from tfseg.data.reading.scan import DROP, ImageRecord, Scan
 from tfseg.errors import DataError
 
 __all__ = ["ImageMaskDataset"]
@@ -23,8 +23,8 @@ _SUFFIXES = ("_mask", "-mask", "_matte", "_seg", "_label")
 _ENDINGS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".jpg", ".jpeg")
 
 
-class ImageMaskDataset(ClassMapPictures):
-    """Pictures and masks paired by name; the label map "classes" holds the class of each pixel.
+class ImageMaskDataset(ClassMapImages):
+    """Images and masks paired by name; the label map "classes" holds the class of each pixel.
 
     A fault raises unless `drop_invalid`: an image without a mask or a mask without an
     image, a mask of another size, damaged, or with values that mean nothing. A mask that shows
@@ -41,7 +41,7 @@ class ImageMaskDataset(ClassMapPictures):
         drop_invalid: Leave unusable pairs out instead of raising.
 
     Attributes:
-        class_names, image_ids, problems, dropped: As in `LabelledPictures`.
+        class_names, image_ids, problems, dropped: As in `LabelledImages`.
 
     Raises:
         DataError: No such folders, no pairs, or (unless `drop_invalid`) something is faulty.
@@ -64,17 +64,18 @@ class ImageMaskDataset(ClassMapPictures):
         self._settings = dict(masks=masks, classes=classes, values=values)
         self._labels = dict(enumerate(classes, 1))
         self._rule = ValueRule(values, len(classes))
-        pictures, folder = os.fspath(images), masks
+        source = home = os.fspath(images)
+        folder = masks
         if masks is None:
-            pictures, folder = (os.path.join(pictures, name) for name in ("images", "masks"))
-        for place in (pictures, os.fspath(folder)):
+            home, folder = (os.path.join(source, name) for name in ("images", "masks"))
+        for place in (home, os.fspath(folder)):
             if not os.path.isdir(place):
                 raise DataError(
                     f"{place}: there is no such folder. Name the folder with images/ and masks/, "
                     "or both folders."
                 )
-        scan = Scan(os.fspath(images), order=classes)
-        _pair(scan, pictures, os.fspath(folder))
+        scan = Scan(source, order=classes)
+        _pair(scan, home, os.fspath(folder))
         super().__init__(
             scan, classes=classes, synonyms=None, drop_invalid=drop_invalid, keep_empty=True
         )
@@ -83,28 +84,28 @@ class ImageMaskDataset(ClassMapPictures):
         return self._rule.ids(read_values(file), file)
 
 
-def _pair(scan: Scan, images: str, masks: str) -> None:
+def _pair(scan: Scan, folder: str, masks: str) -> None:
     """Adds each image with its mask; what has no partner is a fault."""
-    pictures = list_pictures(scan, images)
+    images = list_images(scan, folder)
     files = {os.path.splitext(name)[0]: name for name in list_files(masks, _ENDINGS)}
-    if os.path.samefile(images, masks):
-        suffixed = [s for s in pictures if _without_suffix(s) in pictures]
+    if os.path.samefile(folder, masks):
+        suffixed = [s for s in images if _without_suffix(s) in images]
         for stem in suffixed:
-            del pictures[stem]
-    for stem, path in pictures.items():
+            del images[stem]
+    for stem, path in images.items():
         where = f"{masks}, image {stem!r}"
         named = [stem + suffix for suffix in _SUFFIXES if stem + suffix in files]
         named += [stem] if stem in files else []
         if named:
-            scan.add(Picture(stem, where, path, os.path.join(masks, files[named[0]])))
+            scan.add(ImageRecord(stem, where, path, os.path.join(masks, files[named[0]])))
             for name in named:
                 del files[name]
         else:
             message = f"there is no mask {os.path.join(masks, stem)}.png. Fetch it, {DROP}"
             scan.fault("missing_mask", where, message, path)
-    if not os.path.samefile(images, masks):
+    if not os.path.samefile(folder, masks):
         for stem, name in files.items():
-            message = f"there is no image of that name in {images}. Fetch it, {DROP}"
+            message = f"there is no image of that name in {folder}. Fetch it, {DROP}"
             scan.fault("missing_image", os.path.join(masks, name), message, stem)
 
 

@@ -1,14 +1,14 @@
-"""Pictures with their masks in PNG files: one file an object, or one map of numbers an image.
+"""Images with their masks in PNG files: one file an object, or one map of numbers an image.
 
-A folder holds `images/` and `masks/`. `<picture>` is the name of an image without its ending.
+A folder holds `images/` and `masks/`. `<image>` is the name of an image without its ending.
 What a file in `masks/` is, is told by its place and name:
 
 | file | what it is |
 |---|---|
-| `masks/<class>/<picture>.png`, `masks/<class>/<picture>_<anything>.png` | one object |
-| `masks/<picture>/<class>.png`, `masks/<picture>/<class>_<number>.png` | one object |
-| `masks/<picture>_<class>.png`, `masks/<picture>_<class>_<number>.png` | one object |
-| `masks/<picture>.png`, `masks/<picture>_mask.png` | an id map: each number but 0 is an object |
+| `masks/<class>/<image>.png`, `masks/<class>/<image>_<anything>.png` | one object |
+| `masks/<image>/<class>.png`, `masks/<image>/<class>_<number>.png` | one object |
+| `masks/<image>_<class>.png`, `masks/<image>_<class>_<number>.png` | one object |
+| `masks/<image>.png`, `masks/<image>_mask.png` | an id map: each number but 0 is an object |
 
 Where nothing names an id map's numbers and they rise over edges, as in a mask that is soft, blurred or
 was a JPEG file, it is the mask of one object: inside is what is above half of the greatest number.
@@ -22,14 +22,14 @@ that stand for red + 256 green + 65536 blue, unless all of them are grey. The cl
 
 | file | holds |
 |---|---|
-| `masks/<picture>.json` | `{"1": "shoe", "2": "hat"}`, or `{"1": {"class": "shoe", "iscrowd": 0}}` |
-| `masks/instances.json` or `instances.json` | `{"<picture>": {"1": "shoe", "2": "hat"}}` |
-| `classes/<picture>.png` | a map of class numbers, named by `classes.json` `{"1": "shoe"}` or by the lines of `classes.txt`, the first line naming 1 |
+| `masks/<image>.json` | `{"1": "shoe", "2": "hat"}`, or `{"1": {"class": "shoe", "iscrowd": 0}}` |
+| `masks/instances.json` or `instances.json` | `{"<image>": {"1": "shoe", "2": "hat"}}` |
+| `classes/<image>.png` | a map of class numbers, named by `classes.json` `{"1": "shoe"}` or by the lines of `classes.txt`, the first line naming 1 |
 
 or nowhere, and all objects are of one class.
 
 The layout of the 2018 Data Science Bowl is read as well: a folder an image, with
-`<picture>/images/<picture>.png` and `<picture>/masks/<anything>.png`, one object a file, all of one
+`<image>/images/<image>.png` and `<image>/masks/<anything>.png`, one object a file, all of one
 class.
 """  # noqa: E501, a table row cannot be broken
 
@@ -51,18 +51,19 @@ from tfseg.data.masks.mask_files import (
     upright,
 )
 from tfseg.data.masks.mask_folder import scan_masks
-from tfseg.data.reading.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
+from tfseg.data.reading.labelled import LabelledImages
 from tfseg.data.reading.labels import only_class
 from tfseg.data.reading.orientation import turned_problem
 from tfseg.data.reading.outlines import MaskError
 from tfseg.data.reading.problem import Problem
+from tfseg.data.reading.scan import DROP, Drawn, ImageRecord, Scan
 from tfseg.structures import rle
 
 __all__ = ["PngMaskDataset"]
 
 
-class PngMaskDataset(LabelledPictures):
-    """Pictures with objects from PNG masks; the layouts are at the top of this file.
+class PngMaskDataset(LabelledImages):
+    """Images with objects from PNG masks; the layouts are at the top of this file.
 
     Without any class in names and files, all objects are of one class, the one in `classes`,
     else "object".
@@ -84,7 +85,7 @@ class PngMaskDataset(LabelledPictures):
         keep_empty: Whether images without objects stay.
 
     Attributes:
-        class_names, image_ids, problems, dropped: As in `LabelledPictures`.
+        class_names, image_ids, problems, dropped: As in `LabelledImages`.
 
     Raises:
         DataError: No such folders, or (unless `drop_invalid`) something is faulty.
@@ -121,42 +122,44 @@ class PngMaskDataset(LabelledPictures):
             keep_empty=keep_empty,
         )
 
-    def _fits(self, picture: Picture, size: tuple[int, int]) -> None:
-        for one in (*picture.content.maps, picture.content.class_map):
+    def _fits(self, record: ImageRecord, size: tuple[int, int]) -> None:
+        for one in (*record.content.maps, record.content.class_map):
             if one is not None:
-                check_size(one, size, picture.path)
+                check_size(one, size, record.path)
 
-    def _draw(self, picture: Picture, size: tuple[int, int]) -> tuple[list[Drawn], list[Problem]]:
-        scan, drawn, turns = Scan(picture.where), [], set()
-        for number, (file, label) in enumerate(picture.content.files, 1):
+    def _draw(
+        self, record: ImageRecord, size: tuple[int, int]
+    ) -> tuple[list[Drawn], list[Problem]]:
+        scan, drawn, turns = Scan(record.where), [], set()
+        for number, (file, label) in enumerate(record.content.files, 1):
             try:
-                mask, orientation = upright(read_inside(file), file, size, picture.path)
+                mask, orientation = upright(read_inside(file), file, size, record.path)
             except MaskError as fault:
-                scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", picture.path, number)
+                scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", record.path, number)
             else:
                 turns.add(orientation)
                 drawn.append(Drawn(number, label, rle.encode(mask), file=file))
-        for file in picture.content.maps:
+        for file in record.content.maps:
             try:
-                ids, orientation = upright(_numbers(file), file, size, picture.path)
-                drawn += self._draw_map(scan, picture, file, ids)
+                ids, orientation = upright(_numbers(file), file, size, record.path)
+                drawn += self._draw_map(scan, record, file, ids)
                 turns.add(orientation)
             except MaskError as fault:
-                scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", picture.path)
-        scan.problems += turned_problem(max(turns, default=1), picture.path, picture.where)
+                scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", record.path)
+        scan.problems += turned_problem(max(turns, default=1), record.path, record.where)
         return drawn, scan.problems
 
-    def _draw_map(self, scan: Scan, picture: Picture, file: str, ids: np.ndarray) -> list[Drawn]:
-        content, drawn = picture.content, []
+    def _draw_map(self, scan: Scan, record: ImageRecord, file: str, ids: np.ndarray) -> list[Drawn]:
+        content, drawn = record.content, []
         if content.only is not None and is_soft(ids):
-            scan.problems.append(_soft_problem(file, picture.path))
+            scan.problems.append(_soft_problem(file, record.path))
             ids = np.where(2 * ids > ids.max(), 1, 0)
         before, classes = len(content.files), None
         if content.only is not None:
-            scan.problems += doubtful_numbers(ids, self._skip, file, picture.path)
+            scan.problems += doubtful_numbers(ids, self._skip, file, record.path)
         if content.class_map is not None:
             path = content.class_map
-            classes, _ = upright(_numbers(path), path, ids.shape, picture.path)
+            classes, _ = upright(_numbers(path), path, ids.shape, record.path)
         known, unknown = dict(content.labels or {}), []
         for number, window, runs in instances(ids, self._skip):
             label, is_crowd = content.only, False
@@ -173,19 +176,19 @@ class PngMaskDataset(LabelledPictures):
         if unknown:
             listed = ", ".join(map(str, unknown[:12])) + (", ..." if len(unknown) > 12 else "")
             message = f"nothing names the class of the numbers {listed} in it. Name it, {DROP}"
-            scan.fault("unknown_label", file, message, picture.path, unknown[0])
+            scan.fault("unknown_label", file, message, record.path, unknown[0])
         for number, (label, _) in known.items():
             scan.fault(
                 "empty_mask",
                 f"{file}, object {number}",
                 f"no pixel of the map has the number that is named {label!r}. Correct it, {DROP}",
-                picture.path,
+                record.path,
                 number,
             )
         return drawn
 
 
-def _soft_problem(file: str, picture: str) -> Problem:
+def _soft_problem(file: str, image: str) -> Problem:
     return Problem(
         "warning",
         "soft_mask",
@@ -193,7 +196,7 @@ def _soft_problem(file: str, picture: str) -> Problem:
         "its numbers rise over edges as the shades of a soft mask do, so it was read as one "
         "object: what is above half of the greatest. If the numbers are objects, name their class "
         'in a file <image>.json beside it, as in {"1": "object", "2": "object"}.',
-        picture,
+        image,
     )
 
 

@@ -20,12 +20,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfseg.data.images.mat_files import read_mat
-from tfseg.data.masks.class_maps import ClassMapPictures
-from tfseg.data.masks.mask_folder import list_files, list_pictures
+from tfseg.data.masks.class_maps import ClassMapImages
+from tfseg.data.masks.mask_folder import list_files, list_images
 from tfseg.data.masks.mask_values import ValueRule, read_values
-from tfseg.data.reading.labelled import Picture, Scan, find_file
 from tfseg.data.reading.labels import one_class
 from tfseg.data.reading.outlines import MaskError
+from tfseg.data.reading.scan import ImageRecord, Scan, find_file
 from tfseg.errors import DataError
 
 __all__ = ["LAYOUTS", "PortraitDataset"]
@@ -38,7 +38,7 @@ _LISTS = ("{}.txt", "eg1800_{}.txt", "{}list.txt", "{}_list.txt")
 _ALL, _TRAIN = 1695, 1500
 
 
-class PortraitDataset(ClassMapPictures):
+class PortraitDataset(ClassMapImages):
     """Portraits with one class; the label map "classes" is 1 on the person.
 
     The parts are those of the folder's lists: a text file named `train.txt`,
@@ -57,7 +57,7 @@ class PortraitDataset(ClassMapPictures):
         drop_invalid: Leave unusable images out instead of raising.
 
     Attributes:
-        class_names, image_ids, problems, dropped: As in `LabelledPictures`.
+        class_names, image_ids, problems, dropped: As in `LabelledImages`.
 
     Raises:
         DataError: No such folder or part, no pairs, or (unless `drop_invalid`) something is faulty.
@@ -81,8 +81,8 @@ class PortraitDataset(ClassMapPictures):
         scan = Scan(root, order=classes)
         pairs = _pairs(scan, root)
         for stem in _choose(scan, root, os.fspath(split), sorted(pairs)):
-            picture, mask = pairs[stem]
-            scan.add(Picture(stem, f"{mask}, image {stem!r}", picture, mask))
+            image, mask = pairs[stem]
+            scan.add(ImageRecord(stem, f"{mask}, image {stem!r}", image, mask))
         super().__init__(
             scan, classes=classes, synonyms=None, drop_invalid=drop_invalid, keep_empty=True
         )
@@ -113,22 +113,22 @@ def _pairs(scan: Scan, root: str) -> dict[str, tuple[str, str]]:
         raise DataError(
             f"{root}: expected {' or '.join(f'{a}/ and {b}/' for a, b in LAYOUTS)}. Check the path."
         )
-    pictures = list_pictures(scan, home[0])
+    images = list_images(scan, home[0])
     masks = {}
     for name in list_files(home[1], (".mat", ".png")):
         masks.setdefault(_stem(name), os.path.join(home[1], name))
-    both = pictures.keys() & masks.keys()
+    both = images.keys() & masks.keys()
     if not both:
         raise DataError(
-            f"{root}: none of {len(pictures)} images in {home[0]} has one of {len(masks)} masks "
+            f"{root}: none of {len(images)} images in {home[0]} has one of {len(masks)} masks "
             f"in {home[1]}. Masks are named as their images, or 00001_mask.mat."
         )
-    lone = len(pictures) - len(both), len(masks) - len(both)
+    lone = len(images) - len(both), len(masks) - len(both)
     if any(lone):
-        message = f"passed over {lone[0]} images without a mask and {lone[1]} masks without a"
+        message = f"passed over {lone[0]} images without a mask and {lone[1]} masks without an"
         message += f" image; {len(both)} pairs are left."
         scan.fault("unpaired", root, message, severity="warning")
-    return {stem: (pictures[stem], masks[stem]) for stem in both}
+    return {stem: (images[stem], masks[stem]) for stem in both}
 
 
 def _stem(name: str) -> str:

@@ -19,7 +19,7 @@ __all__ = ["covers_nothing", "lost_when_drawn"]
 
 
 def lost_when_drawn(
-    picture, size: tuple[int, int], outlines: Mapping[int, list | None], draw: Callable
+    record, size: tuple[int, int], outlines: Mapping[int, list | None], draw: Callable
 ) -> list[Problem]:
     """Returns what is wrong with objects of an image that drawing finds to have no mask.
 
@@ -27,14 +27,14 @@ def lost_when_drawn(
     a pixel nothing is. Objects are drawn only where one of them is in doubt.
 
     Args:
-        picture: A `tfseg.data.reading.labelled.Picture`.
+        record: A `tfseg.data.reading.scan.ImageRecord`.
         size: `(H, W)` as it is seen.
         outlines: The polygons of each object by its number; None for one that only drawing shows.
-        draw: `draw(picture, size)` returns the objects (`Drawn`) and what is wrong.
+        draw: `draw(record, size)` returns the objects (`Drawn`) and what is wrong.
     """
     if not any(_is_doubtful(polygons, size) for polygons in outlines.values()):
         return []
-    drawn, problems = draw(picture, size)
+    drawn, problems = draw(record, size)
     found = [problem for problem in problems if problem.severity == "error"]
     found = [dataclasses.replace(problem, consequence=IMAGE_LEFT_OUT) for problem in found]
     for one in drawn:
@@ -42,19 +42,19 @@ def lost_when_drawn(
             polygons = outlines.get(one.id)
             is_thin = polygons and max(map(_thickness, polygons)) <= 1
             what = "" if is_thin else IMAGE_LEFT_OUT
-            found.append(dataclasses.replace(covers_nothing(picture, one), consequence=what))
+            found.append(dataclasses.replace(covers_nothing(record, one), consequence=what))
     return found
 
 
-def covers_nothing(picture, one) -> Problem:
+def covers_nothing(record, one) -> Problem:
     """Returns what to say of an object (`Drawn`) without a pixel in its image."""
-    where = one.file or f"{picture.where}, object {one.id}"
+    where = one.file or f"{record.where}, object {one.id}"
     return Problem(
         "error",
         "empty_mask",
-        f"{where} of image {picture.id!r}" if one.file else where,
+        f"{where} of image {record.id!r}" if one.file else where,
         f"the mask ({one.label!r}) has no pixel inside its image. Correct or remove it, {DROP}",
-        picture.path or picture.id,
+        record.path or record.id,
         one.id,
     )
 

@@ -100,7 +100,7 @@ class SyntheticPeople:
         if position < 0:
             position += self.length
         if not 0 <= position < self.length:
-            raise IndexError(f"picture {index} of {self.length}")
+            raise IndexError(f"position {index} of a dataset of {self.length} images")
         number = self.start + position
         dice = Dice(self.seed, number)
         count = dice.whole(*self.people)

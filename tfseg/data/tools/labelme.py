@@ -1,4 +1,4 @@
-"""Pictures annotated with labelme (github.com/wkentaro/labelme), versions 3 to 5.
+"""Images annotated with labelme (github.com/wkentaro/labelme), versions 3 to 5.
 
 One JSON file an image: `version`, `flags`, `shapes`, `imagePath` (relative to the file),
 `imageData` (base64, or null), `imageHeight`, `imageWidth`. A shape has `label`, `points`
@@ -18,11 +18,12 @@ from PIL import Image
 from tfseg.data.images.images import pillow_reason
 from tfseg.data.images.json_file import from_base64, read_json, read_text
 from tfseg.data.masks.mask_folder import list_files
-from tfseg.data.reading.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
+from tfseg.data.reading.labelled import LabelledImages
 from tfseg.data.reading.labels import clean_label
 from tfseg.data.reading.orientation import stored_size, turned, turned_problem
 from tfseg.data.reading.outlines import MaskError
 from tfseg.data.reading.problem import Problem
+from tfseg.data.reading.scan import DROP, Drawn, ImageRecord, Scan
 from tfseg.data.tools.labelme_images import LabelmeImages
 from tfseg.data.tools.shapes import checked_points, ellipse, polygon, rectangle
 from tfseg.errors import DataError
@@ -33,8 +34,8 @@ __all__ = ["LabelmeDataset"]
 _NO_OBJECTS = ("__ignore__", "_background_")  # labelme's own names for what is no object
 
 
-class LabelmeDataset(LabelledPictures):
-    """Pictures with objects from labelme's files.
+class LabelmeDataset(LabelledImages):
+    """Images with objects from labelme's files.
 
     Polygons, rectangles (upright and oriented), circles and masks become objects; shapes of
     one label with one `group_id` are the pieces of one object. Lines, line strips and points
@@ -68,7 +69,7 @@ class LabelmeDataset(LabelledPictures):
             or beside it.
 
     Attributes:
-        class_names, image_ids, problems, dropped: As in `LabelledPictures`. The image ids are
+        class_names, image_ids, problems, dropped: As in `LabelledImages`. The image ids are
             the names of the JSON files without ending.
 
     Raises:
@@ -122,19 +123,21 @@ class LabelmeDataset(LabelledPictures):
 
     def size_is_stated(self, index: int) -> bool:
         """Returns whether an image's annotations say its size, so that it was compared."""
-        return self._pictures[index].size is not None
+        return self._records[index].size is not None
 
-    def _outlines(self, picture: Picture) -> dict[int, list[np.ndarray] | None]:
+    def _outlines(self, record: ImageRecord) -> dict[int, list[np.ndarray] | None]:
         return {
             number: None if any(isinstance(piece, tuple) for piece in pieces) else pieces
-            for number, _, _, pieces in picture.content
+            for number, _, _, pieces in record.content
         }
 
-    def _draw(self, picture: Picture, size: tuple[int, int]) -> tuple[list[Drawn], list[Problem]]:
-        stored, orientation = stored_size(picture.size, size, picture.path, picture.where)
-        problems = list(turned_problem(orientation, picture.path, picture.where))
+    def _draw(
+        self, record: ImageRecord, size: tuple[int, int]
+    ) -> tuple[list[Drawn], list[Problem]]:
+        stored, orientation = stored_size(record.size, size, record.path, record.where)
+        problems = list(turned_problem(orientation, record.path, record.where))
         drawn = []
-        for number, label, is_crowd, pieces in picture.content:
+        for number, label, is_crowd, pieces in record.content:
             outlines = [piece for piece in pieces if isinstance(piece, np.ndarray)]
             mask = rle.decode(rle.from_polygons(outlines, stored)) if outlines else None
             for corners, text in (piece for piece in pieces if isinstance(piece, tuple)):
@@ -142,9 +145,9 @@ class LabelmeDataset(LabelledPictures):
                 try:
                     _paste(mask, corners, text)
                 except MaskError as fault:
-                    scan = Scan(picture.where)
-                    name = picture.path or picture.id
-                    scan.shape_fault(fault, picture.where, "shape", name, number)
+                    scan = Scan(record.where)
+                    name = record.path or record.id
+                    scan.shape_fault(fault, record.where, "shape", name, number)
                     problems += scan.problems
                     break
             else:
@@ -181,22 +184,22 @@ def _check_labels(scan: Scan) -> None:
     listed = {clean_label(label) for label in scan.order}
     for label in [label for label in scan.counts if clean_label(label) not in listed]:
         del scan.counts[label]
-    for position, picture in enumerate(scan.pictures):
-        for number, label, _, _ in picture.content:
+    for position, record in enumerate(scan.records):
+        for number, label, _, _ in record.content:
             if clean_label(label) not in listed:
                 scan.lost_object(
                     "unknown_label",
-                    picture.where,
-                    f"{picture.where}, shape {number}",
+                    record.where,
+                    f"{record.where}, shape {number}",
                     f"the shape has the label {label!r}, which labels.txt does not list "
                     f"({', '.join(scan.order)}). Correct one of them, {DROP}",
-                    picture.path or picture.id,
+                    record.path or record.id,
                     number,
                 )
-        kept = [one for one in picture.content if clean_label(one[1]) in listed]
+        kept = [one for one in record.content if clean_label(one[1]) in listed]
         labels = tuple(label for _, label, _, _ in kept)
-        scan.pictures[position] = Picture(
-            picture.id, picture.where, picture.path, kept, labels, picture.size, picture.embedded
+        scan.records[position] = ImageRecord(
+            record.id, record.where, record.path, kept, labels, record.size, record.embedded
         )
 
 
@@ -237,7 +240,7 @@ def _read_file(scan: Scan, file: str, images: LabelmeImages, shapes: _Shapes) ->
         )
     labels = tuple(label for _, label, _, _ in objects)
     embedded = embedded if path is None else None
-    scan.add(Picture(stem, where, path, objects, labels, _size(scan, where, content), embedded))
+    scan.add(ImageRecord(stem, where, path, objects, labels, _size(scan, where, content), embedded))
 
 
 def _without() -> str:

@@ -1,4 +1,4 @@
-"""Pictures annotated with the VGG Image Annotator (VIA), versions 1 and 2.
+"""Images annotated with the VGG Image Annotator (VIA), versions 1 and 2.
 
 A. Dutta, A. Zisserman, "The VIA Annotation Software for Images, Audio and Video", ACM Multimedia
 2019; robots.ox.ac.uk/~vgg/software/via. Read are
@@ -24,12 +24,13 @@ import numpy as np
 from tfseg.data.images.images import stored_orientation
 from tfseg.data.images.json_file import read_json
 from tfseg.data.reading.foreign import what_json_is
-from tfseg.data.reading.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
+from tfseg.data.reading.labelled import LabelledImages
 from tfseg.data.reading.labels import clean_label, only_class
 from tfseg.data.reading.named_files import NamedFiles
 from tfseg.data.reading.orientation import turned
 from tfseg.data.reading.outlines import MaskError, segmentation_extent
 from tfseg.data.reading.problem import Problem
+from tfseg.data.reading.scan import DROP, Drawn, ImageRecord, Scan
 from tfseg.data.tools.shapes import checked_points, ellipse, polygon, rectangle
 from tfseg.data.tools.via_csv import read_csv
 from tfseg.errors import DataError
@@ -38,8 +39,8 @@ from tfseg.structures import rle
 __all__ = ["ViaDataset"]
 
 
-class ViaDataset(LabelledPictures):
-    """Pictures with objects from a file of the VGG Image Annotator.
+class ViaDataset(LabelledImages):
+    """Images with objects from a file of the VGG Image Annotator.
 
     Polygons, rectangles, circles, ellipses and polylines whose end meets their start become
     masks. Points and open polylines enclose nothing: they are passed over with a warning.
@@ -70,7 +71,7 @@ class ViaDataset(LabelledPictures):
 
     Attributes:
         class_attribute: The region attribute in use, or None if there is none.
-        class_names, image_ids, problems, dropped: As in `LabelledPictures`.
+        class_names, image_ids, problems, dropped: As in `LabelledImages`.
 
     Raises:
         DataError: The file cannot be read, several attributes might name the class, or (unless
@@ -120,12 +121,14 @@ class ViaDataset(LabelledPictures):
             keep_empty=keep_empty,
         )
 
-    def _outlines(self, picture: Picture) -> dict[int, list[np.ndarray] | None]:
-        return {number: [outline] for number, _, outline in picture.content}
+    def _outlines(self, record: ImageRecord) -> dict[int, list[np.ndarray] | None]:
+        return {number: [outline] for number, _, outline in record.content}
 
-    def _draw(self, picture: Picture, size: tuple[int, int]) -> tuple[list[Drawn], list[Problem]]:
-        regions = picture.content
-        stored, orientation, problems = _as_drawn(picture, regions, size)
+    def _draw(
+        self, record: ImageRecord, size: tuple[int, int]
+    ) -> tuple[list[Drawn], list[Problem]]:
+        regions = record.content
+        stored, orientation, problems = _as_drawn(record, regions, size)
         drawn = [
             Drawn(number, label, turned(rle.from_polygons([outline], stored), orientation))
             for number, label, outline in regions
@@ -231,7 +234,7 @@ def _read_entry(
         return
     labels = tuple(label for _, label, _ in regions)
     embedded = embedded if path is None else None
-    scan.add(Picture(name, where, path, regions, labels, embedded=embedded))
+    scan.add(ImageRecord(name, where, path, regions, labels, embedded=embedded))
 
 
 class _Regions:
@@ -321,9 +324,9 @@ def _closed(name: str, xs, ys) -> np.ndarray:
     return polygon(points)
 
 
-def _as_drawn(picture: Picture, regions: list, seen: tuple[int, int]):
+def _as_drawn(record: ImageRecord, regions: list, seen: tuple[int, int]):
     """Returns the size that regions were drawn on, the turn that leads to `seen`, and problems."""
-    orientation = stored_orientation(picture.path) if picture.path else 1
+    orientation = stored_orientation(record.path) if record.path else 1
     if orientation < 5 or not regions:
         return seen, 1, []
     ends = np.max([segmentation_extent([outline])[2:] for _, _, outline in regions], axis=0)
@@ -335,5 +338,5 @@ def _as_drawn(picture: Picture, regions: list, seen: tuple[int, int]):
         f"way up it was annotated: the regions are taken to lie on the image {taken}. Draw them "
         "over it to be sure."
     )
-    problem = Problem("warning", "rotated_image", picture.where, message, picture.path)
+    problem = Problem("warning", "rotated_image", record.where, message, record.path)
     return (stored, orientation, [problem]) if off else (seen, 1, [problem])

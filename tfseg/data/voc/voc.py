@@ -1,4 +1,4 @@
-"""Pictures of the PASCAL Visual Object Classes challenge with segmented objects.
+"""Images of the PASCAL Visual Object Classes challenge with segmented objects.
 
 M. Everingham et al., "The PASCAL Visual Object Classes Challenge 2012 Development Kit", section
 "Segmentation". Layout of a folder such as `VOCdevkit/VOC2012`: `JPEGImages/2007_000032.jpg`,
@@ -17,16 +17,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfseg.data.masks.mask_files import check_size, instances, upright
-from tfseg.data.reading.labelled import DROP, Drawn, LabelledPictures, Picture, Scan
+from tfseg.data.reading.labelled import LabelledImages
 from tfseg.data.reading.orientation import turned_problem
 from tfseg.data.reading.outlines import MaskError
 from tfseg.data.reading.problem import Problem
+from tfseg.data.reading.scan import DROP, Drawn, ImageRecord, Scan
 from tfseg.data.voc.voc_files import (
     CLASSES,
     OBJECTS,
     VOC_CLASSES,
     VOID,
-    find_picture,
+    find_image,
     find_voc,
     map_numbers,
     read_names,
@@ -37,8 +38,8 @@ from tfseg.errors import DataError
 __all__ = ["VOC_CLASSES", "VocDataset"]
 
 
-class VocDataset(LabelledPictures):
-    """Pictures with objects in PASCAL VOC's layout.
+class VocDataset(LabelledImages):
+    """Images with objects in PASCAL VOC's layout.
 
     The class of an object is the one that most of its pixels have in the class map. Void
     pixels belong to no object: masks leave them out, and a large void region counts as
@@ -63,7 +64,7 @@ class VocDataset(LabelledPictures):
         keep_empty: Whether images without objects stay. False reads every map once.
 
     Attributes:
-        class_names, image_ids, problems, dropped: As in `LabelledPictures`.
+        class_names, image_ids, problems, dropped: As in `LabelledImages`.
 
     Raises:
         DataError: No such folder or split, or (unless `drop_invalid`) something is faulty.
@@ -99,7 +100,7 @@ class VocDataset(LabelledPictures):
         if image_dir is not None and not os.path.isdir(images):
             images = os.path.join(folder, images)
         for name, source in read_split(folder, split):
-            _read_picture(scan, folder, images, name, source)
+            _read_image(scan, folder, images, name, source)
         super().__init__(
             scan,
             classes=classes,
@@ -108,13 +109,15 @@ class VocDataset(LabelledPictures):
             keep_empty=keep_empty,
         )
 
-    def _fits(self, picture: Picture, size: tuple[int, int]) -> None:
-        for file in picture.content:
-            check_size(file, size, picture.path)
+    def _fits(self, record: ImageRecord, size: tuple[int, int]) -> None:
+        for file in record.content:
+            check_size(file, size, record.path)
 
-    def _draw(self, picture: Picture, size: tuple[int, int]) -> tuple[list[Drawn], list[Problem]]:
-        scan, path = Scan(picture.where), picture.path
-        object_file, class_file = picture.content
+    def _draw(
+        self, record: ImageRecord, size: tuple[int, int]
+    ) -> tuple[list[Drawn], list[Problem]]:
+        scan, path = Scan(record.where), record.path
+        object_file, class_file = record.content
         try:
             objects, turn = upright(map_numbers(object_file, {}, False), object_file, size, path)
             classes, _ = upright(
@@ -123,13 +126,13 @@ class VocDataset(LabelledPictures):
         except MaskError as fault:
             scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", path)
             return [], scan.problems
-        scan.problems += turned_problem(turn, path, picture.where)
+        scan.problems += turned_problem(turn, path, record.where)
         drawn = []
         for number, window, runs in instances(objects, (0, VOID)):
             inside = classes[window][objects[window] == number]
             found = Counter(inside[(inside != 0) & (inside != VOID)].tolist()).most_common()
             label = self._names.get(found[0][0]) if found else None
-            where = f"{picture.where}, object {number}"
+            where = f"{record.where}, object {number}"
             if label is None:
                 what = f"the class number {found[0][0]}" if found else "no class"
                 scan.fault(
@@ -154,12 +157,12 @@ class VocDataset(LabelledPictures):
             drawn.append(Drawn(number, label, runs))
         return drawn, scan.problems
 
-    def _label_maps(self, picture: Picture, size: tuple[int, int]) -> dict[str, np.ndarray]:
+    def _label_maps(self, record: ImageRecord, size: tuple[int, int]) -> dict[str, np.ndarray]:
         if not self._with_classes:
             return {}
-        file = picture.content[1]
+        file = record.content[1]
         try:
-            classes, _ = upright(map_numbers(file, self._colours, True), file, size, picture.path)
+            classes, _ = upright(map_numbers(file, self._colours, True), file, size, record.path)
         except MaskError:
             classes = np.full(size, VOID)  # `_draw` has reported it; nothing is known here
         stored, places = np.unique(classes, return_inverse=True)
@@ -174,9 +177,9 @@ class VocDataset(LabelledPictures):
         return self._class_of.get(self._names[number], 0)
 
 
-def _read_picture(scan: Scan, folder: str, images: str, name: str, source: str) -> None:
+def _read_image(scan: Scan, folder: str, images: str, name: str, source: str) -> None:
     where = f"{source}, image {name!r}"
-    path, looked = find_picture(images, name)
+    path, looked = find_image(images, name)
     if path is None:
         scan.missing_image(where, name, looked[:1])
         return
@@ -190,4 +193,4 @@ def _read_picture(scan: Scan, folder: str, images: str, name: str, source: str) 
             path,
         )
         return
-    scan.add(Picture(name, where, path, tuple(maps)))
+    scan.add(ImageRecord(name, where, path, tuple(maps)))

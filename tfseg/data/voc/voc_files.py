@@ -12,9 +12,9 @@ from glob import escape, glob
 import numpy as np
 
 from tfseg.data.masks.mask_files import read_ids
-from tfseg.data.reading.labelled import find_file
 from tfseg.data.reading.outlines import MaskError
 from tfseg.data.reading.part_names import MissingPartError, spellings
+from tfseg.data.reading.scan import find_file
 from tfseg.errors import DataError
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "OBJECTS",
     "VOC_CLASSES",
     "VOID",
-    "find_picture",
+    "find_image",
     "find_voc",
     "map_numbers",
     "read_lists",
@@ -108,7 +108,7 @@ def _palette() -> dict[int, int]:
 
 
 def read_lists(folder: str, name: str) -> list[tuple[str, str]] | None:
-    """Returns `(picture, where it is listed)` of each image of a list, or None without it.
+    """Returns `(image, where it is listed)` of each image of a list, or None without it.
 
     A line names an image, with spaces if its file has some, or its file and that of its map as
     in `/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png`.
@@ -141,7 +141,7 @@ def _stem(name: str) -> str:
 
 
 def read_split(folder: str, split: str, maps: str = OBJECTS) -> list[tuple[str, str]]:
-    """Returns `(picture, where it is listed)` of each image of a split.
+    """Returns `(image, where it is listed)` of each image of a split.
 
     Args:
         folder: What `find_voc` returned.
@@ -169,7 +169,7 @@ def read_split(folder: str, split: str, maps: str = OBJECTS) -> list[tuple[str, 
     return found
 
 
-def find_picture(images: str, name: str) -> tuple[str | None, list[str]]:
+def find_image(images: str, name: str) -> tuple[str | None, list[str]]:
     """Returns the file of an image, or None, and where it was looked for."""
     looked = [os.path.join(images, name + ending) for ending in _ENDINGS]
     return find_file(looked), looked

@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfseg.data.images.mat_files import read_mat
-from tfseg.data.masks.class_maps import ClassMapPictures
-from tfseg.data.reading.labelled import DROP, Picture, Scan, find_file
+from tfseg.data.masks.class_maps import ClassMapImages
 from tfseg.data.reading.outlines import MaskError
+from tfseg.data.reading.scan import DROP, ImageRecord, Scan, find_file
 from tfseg.data.voc.voc_files import (
     CLASSES,
-    find_picture,
+    find_image,
     find_voc,
     map_numbers,
     read_lists,
@@ -39,8 +39,8 @@ AUGMENTED = "SegmentationClassAug"
 """The folder of the augmented set's maps."""
 
 
-class VocSegmentationDataset(ClassMapPictures):
-    """Pictures with the class of every pixel; the label map "classes" has 255 where it is void.
+class VocSegmentationDataset(ClassMapImages):
+    """Images with the class of every pixel; the label map "classes" has 255 where it is void.
 
     "train" (1,464 images), "val" (1,449) and "trainval" (2,913) are VOC's own lists and have
     VOC's own maps. "trainaug" is the augmented set's list, `trainaug.txt` (10,582); without
@@ -66,7 +66,7 @@ class VocSegmentationDataset(ClassMapPictures):
         keep_empty: Whether images without any of the classes stay. False reads every map once.
 
     Attributes:
-        class_names, image_ids, problems, dropped: As in `LabelledPictures`.
+        class_names, image_ids, problems, dropped: As in `LabelledImages`.
 
     Raises:
         DataError: No such folder or split, or (unless `drop_invalid`) something is faulty.
@@ -146,8 +146,8 @@ def _listed(folder: str, sbd: str, split: str) -> list[tuple[str, str]]:
 def _add(scan: Scan, folder: str, sbd: str, name: str, source: str, augmented: bool) -> None:
     """Adds an image with its map to the scan."""
     where = f"{source}, image {name!r}"
-    path, looked = find_picture(os.path.join(folder, "JPEGImages"), name)
-    path = path or find_picture(os.path.join(sbd, "img"), name)[0]
+    path, looked = find_image(os.path.join(folder, "JPEGImages"), name)
+    path = path or find_image(os.path.join(sbd, "img"), name)[0]
     if path is None:
         scan.missing_image(where, name, looked[:1])
         return
@@ -164,4 +164,4 @@ def _add(scan: Scan, folder: str, sbd: str, name: str, source: str, augmented: b
             path,
         )
         return
-    scan.add(Picture(name, where, path, file))
+    scan.add(ImageRecord(name, where, path, file))
