@@ -19,6 +19,8 @@ from tfseg.models.portrait import PortraitSegmenter
 
 SEAL = len(files.seal(b""))
 
+TOY = models.System("ToyEstimator", "ToyConfig", module="toy_estimator")
+
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
@@ -163,7 +165,9 @@ WRONG = [
 
 def test_a_model_json_of_any_content_ends_in_our_errors(folder, monkeypatch):
     """Every part replaced by what it cannot be, without checksums; then seeded damage."""
-    monkeypatch.setitem(models.SYSTEMS, "toy", "toy_estimator:ToyEstimator")
+    monkeypatch.setitem(
+        models.SYSTEMS, "toy", models.System("ToyEstimator", "ToyConfig", module="toy_estimator")
+    )
     monkeypatch.setattr(weights, "load", lambda *args, **options: None)  # this is about the text
     path, tried, loaded = folder / "model.json", 0, 0
     good = json.loads(path.read_text())
@@ -238,7 +242,9 @@ def test_a_checkpoint_of_any_content_ends_in_our_errors(tmp_path):
 
 
 def test_the_folder_one_stands_in(folder, monkeypatch, tmp_path):
-    monkeypatch.setitem(models.SYSTEMS, "toy", "toy_estimator:ToyEstimator")
+    monkeypatch.setitem(
+        models.SYSTEMS, "toy", models.System("ToyEstimator", "ToyConfig", module="toy_estimator")
+    )
     monkeypatch.chdir(folder)
     model = models.load(".")
     assert model.fitted and ToyEstimator.load(".").fitted

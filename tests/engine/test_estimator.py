@@ -195,12 +195,12 @@ def test_threshold_progress_and_threads(model):
         ("nowhere.jpg", ["nowhere.jpg", "no such file"]),
         (3, ["expected a path", "int"]),
         ({"a": 1}, ["expected a path", "dict"]),
-        ([np.zeros((4, 4, 3), np.uint8), 3], ["picture 2 of 2", "int"]),
-        ([np.zeros((4, 4, 5), np.uint8)], ["picture 1 of 1"]),
-        (np.zeros((2, 3, 4, 4, 3)), ["picture 1 of 2"]),
-        ([np.full((4, 4, 3), np.nan)], ["picture 1 of 1"]),
-        ([b"not an image"], ["picture 1 of 1"]),
-        (np.zeros((0, 5, 3), np.uint8), ["picture 1 of 1", "pixel"]),
+        ([np.zeros((4, 4, 3), np.uint8), 3], ["image 2 of 2", "int"]),
+        ([np.zeros((4, 4, 5), np.uint8)], ["image 1 of 1"]),
+        (np.zeros((2, 3, 4, 4, 3)), ["image 1 of 2"]),
+        ([np.full((4, 4, 3), np.nan)], ["image 1 of 1"]),
+        ([b"not an image"], ["image 1 of 1"]),
+        (np.zeros((0, 5, 3), np.uint8), ["image 1 of 1", "pixel"]),
     ],
 )
 def test_errors_name_the_picture(model, images, words):

@@ -214,7 +214,7 @@ def test_what_is_refused_has_its_remedy(message, alone):
 
 
 def test_a_list_of_batches_and_a_single_thing_that_is_none():
-    with pytest.raises(DataError, match=r"picture 1 of 1: .*pass list\(array\)"):
+    with pytest.raises(DataError, match=r"image 1 of 1: .*pass list\(array\)"):
         pixels([np.zeros((1, 9, 9, 3), np.uint8)])
     with pytest.raises(DataError, match="an open file, an image of Pillow, an array"):
         pixels(3)

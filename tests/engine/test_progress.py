@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tfseg.engine.progress import Progress, clock, describe_epoch, losses_text
+from tfseg.metrics import instances, semantic
 
 LOGS = {"rpn_class_loss": 0.25, "loss": 2.5, "mrcnn_mask_loss": 0.00123}
 
@@ -16,7 +17,12 @@ class Terminal(io.StringIO):
 
 def run(stream, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
-    progress = Progress(SimpleNamespace(steps=4, epochs=2, stage="heads"), stream)
+    progress = Progress(
+        SimpleNamespace(
+            steps=4, epochs=2, stage="heads", estimator=SimpleNamespace(measures=instances.MEASURES)
+        ),
+        stream,
+    )
     progress.on_train_begin()
     for epoch in range(2):
         progress.on_epoch_begin(epoch)
@@ -65,4 +71,5 @@ def test_texts():
 
 def test_measures_without_a_group_are_shown_too():
     logs = {"loss": 1.0, "val_loss": 2.0, "miou": 0.5, "other": 3, "learning_rate": 1, "seconds": 9}
-    assert describe_epoch(logs) == "loss 1.000  val_loss 2.000  miou 0.500"
+    shown = describe_epoch(logs, semantic.MEASURES)
+    assert shown == "loss 1.000  val_loss 2.000  miou 0.500"

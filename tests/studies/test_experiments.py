@@ -129,7 +129,7 @@ def test_the_table_says_what_changed_and_what_came_of_it(whole):
 
 def test_killed_in_the_second_and_called_again(whole, folder, tmp_path):
     out = tmp_path / "out"
-    paths = os.pathsep.join([str(HERE), str(HERE.parents[1])])
+    paths = os.pathsep.join([str(HERE.parent / "engine"), str(HERE), str(HERE.parents[1])])
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(folder), str(out)],
         env={**os.environ, "PYTHONPATH": paths},

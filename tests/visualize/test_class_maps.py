@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfseg.errors import DataError
-from tfseg.metrics import PortraitEvaluator
+from tfseg.metrics import PortraitEvaluator, semantic
 from tfseg.structures import Prediction, Sample
 from tfseg.visualize import Example, draw, write_html
 from tfseg.visualize.class_maps import MISTAKES, compare_maps, draw_errors
@@ -189,5 +189,7 @@ def test_the_report_of_an_instance_model_has_no_error_map(tmp_path):
 
 def test_semantic_measures_share_one_chart():
     names = ["miou", "iou_person_image_mean", "boundary_f", "person_iou", "pixel_accuracy"]
-    charts = training_charts({"loss": [2, 1], **{name: [0.5, 0.6] for name in names}})
+    history = {"loss": [2, 1], **{name: [0.5, 0.6] for name in names}}
+    charts = training_charts(history, measures=semantic.MEASURES)
     assert len(charts) == 2 and all(name in charts[1] for name in names[:3])
+    assert names[3] not in charts[1]  # in the tables, not in the curves

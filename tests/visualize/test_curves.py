@@ -110,8 +110,12 @@ HISTORY = {
 }
 
 
-def titles(history) -> list[str]:
-    return [re.search("<figcaption>(.*?)</figcaption>", c)[1] for c in training_charts(history)]
+TERMS = {"rpn_class_loss": "RPN class"}
+
+
+def titles(history, terms=TERMS) -> list[str]:
+    charts = training_charts(history, terms=terms)
+    return [re.search("<figcaption>(.*?)</figcaption>", chart)[1] for chart in charts]
 
 
 def test_one_chart_a_term_total_first():
@@ -122,6 +126,7 @@ def test_one_chart_a_term_total_first():
         "Learning rate",
         "Seconds",
     ]
+    assert titles(HISTORY, {})[2] == "Rpn class loss"  # where nobody gave it a title
     total = training_charts(HISTORY)[0]
     assert "training from 3.000 to 0.900" in total and "validation from 3.000 to 1.400" in total
 

@@ -61,7 +61,7 @@ def test_bad_options_are_named(arguments, error, message):
 
 
 def test_a_bad_picture_is_named_by_its_place():
-    with pytest.raises(DataError, match="picture 1"):
+    with pytest.raises(DataError, match="image 1"):
         grid([plain(5, 5, 0), np.zeros((5, 5, 3))])
 
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tfseg.errors import DataError, TFSegError
+from tfseg.metrics import instances
 from tfseg.structures import Prediction, Report, Sample
 from tfseg.visualize import Example, write_html
 
@@ -78,6 +79,7 @@ def full_report(classes=("suit", EVIL)) -> Report:
             "score": 0.5,
         },
         {"images": 3, "objects": 1, "data": EVIL, "config": {"model": {"backbone": "resnet50"}}},
+        instances.MEASURES,
     )
 
 
@@ -112,7 +114,7 @@ def test_everything_is_on_the_page(tmp_path):
 def test_best_come_first_and_worst_with_the_lowest(tmp_path):
     examples = [example(i, score=score) for i, score in enumerate((0.9, 0.1, 0.5, 0.7))]
     text = Page(write_html(tmp_path, None, examples=examples)).text
-    order = re.findall(r"picture (\d)", text)
+    order = re.findall(r"image (\d)", text)
     assert order == ["0", "3", "1", "2"]
 
 

@@ -82,7 +82,7 @@ def _limits(args: argparse.Namespace) -> dict:
     from tfseg import models
     from tfseg.data.doctor.reach import Limits
 
-    system = models.system(loaded.get("system", "mask_rcnn"))
+    system = models.system(loaded.get("system", models.DEFAULT))
     classes = loaded.get("model", {}).get("classes") or ("object",)
     model = system(files.build(system.config_class, loaded, classes=tuple(classes)))
     return {"limits": Limits.of(model.config, model._resize(), str(args.config))}

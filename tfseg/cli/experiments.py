@@ -9,7 +9,6 @@ at any time, by Ctrl-C or by force: the same command goes on where it was.
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 from pathlib import Path
 
@@ -61,13 +60,14 @@ class _List(argparse.Action):
         from tfseg.studies.experiment_files import read_all
         from tfseg.studies.experiment_table import describe
 
-        files = (shipped() or Path("configs")) / "mask_rcnn"
-        found = [path for path in files.glob("*.yaml") if _is_of_the_paper(path.stem)]
+        folder = shipped() or Path("configs")
+        found = [one for path in sorted(folder.glob("*/*.yaml")) for one in read_all([path])]
+        # The first and the last setting of a paper around its experiments.
+        found = [one for one in found if one.paper.says]
         if not found:
-            parser.error(f"the experiment files that come with tfseg are missing from {files}.")
-        # The first and the last setting of the paper around its experiments.
-        found.sort(key=lambda path: (path.stem == "final", path.stem))
-        print(describe(read_all(found)), end="")
+            parser.error(f"the experiment files that come with tfseg are missing from {folder}.")
+        found.sort(key=lambda one: (one.path.parent, one.name == "final", one.name))
+        print(describe(found), end="")
         parser.exit()
 
 
@@ -76,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
     from tfseg.studies.experiment_files import read_all
 
     found = read_all(_paths(args.experiments), [*args.set, f"train.seed={args.seed}"])
-    maps = all(one.loaded.get("system") == "portrait" for one in found)
+    from tfseg import models
+
+    maps = all(models.learns_maps(one.loaded.get("system", models.DEFAULT)) for one in found)
     train, val = datasets.open_both(args, _data_section(found), whole_maps=maps)
     quiet.import_backend()
     from tfseg.studies.experiments import run_experiments
@@ -124,10 +126,6 @@ def _folder(word: str) -> Path | None:
     return next((place for place in places if place.is_dir()), None)
 
 
-def _is_of_the_paper(name: str) -> bool:
-    return name in ("base", "final") or re.match(r"t\d_", name) is not None
-
-
 def _data_section(found) -> dict:
     """Returns how the experiments read the data; it has to be the same for all."""
     first = found[0]
@@ -144,7 +142,7 @@ def _estimator(experiment, classes):
     from tfseg import models
     from tfseg.config import files
 
-    system = models.system(experiment.loaded.get("system", "mask_rcnn"))
+    system = models.system(experiment.loaded.get("system", models.DEFAULT))
     config = files.build(system.config_class, experiment.loaded, classes=tuple(classes))
     return system(config)
 

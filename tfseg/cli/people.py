@@ -98,7 +98,7 @@ def _of(found: dict, item, args: argparse.Namespace) -> list:
         if name in found:
             return found[name]
     raise DataError(
-        f"{path or f'picture {image_id}'}: {args.boxes} has no boxes for it. Write an empty list "
+        f"{path or f'image {image_id}'}: {args.boxes} has no boxes for it. Write an empty list "
         "where there is nobody."
     )
 

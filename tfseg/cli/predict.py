@@ -225,7 +225,7 @@ def _samples(dataset) -> Iterator[tuple]:
     for index in range(len(dataset)):
         yield (
             (lambda index=index: dataset[index]),
-            f"picture {index + 1}",
+            f"image {index + 1}",
             f"{index + 1:0{digits}d}.png",
         )
 

@@ -49,8 +49,9 @@ def run(args: argparse.Namespace) -> int:
     loaded = files.load_config(path, overrides=args.set)
     if not args.resume:
         _refuse_to_overwrite(_run_dir(args))
-    name = loaded.get("system", "mask_rcnn")
-    train, val = datasets.open_both(args, loaded["data"], whole_maps=name == "portrait")
+    name = loaded.get("system", models.DEFAULT)
+    whole_maps = models.learns_maps(name)
+    train, val = datasets.open_both(args, loaded["data"], whole_maps=whole_maps)
     quiet.import_backend()
     system = models.system(name)
     model = system(files.build(system.config_class, loaded, classes=tuple(train.class_names)))

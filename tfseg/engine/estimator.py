@@ -16,6 +16,7 @@ from tfseg.engine.file_verbs import FileVerbs
 from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError
 from tfseg.structures import Prediction, Sample
+from tfseg.structures.measures import Measure
 
 __all__ = ["Estimator"]
 
@@ -33,6 +34,8 @@ class Estimator(PredictVerbs, FileVerbs):
         system: Name of the system in files and on the command line.
         config_class: Its settings; the field `train` holds a `TrainConfig`.
         score_metric: The measure that `score` returns.
+        loss_terms: Name of each term of the loss in the logs to its title in tables and curves.
+        measures: What its evaluator measures, those that people look at first among them.
         weight_readers: Modules with `recognises(path) -> bool` and `load(model, path,
             skip_mismatch) -> LoadReport` for weight files of other programs.
         serving_graph: Module with `serving_graph(estimator, **options)` and `ANSWER`, which an
@@ -50,6 +53,8 @@ class Estimator(PredictVerbs, FileVerbs):
     system: str = ""
     config_class: type[Config] = Config
     score_metric: str = "segm/AP"
+    loss_terms: Mapping[str, str] = {}
+    measures: tuple[Measure, ...] = ()
     weight_readers: tuple[str, ...] = ()
     serving_graph: str = "tfseg.export.detection_graph"
     cuts_out: bool = False

@@ -86,7 +86,7 @@ def _iterate(images, count: int | None, channels: int) -> Iterator[Item]:
     # A dataset need not be iterable, and its __getitem__ need not raise IndexError.
     singles = (images[index] for index in range(count)) if is_dataset else images
     for index, single in enumerate(singles):
-        yield _read(single, index, f"picture {index + 1}{of}", channels)
+        yield _read(single, index, f"image {index + 1}{of}", channels)
 
 
 def _read(single, index: int, where: str, channels: int) -> Item:

@@ -8,15 +8,16 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
+
+from tfseg.structures.measures import Measure, named
 
 __all__ = ["Progress", "describe_epoch", "losses_text", "measures_of"]
 
 _REDRAW_SECONDS = 0.1
 _BAR = 24
-_MAIN = ("segm/AP", "segm/AP50", "bbox/AP", "miou", "boundary_f")  # shown of an epoch
 _COMPILING = "preparing (compiling the network) ..."
 
 
@@ -78,7 +79,7 @@ class Progress(keras.callbacks.Callback):
         seconds = time.monotonic() - self._begin
         head = f"epoch {epoch + 1}/{self.job.epochs} [{self.job.stage}] {clock(seconds)}  "
         self._erase()
-        text = head + describe_epoch(logs or {})
+        text = head + describe_epoch(logs or {}, self.job.estimator.measures)
         if self._terminal:
             text = "\n".join(_wrapped(text))
         self.stream.write(text + "\n")
@@ -119,13 +120,14 @@ def losses_text(logs: Mapping) -> str:
     return "  ".join(f"{name.removesuffix('_loss')} {_number(logs[name])}" for name in names)
 
 
-def describe_epoch(logs: Mapping) -> str:
-    """Returns a finished epoch in one line: losses, validation loss, main measures."""
+def describe_epoch(logs: Mapping, known: Sequence[Measure] = ()) -> str:
+    """Returns a finished epoch in one line: losses, validation loss, and of the `known` measures
+    those with the place "epoch"; where there is none, the first three."""
     parts = [losses_text(logs)]
     if "val_loss" in logs:
         parts.append(f"val_loss {_number(logs['val_loss'])}")
     measures = measures_of(logs)
-    main = [name for name in _MAIN if name in measures]
+    main = [name for name in named(known, "epoch") if name in measures]
     parts += [f"{name} {_number(logs[name])}" for name in main or measures[:3]]
     return "  ".join(filter(None, parts))
 

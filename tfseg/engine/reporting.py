@@ -100,7 +100,12 @@ def write(
     names = dict.fromkeys(name for row in history or () for name in row)
     columns = {name: [row.get(name) for row in history] for name in names}
     page = write_html(
-        directory, report, history=columns, examples=chosen, title=f"{estimator.system} report"
+        directory,
+        report,
+        history=columns,
+        terms=estimator.loss_terms,
+        examples=chosen,
+        title=f"{estimator.system} report",
     )
     report.to_json(Path(directory) / "report.json")
     return report, Path(page)

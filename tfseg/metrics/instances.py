@@ -12,8 +12,24 @@ from tfseg.metrics.pairing import check_class_names, pair
 from tfseg.metrics.per_image import image_scores
 from tfseg.metrics.pooled_ap import PooledAP
 from tfseg.structures import Prediction, Report, Sample
+from tfseg.structures.measures import Measure
 
-__all__ = ["InstanceEvaluator"]
+__all__ = ["MEASURES", "InstanceEvaluator"]
+
+_PLACES = ("report", "curve")
+MEASURES = (
+    Measure("segm/AP", "mask AP", "Mask AP, mean over IoU .50 to .95", ("epoch", *_PLACES)),
+    Measure("segm/AP50", "mask AP50", "Mask AP at IoU .50", ("epoch", "table", *_PLACES)),
+    Measure("bbox/AP", "box AP", "Box AP, mean over IoU .50 to .95", ("epoch", *_PLACES)),
+    Measure("bbox/AP50", "box AP50", "Box AP at IoU .50", _PLACES),
+    Measure("map_matterport", "mAP", "Mask AP of each image, mean", ("table", *_PLACES)),
+    Measure(
+        "map50_class",
+        "mAP50",
+        "Mask AP at IoU .50 of pooled lists, mean over classes",
+        _PLACES,
+    ),
+)
 
 
 class InstanceEvaluator:
@@ -89,4 +105,5 @@ class InstanceEvaluator:
             per_class.update(report.per_class)
             curves.update(report.curves)
             confusion.update(report.confusion)
-        return Report(metrics, per_class, curves, confusion, {**self._counts, **(details or {})})
+        details = {**self._counts, **(details or {})}
+        return Report(metrics, per_class, curves, confusion, details, MEASURES)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfseg.errors import DataError
+from tfseg.metrics import instances, semantic
 from tfseg.metrics.instances import InstanceEvaluator
 from tfseg.metrics.mean_iou import class_maps
 from tfseg.metrics.pairing import check_class_names
@@ -14,10 +15,14 @@ from tfseg.metrics.semantic import SemanticEvaluator
 from tfseg.structures import Prediction, Report, Sample
 from tfseg.structures.semantic import IGNORED
 
-__all__ = ["LEVELS", "PortraitEvaluator"]
+__all__ = ["LEVELS", "MEASURES", "PortraitEvaluator"]
 
 LEVELS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.9)
 """The overlaps at which AP is reported: those of the paper's table of instances, and COCO's .75."""
+MEASURES = (
+    *semantic.MEASURES,
+    *(m for m in instances.MEASURES if m.name.startswith("segm/")),
+)
 
 
 class PortraitEvaluator:
@@ -93,6 +98,7 @@ class PortraitEvaluator:
             curves,
             maps.confusion,
             {**counts, **maps.details, **(details or {})},
+            MEASURES,
         )
 
     def _require_objects(self, sample: Sample, classes: np.ndarray) -> None:

@@ -11,8 +11,31 @@ from tfseg.metrics.boundary import boundary_scores
 from tfseg.metrics.mean_iou import MeanIoU, class_ious, class_maps
 from tfseg.metrics.pairing import check_class_names
 from tfseg.structures import Prediction, Report, Sample
+from tfseg.structures.measures import Measure
 
-__all__ = ["SemanticEvaluator"]
+__all__ = ["MEASURES", "SemanticEvaluator"]
+
+_FIRST = ("epoch", "report", "curve", "table")
+MEASURES = (
+    Measure(
+        "miou", "mIoU", "IoU over all pixels, mean over classes with the background", _FIRST, 4
+    ),
+    Measure(
+        "iou_person_image_mean",
+        "person IoU of images",
+        "Person IoU of each image, mean",
+        ("report", "curve"),
+    ),
+    Measure("person_iou", "person IoU", "Person IoU over all pixels", ("table",), 4),
+    Measure("boundary_f", "boundary F", "Boundary F-score", _FIRST, 4),
+    Measure("pixel_accuracy", "pixel accuracy", "Share of the pixels that are right"),
+    Measure(
+        "boundary_precision",
+        "boundary precision",
+        "Share of the predicted boundary that lies at a true one",
+    ),
+    Measure("boundary_recall", "boundary recall", "Share of the true boundary that was drawn"),
+)
 
 _PERSON = "person"
 _FOUND = 0.5  # the IoU from which a class counts as found in an image
@@ -120,6 +143,7 @@ class SemanticEvaluator:
             pixels.per_class,
             confusion=pixels.confusion,
             details={**known, **(details or {})},
+            measures=MEASURES,
         )
 
     def _person(self, counts: np.ndarray) -> float:

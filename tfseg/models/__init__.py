@@ -4,36 +4,79 @@ from __future__ import annotations
 
 import importlib
 import os
+from typing import NamedTuple
 
 from tfseg import backend
 from tfseg.config.base import nearest
 from tfseg.errors import ConfigError, WeightsError
 
-__all__ = ["ENGINES", "SYSTEMS", "load", "offers_litert", "system"]
+__all__ = [
+    "DEFAULT",
+    "ENGINES",
+    "SYSTEMS",
+    "System",
+    "config_class",
+    "learns_maps",
+    "load",
+    "offers_litert",
+    "system",
+]
 
 backend.check()  # before Keras is imported, whose own error is long
 
-SYSTEMS = {
-    "mask_rcnn": "tfseg.models.mask_rcnn:MaskRCNN",
-    "portrait": "tfseg.models.portrait:PortraitSegmenter",
-}
-"""System name, as in configs and saved models, to where its class lives."""
 
-LIGHT = {"portrait": "tfseg.models.portrait.light:LightPortrait"}
-"""System name to the class that answers without Keras, for the systems that have one."""
+class System(NamedTuple):
+    """A system's classes, by the names under which its module has them.
+
+    Attributes:
+        estimator: The class a user meets.
+        config: Its settings; importing them loads no Keras.
+        light: The class that answers without Keras, or None.
+        module: Where they are; None: the folder `tfseg.models.NAME`.
+    """
+
+    estimator: str
+    config: str
+    light: str | None = None
+    module: str | None = None
+
+
+SYSTEMS = {
+    "mask_rcnn": System("MaskRCNN", "MaskRCNNConfig"),
+    "portrait": System("PortraitSegmenter", "PortraitConfig", "LightPortrait"),
+}
+"""System name, as in configs and saved models, to its classes."""
+
+DEFAULT = "mask_rcnn"
+"""The system of an experiment file that names none."""
 ENGINES = ("tensorflow", "litert")
 
 
-def system(name: str) -> type:
+def system(name: str = DEFAULT) -> type:
     """Returns the class of a system; only that system is imported."""
+    return _class(name, "estimator")
+
+
+def config_class(name: str = DEFAULT) -> type:
+    """Returns the class of a system's settings, without importing Keras."""
+    return _class(name, "config")
+
+
+def learns_maps(name: str = DEFAULT) -> bool:
+    """Returns whether a system learns from whole label maps, not from objects alone."""
+    return bool(getattr(config_class(name), "learns_maps", ()))
+
+
+def _named(name: str) -> System:
     if not isinstance(name, str) or name not in SYSTEMS:
         raise ConfigError(f"there is no system {name!r}.{nearest(name, SYSTEMS)}")
-    return _class(SYSTEMS[name])
+    return SYSTEMS[name]
 
 
-def _class(place: str) -> type:
-    module, _, attribute = place.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+def _class(name: str, kind: str) -> type:
+    one = _named(name)
+    module = importlib.import_module(one.module or f"tfseg.models.{name}")
+    return getattr(module, getattr(one, kind))
 
 
 def load(directory: str | os.PathLike, *, engine: str = "tensorflow"):
@@ -63,12 +106,13 @@ def load(directory: str | os.PathLike, *, engine: str = "tensorflow"):
         raise WeightsError(f"{directory}: {error}") from None
     if found is not None:
         return found.load(directory)
-    if name not in LIGHT:
+    light = [key for key, one in SYSTEMS.items() if one.light]
+    if name not in light:
         raise ConfigError(
             f"{directory}: {engine} cannot answer for a {name!r} model; it can for "
-            f'{", ".join(LIGHT)}. Leave engine at "tensorflow".'
+            f'{", ".join(light)}. Leave engine at "tensorflow".'
         )
-    return _class(LIGHT[name]).load(directory)
+    return _class(name, "light").load(directory)
 
 
 def offers_litert(directory: str | os.PathLike) -> bool:

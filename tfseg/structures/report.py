@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from tfseg import files
+from tfseg.structures.measures import Measure
 
 __all__ = ["LoadReport", "Report"]
 
@@ -23,6 +24,7 @@ class Report(Mapping):
         curves: name to {class name: {"recall": [...], "precision": [...]}}.
         confusion: {"labels": [...], "counts": [[...]]}, rows truth, columns prediction, or {}.
         details: What was measured: dataset, number of images, settings.
+        measures: What the numbers mean, as the evaluator declares it; not written to files.
     """
 
     metrics: Mapping[str, float]
@@ -30,6 +32,7 @@ class Report(Mapping):
     curves: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
     confusion: Mapping = dataclasses.field(default_factory=dict)
     details: Mapping = dataclasses.field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
 
     def __getitem__(self, name: str) -> float:
         try:
@@ -45,7 +48,8 @@ class Report(Mapping):
 
     def to_dict(self) -> dict:
         """Returns plain dicts and lists; NaN becomes None, which JSON can hold."""
-        return _plain(dataclasses.asdict(self))
+        names = [field.name for field in dataclasses.fields(self) if field.name != "measures"]
+        return _plain({name: getattr(self, name) for name in names})
 
     def to_json(self, path: str | os.PathLike | None = None) -> str:
         """Returns the report as JSON text, and writes it to `path` if given."""

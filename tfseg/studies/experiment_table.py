@@ -12,28 +12,16 @@ from pathlib import Path
 
 from tfseg.errors import DataError
 from tfseg.files import write_whole
+from tfseg.structures.measures import Measure
 from tfseg.studies.experiment_files import Experiment
 from tfseg.visualize import read_log, save_comparison, save_curves
 
 __all__ = ["Outcome", "describe", "markdown", "rows", "write"]
 
-_TERMS = {
-    "rpn_class_loss": "RPN class",
-    "rpn_bbox_loss": "RPN box",
-    "mrcnn_class_loss": "class",
-    "mrcnn_bbox_loss": "box",
-    "mrcnn_mask_loss": "mask",
-    "main_loss": "main",
-    "semantic_loss": "categories",
-    "boundary_loss": "boundary",
-}
 _TABLE_NOTE = (
     "Total losses are those of the last epoch. Measures are those of the model that the run kept,",
     "on the validation part; mAP is the mean over the images, as in the paper's code.",
 )
-_OBJECTS = ("segm/AP50", "segm/AP", "bbox/AP50", "bbox/AP", "map_matterport", "map50_class")
-_PIXELS = ("miou", "person_iou", "iou_person_image_mean", "boundary_f")
-_MEASURES = (*_OBJECTS, *_PIXELS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +35,8 @@ class Outcome:
         result: `epochs, kept_epoch, train, val, measures, minutes, finished`, or None while it is
             not finished. `train` and `val` hold the losses of the last epoch.
         failure: Why it stopped for good; "" if it did not.
+        terms: Name to title of each term of its system's loss.
+        measured: What its system measures.
     """
 
     experiment: Experiment
@@ -54,6 +44,8 @@ class Outcome:
     facts: Mapping
     result: Mapping | None = None
     failure: str = ""
+    terms: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    measured: tuple[Measure, ...] = ()
 
     @property
     def state(self) -> str:
@@ -91,7 +83,8 @@ def _row(outcome: Outcome) -> dict:
     for part in ("train", "val"):
         row |= {f"{part}/{name}": value for name, value in result.get(part, {}).items()}
     measures = result.get("measures", {})
-    return row | {name: measures[name] for name in _MEASURES if name in measures}
+    first = [m.name for m in outcome.measured if {"table", "curve"} & set(m.places)]
+    return row | {name: measures[name] for name in first if name in measures}
 
 
 def markdown(outcomes: Sequence[Outcome], about: Mapping | None = None) -> str:
@@ -99,7 +92,7 @@ def markdown(outcomes: Sequence[Outcome], about: Mapping | None = None) -> str:
     command."""
     about, table = dict(about or {}), rows(outcomes)
     words = ["experiment", "change"]
-    columns = _columns(table)
+    columns = _columns(outcomes, table)
     lines = [_about(outcomes, about), "", *_head(words, list(columns))]
     for row in table:
         change = _changed(row["extends"], row["change"])
@@ -107,35 +100,38 @@ def markdown(outcomes: Sequence[Outcome], about: Mapping | None = None) -> str:
             change += f" ({row['state']})"
         cells = [_shown(row.get(name), digits) for name, digits in columns.values()]
         lines.append(_line([f"`{row['experiment']}`", change, *cells]))
-    lines += ["", *_TABLE_NOTE, *_term_lines(table)]
+    lines += ["", *_TABLE_NOTE, *_term_lines(_terms(outcomes), table)]
     if about.get("command"):
         lines += ["", "```bash", str(about["command"]), "```"]
     return "\n".join(lines) + "\n"
 
 
-def _columns(table: Sequence[Mapping]) -> dict[str, tuple[str, int]]:
-    """Returns heading to measure and digits: those of objects, or of pixels where these are
-    measured."""
-    losses = {"training": ("train/loss", 3), "validation": ("val/loss", 3)}
-    if any(name in row for row in table for name in _PIXELS):
-        measures = {
-            "mIoU": ("miou", 4),
-            "person IoU": ("person_iou", 4),
-            "boundary F": ("boundary_f", 4),
-        }
-    else:
-        losses = {"paper: total loss": ("paper_total_loss", 2), **losses}
-        measures = {"mask AP50": ("segm/AP50", 3), "mAP": ("map_matterport", 3)}
-    return {**losses, **measures, "minutes": ("minutes", 1)}
+def _columns(outcomes: Sequence[Outcome], table: Sequence[Mapping]) -> dict:
+    """Returns heading to name and digits of the numbers in the table: the losses, the paper's
+    where it reports one, and the measures that the systems put into it."""
+    columns = {}
+    if any(row["paper_total_loss"] is not None for row in table):
+        columns["paper: total loss"] = ("paper_total_loss", 2)
+    columns |= {"training": ("train/loss", 3), "validation": ("val/loss", 3)}
+    for outcome in outcomes:
+        for measure in outcome.measured:
+            if "table" in measure.places:
+                columns[measure.label] = (measure.name, measure.digits)
+    return {**columns, "minutes": ("minutes", 1)}
 
 
-def _term_lines(table: Sequence[Mapping]) -> list[str]:
+def _terms(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Returns name to title of the terms of the systems' losses."""
+    return {name: title for outcome in outcomes for name, title in outcome.terms.items()}
+
+
+def _term_lines(titles: Mapping[str, str], table: Sequence[Mapping]) -> list[str]:
     """Returns the second table, one column for each term of the loss; [] if there is none."""
-    terms = [name for name in _TERMS if any(f"train/{name}" in row for row in table)]
+    terms = [name for name in titles if any(f"train/{name}" in row for row in table)]
     if not terms:
         return []
     lines = ["", "The terms of the loss after the last epoch, training / validation:", ""]
-    lines += _head(["experiment"], [_TERMS[name] for name in terms])
+    lines += _head(["experiment"], [titles[name] for name in terms])
     for row in table:
         pairs = [[_shown(row.get(f"{p}/{n}"), 3) for p in ("train", "val")] for n in terms]
         lines.append(_line([f"`{row['experiment']}`", *(" / ".join(pair) for pair in pairs)]))
@@ -177,12 +173,13 @@ def _write_figures(out: Path, outcomes: Sequence[Outcome]) -> None:
     for name, history in histories.items():
         picture = logs[name].with_name("losses.png")
         if not picture.is_file() or picture.stat().st_mtime < logs[name].stat().st_mtime:
-            _draw(save_curves, picture, history)
+            one = next(o for o in outcomes if o.experiment.name == name)
+            _draw(save_curves, picture, history, terms=one.terms, measures=one.measured)
     if not histories:
         return
     total = [("Total loss, training", "loss"), ("Total loss, validation", "val_loss")]
     known = {name for history in histories.values() for name in history}
-    shown = {name: word for name, word in _TERMS.items() if name in known}
+    shown = {name: word for name, word in _terms(outcomes).items() if name in known}
     terms = [(f"{word[:1].upper()}{word[1:]} loss", name) for name, word in shown.items()]
     both = [(f"{w}, {p}", f"{v}{n}") for w, n in terms for p, v in _PARTS]
     figures = out / "figures"

@@ -19,6 +19,7 @@ from tfseg.config import Config
 from tfseg.engine.checkpoint import WEIGHTS_FILE
 from tfseg.engine.resume import flat_settings
 from tfseg.errors import ConfigError, TrainingError, WeightsError
+from tfseg.structures.measures import Measure
 from tfseg.studies import experiment_table
 from tfseg.studies.experiment_files import Experiment
 from tfseg.studies.experiment_table import Outcome
@@ -41,6 +42,8 @@ class _Job:
     config: Config
     start: dict | None
     data: dict
+    terms: Mapping[str, str]
+    measured: tuple[Measure, ...]
 
     @property
     def facts(self) -> dict:
@@ -56,7 +59,8 @@ class _Job:
         return found | {f"config.{name}": value for name, value in settings.items()}
 
     def outcome(self, **state) -> Outcome:
-        return Outcome(self.experiment, self.folder, self.facts, **state)
+        shown = {"terms": self.terms, "measured": self.measured}
+        return Outcome(self.experiment, self.folder, self.facts, **state, **shown)
 
 
 def run_experiments(
@@ -96,13 +100,15 @@ def run_experiments(
     about = {"hardware": _hardware(), **(about or {})}
     data = {"pictures": len(train), "held_out": 0 if val is None else len(val)}
     data |= {"classes": list(train.class_names)}
-    jobs = [
-        _Job(one, Path(out) / one.name, make(one).config, _start(weights, one.name), data)
-        for one in experiments
-    ]
+    jobs = [_job(one, make(one), Path(out), _start(weights, one.name), data) for one in experiments]
     Path(out).mkdir(parents=True, exist_ok=True)
     with files.locked(Path(out) / ".experiments.lock", "a list of experiments", error=ConfigError):
         return _run_all(jobs, make, train, val, out, about)
+
+
+def _job(one: Experiment, estimator, out: Path, start: dict | None, data: dict) -> _Job:
+    terms, measured = estimator.loss_terms, estimator.measures
+    return _Job(one, out / one.name, estimator.config, start, data, terms, measured)
 
 
 def _run_all(jobs: Sequence[_Job], make, train, val, out, about: Mapping) -> list[Outcome]:

@@ -11,16 +11,15 @@ from pathlib import Path
 
 from tfseg.errors import DataError
 from tfseg.files import write_whole
+from tfseg.structures.measures import Measure, named
 from tfseg.visualize.charts import Series, line_chart
 from tfseg.visualize.colors import palette
 
 __all__ = ["read_log", "save_curves", "training_charts"]
 
 _RATES = ("learning_rate", "lr")
-_MEASURES = ("miou", "iou_person_image_mean", "boundary_f", "segm/AP", "segm/AP50")
-_MEASURES += ("bbox/AP", "bbox/AP50", "map_matterport", "map50_class")
-# In the tables, not in the curves.
-_TABLE_MEASURES = ("person_iou", "pixel_accuracy", "boundary_precision", "boundary_recall")
+_TIMES = ("seconds",)
+_MOST_MEASURES = 6  # where nobody says which are the first
 
 
 def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
@@ -47,7 +46,12 @@ def read_log(path: str | os.PathLike) -> dict[str, list[float]]:
     return {name: [_float(row.get(name)) for row in rows] for name in names}
 
 
-def training_charts(history: Mapping[str, Sequence[float]]) -> list[str]:
+def training_charts(
+    history: Mapping[str, Sequence[float]],
+    *,
+    terms: Mapping[str, str] | None = None,
+    measures: Sequence[Measure] = (),
+) -> list[str]:
     """Returns charts as HTML: the total loss, each term, the measures, the learning rate, and
     whatever else is in the history. Training lines are full, validation lines dashed.
 
@@ -56,16 +60,25 @@ def training_charts(history: Mapping[str, Sequence[float]]) -> list[str]:
             terms, the same with `val_`, measures, `learning_rate`; `epoch` gives the epochs'
             numbers, else they count from 1. A list shorter than the rest is read as having been
             taken every few epochs. {} gives no charts.
+        terms: Name of a term of the loss to its title, such as "rpn_class_loss" to "RPN class".
+        measures: What the model's evaluator measures: those with the place "curve" are drawn.
+            None: the first six of the history.
     """
     lines = _lines(history)
     charts = []
-    for title, names, options in _panels(lines):
+    for title, names, options in _panels(lines, terms or {}, measures):
         series = [_series(name, lines[name], position) for position, name in names]
         charts.append(line_chart(title, series, **options))
     return [chart for chart in charts if chart]
 
 
-def save_curves(path: str | os.PathLike, history: Mapping[str, Sequence[float]]) -> Path:
+def save_curves(
+    path: str | os.PathLike,
+    history: Mapping[str, Sequence[float]],
+    *,
+    terms: Mapping[str, str] | None = None,
+    measures: Sequence[Measure] = (),
+) -> Path:
     """Writes the curves of `training_charts` as one PNG and returns its path.
 
     Raises:
@@ -77,7 +90,7 @@ def save_curves(path: str | os.PathLike, history: Mapping[str, Sequence[float]])
 
     lines = _lines(history)
     panels = []
-    for title, names, options in _panels(lines):
+    for title, names, options in _panels(lines, terms or {}, measures):
         names = [(i, name) for i, name in names if Series(name, *lines[name]).points()]
         panels += [(title, names, options)] if names else []
     if not panels:
@@ -137,22 +150,27 @@ def _lines(history: Mapping) -> dict[str, tuple[list[float], list[float]]]:
     return lines
 
 
-def _panels(lines: Mapping) -> list[tuple[str, list[tuple[int, str]], dict]]:
+def _panels(
+    lines: Mapping, terms: Mapping[str, str], known: Sequence[Measure]
+) -> list[tuple[str, list[tuple[int, str]], dict]]:
     """Returns (title, [(colour, name), ...], chart options) for each chart, in order."""
     bases = list(dict.fromkeys(name.removeprefix("val_") for name in lines))
     losses = [base for base in bases if base.endswith("loss")]
     losses.sort(key=lambda base: base != "loss")
-    measures = [n for n in lines if "/" in n or n in (*_MEASURES, *_TABLE_MEASURES)]
-    shown = [n for n in _MEASURES if n in lines] or measures[:6]
+    others = {*losses, *_RATES, *_TIMES}
+    measures = [n for n in lines if n not in others and n.removeprefix("val_") not in others]
+    measures = [n for n in measures if not n.startswith("val_") and f"val_{n}" not in lines]
+    # A measure by another program's rule stands in the tables, not in the curves.
+    plain = [n for n in measures if not n.endswith("_compat")]
+    shown = [n for n in named(known, "curve") if n in lines] or plain[:_MOST_MEASURES]
     panels = []
     for base in losses:
         names = [(i, n) for i, n in ((1, base), (0, f"val_{base}")) if n in lines]
-        panels.append(("Total loss" if base == "loss" else _title(base), names, {}))
+        panels.append((_loss_title(base, terms), names, {}))
     if shown:
         panels.insert(1 if losses else 0, ("Measures", list(enumerate(shown)), {}))
     for base in bases:
-        compatible = base.removesuffix("_compat") in measures  # in the tables, not in the curves
-        if base in losses or base in measures or f"val_{base}" in measures or compatible:
+        if base in losses or base in measures:
             continue
         names = [(i, n) for i, n in ((1, base), (0, f"val_{base}")) if n in lines]
         rate = base in _RATES
@@ -160,9 +178,14 @@ def _panels(lines: Mapping) -> list[tuple[str, list[tuple[int, str]], dict]]:
     return panels
 
 
+def _loss_title(name: str, terms: Mapping[str, str]) -> str:
+    if name == "loss":
+        return "Total loss"
+    return _title(f"{terms[name]} loss" if name in terms else name)
+
+
 def _title(name: str) -> str:
-    words = name.removeprefix("mrcnn_").replace("_", " ").strip()
-    words = words.replace("rpn", "RPN").replace("bbox", "box")
+    words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 

@@ -47,7 +47,7 @@ def grid(
             raise ConfigError(f"{name}: expected {least} or more, got {value}.")
     if not len(images):
         images, captions = [np.full((40, 240, 3), background, np.uint8)], ["no images"]
-    pictures = [check_picture(image, f"picture {i}") for i, image in enumerate(images)]
+    pictures = [check_picture(image, f"image {i}") for i, image in enumerate(images)]
     if cell is not None:
         pictures = [_fit(picture, cell) for picture in pictures]
     height = max(picture.shape[0] for picture in pictures)

@@ -56,6 +56,7 @@ def write_html(
     report: Report | None,
     *,
     history: Mapping[str, Sequence[float]] | None = None,
+    terms: Mapping[str, str] | None = None,
     examples: Sequence = (),
     title: str = "Evaluation",
 ) -> Path:
@@ -66,6 +67,7 @@ def write_html(
         directory: Where to; made if need be.
         report: The measures. None: only curves and images.
         history: name to a number per epoch, see `curves.training_charts`.
+        terms: Titles of the terms of the loss, see there.
         examples: Objects with `image`, `truth`, `prediction` and `score`, such as `Example`.
         title: The heading. All text is escaped: class names may hold any characters.
 
@@ -77,7 +79,7 @@ def write_html(
     sections = [
         ("numbers", "Headline numbers", report_tables.headline(report)),
         ("pictures", "Predictions", _pictures(examples)),
-        ("training", "Training", _training(history or {})),
+        ("training", "Training", _training(history or {}, terms, report)),
         ("classes", "Per class", report_tables.per_class(report)),
         ("curves", "Precision and recall", report_tables.curves(report)),
         ("confusion", "Confusion table", report_tables.confusion(report)),
@@ -94,7 +96,7 @@ def write_html(
 def _lead(report: Report) -> str:
     parts = []
     for key, one, many in (
-        ("images", "picture", "pictures"),
+        ("images", "image", "images"),
         ("objects", "object", "objects"),
         ("predictions", "prediction", "predictions"),
     ):
@@ -104,8 +106,8 @@ def _lead(report: Report) -> str:
     return "Measured on " + ", ".join(parts) + "." if parts else "Segmentation report."
 
 
-def _training(history: Mapping) -> str:
-    charts = training_charts(history)
+def _training(history: Mapping, terms: Mapping | None, report: Report) -> str:
+    charts = training_charts(history, terms=terms, measures=report.measures)
     return f'<div class="charts">{"".join(charts)}</div>' if charts else ""
 
 
@@ -178,7 +180,7 @@ def _has_map(example) -> bool:
 
 def _identity(example) -> str:
     owner = example.truth if example.truth is not None else example.prediction
-    return f"picture {owner.image_id}"
+    return f"image {owner.image_id}"
 
 
 def _image(

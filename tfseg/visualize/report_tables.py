@@ -8,28 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfseg.structures import Report
+from tfseg.structures.measures import named
 from tfseg.visualize.charts import Series, line_chart, number
 from tfseg.visualize.page import escape, table
 
 __all__ = ["confusion", "curves", "details", "headline", "measures", "per_class"]
 
-_MEANING = {
-    "miou": "IoU over all pixels, mean over classes with the background",
-    "iou_person_image_mean": "Person IoU of each image, mean",
-    "boundary_f": "Boundary F-score",
-    "segm/AP": "Mask AP, mean over IoU .50 to .95",
-    "segm/AP50": "Mask AP at IoU .50",
-    "bbox/AP": "Box AP, mean over IoU .50 to .95",
-    "bbox/AP50": "Box AP at IoU .50",
-    "map_matterport": "Mask AP of each image, mean",
-    "map50_class": "Mask AP at IoU .50 of pooled lists, mean over classes",
-}
-_ALSO = {
-    "person_iou": "Person IoU over all pixels",
-    "pixel_accuracy": "Share of the pixels that are right",
-    "boundary_precision": "Share of the predicted boundary that lies at a true one",
-    "boundary_recall": "Share of the true boundary that was drawn",
-}
 _GROUPS = {"segm": "Masks", "bbox": "Boxes", "iou": "Class maps"}
 _COLUMNS = {"iou": "IoU"}
 _MOST_COLUMNS = 24
@@ -38,14 +22,14 @@ _MOST_LINES = 10
 
 def headline(report: Report) -> str:
     """Returns the tiles with the numbers one looks at first."""
-    names = [name for name in _MEANING if name in report.metrics] or list(report.metrics)[:6]
+    first = [name for name in named(report.measures, "report") if name in report.metrics]
+    names, meaning = first or list(report.metrics)[:6], _meaning(report)
     tiles = "".join(
-        f'<div class="tile"><dt>{escape(_MEANING.get(name, name))}</dt>'
+        f'<div class="tile"><dt>{escape(meaning.get(name, name))}</dt>'
         f"<dd><b>{number(report.metrics[name])}</b><code>{escape(name)}</code></dd></div>"
         for name in names
     )
-    known = any(name in _MEANING for name in names)
-    note = "<p>Of these, higher is better; 1 is perfect.</p>" if known else ""
+    note = "<p>Of these, higher is better; 1 is perfect.</p>" if first else ""
     return f'{note}<dl class="tiles">{tiles}</dl>' if tiles else ""
 
 
@@ -177,7 +161,7 @@ def measures(report: Report) -> str:
     ]
     parts = [table(["", "masks", "boxes"], rows, label="COCO measures")] if rows else []
     others = [m for m in report.metrics if m.rpartition("/")[2] not in pairs]
-    meaning = {**_MEANING, **_ALSO}
+    meaning = _meaning(report)
     rows = [
         [escape(name), number(report.metrics[name], 4), escape(meaning.get(name, ""))]
         for name in others
@@ -186,6 +170,10 @@ def measures(report: Report) -> str:
         parts.append("<h3>Other measures</h3>" if parts else "")
         parts.append(table(["measure", "value", ""], rows, label="Other measures"))
     return "".join(parts)
+
+
+def _meaning(report: Report) -> dict[str, str]:
+    return {measure.name: measure.meaning for measure in report.measures}
 
 
 def details(report: Report) -> str:

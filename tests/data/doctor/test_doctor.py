@@ -237,7 +237,7 @@ def test_readers_that_fail_are_named_and_passed_over():
     diagnosis = diagnose(dataset, progress=lambda done, total: steps.append((done, total)))
     problem = only(diagnosis)
     assert problem.code == "reader_failed"
-    assert "picture 1: the dataset raised KeyError: 'mask'" in str(problem)
+    assert "image 1: the dataset raised KeyError: 'mask'" in str(problem)
     assert steps == [(1, 3), (2, 3), (3, 3)]
     assert diagnosis.statistics["images"] == 2
 

@@ -130,7 +130,7 @@ def test_pictures_of_other_channels_are_turned_or_refused(model):
         seen = model.inspect(Shapes(3)[0])  # a sample in colours
         np.testing.assert_array_equal(seen.prediction.boxes, same.boxes)
         return
-    with pytest.raises(DataError, match="picture 1 of 1.*4 channels.* has 3"):
+    with pytest.raises(DataError, match="image 1 of 1.*4 channels.* has 3"):
         model.predict(colours)
     with pytest.raises(DataError, match="image 0.*4 channels.* has 3"):
         model.evaluate(Shapes(3))

@@ -14,6 +14,7 @@ from tfseg.engine.estimator import Estimator
 from tfseg.engine.inputs import read_one
 from tfseg.geometry.padded import PaddedResize
 from tfseg.geometry.resize import ResizePlan, SquareResize
+from tfseg.metrics import instances
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.decode import decode
@@ -46,6 +47,14 @@ class MaskRCNN(Estimator):
 
     system = "mask_rcnn"
     config_class = MaskRCNNConfig
+    loss_terms = {
+        "rpn_class_loss": "RPN class",
+        "rpn_bbox_loss": "RPN box",
+        "mrcnn_class_loss": "class",
+        "mrcnn_bbox_loss": "box",
+        "mrcnn_mask_loss": "mask",
+    }
+    measures = instances.MEASURES
     weight_readers = (
         "tfseg.convert.matterport",
         "tfseg.convert.torchvision",

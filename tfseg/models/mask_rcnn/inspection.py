@@ -115,7 +115,7 @@ class Inspection(Plated):
         return plates(self)
 
     def _lead(self) -> str:
-        where = self.prediction.path or f"picture {self.prediction.image_id}"
+        where = self.prediction.path or f"image {self.prediction.image_id}"
         return (
             f"{where}: {sum(map(len, self.anchors)):,} anchors, {len(self.proposals)} proposals, "
             f"{len(self.refined)} boxes with a class, {len(self.detections)} detections, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tfseg.config.base import Config, check_class_names, setting
 from tfseg.config.train import TrainConfig
@@ -50,8 +50,10 @@ class PortraitConfig(Config):
             there is such a class, else the first.
         affinity: Settings of the step that splits people.
         train: Settings of `fit`.
+        learns_maps: The label maps that it learns from.
     """
 
+    learns_maps: ClassVar[tuple[str, ...]] = ("classes",)
     classes: tuple[str, ...] = ("person",)
     preset: Literal["paper", "light", "dilated"] = "light"
     decoder: Literal["layers", "aspp"] = "layers"

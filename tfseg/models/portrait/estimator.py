@@ -42,6 +42,11 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
     """
 
     config_class = PortraitConfig
+    loss_terms = {
+        "main_loss": "main",
+        "semantic_loss": "categories",
+        "boundary_loss": "boundary",
+    }
     weight_readers = ("tfseg.convert.keras_applications",)
     serving_graph = "tfseg.export.segmentation_graph"
     config: PortraitConfig

@@ -59,7 +59,7 @@ class Inspection(Plated):
         return _plates(self)
 
     def _lead(self) -> str:
-        where = self.prediction.path or f"picture {self.prediction.image_id}"
+        where = self.prediction.path or f"image {self.prediction.image_id}"
         classes = self.prediction.label_maps[CLASS_MAP]
         sizes = ", ".join("{} x {}".format(*one.shape) for one in self.boundary)
         return f"{where}: four layers of {sizes} cells; {np.mean(classes > 0):.1%} is foreground."

@@ -146,7 +146,7 @@ def warn_of_low_scores(found, prediction: Prediction, config: PortraitConfig) ->
 
 
 def _place(prediction: Prediction) -> str:
-    return prediction.path or f"picture {prediction.image_id}"
+    return prediction.path or f"image {prediction.image_id}"
 
 
 def divide(image: np.ndarray, prediction: Prediction, found, config: PortraitConfig) -> Prediction:

@@ -11,6 +11,7 @@ from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError
 from tfseg.geometry.proportional import ImageFit
 from tfseg.geometry.resize import ResizePlan
+from tfseg.metrics import portrait
 from tfseg.models.portrait import people
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.decode import decode
@@ -24,6 +25,7 @@ class PortraitVerbs(PredictVerbs):
 
     system = "portrait"
     score_metric = "miou"
+    measures = portrait.MEASURES
     cuts_out = True
     config: PortraitConfig
     _finder: people.Finder | None = None
