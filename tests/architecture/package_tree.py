@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "tfseg"
+_NAMES_A_MODULE = re.compile(r"tfseg(\.\w+)+")
 
 
 class Import(NamedTuple):
-    """One imported module: its dotted name and the line that asks for it."""
+    """One imported module: its dotted name, the line that asks for it, and whether it is a name
+    for importlib, loaded at its use."""
 
     module: str
     line: int
+    by_name: bool = False
 
 
 @functools.cache
@@ -55,13 +59,13 @@ def imports(module: ast.Module, package: str = "tfseg") -> Iterator[Import]:
             for alias in node.names:
                 # `from tfseg import data` and `from tfseg.data import coco` name rooms and files.
                 yield Import(f"{base}.{alias.name}", node.lineno)
-        elif isinstance(node, ast.Call) and _is_import_call(node.func) and node.args:
-            first = node.args[0]
-            if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                yield Import(first.value, node.lineno)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # Names that importlib is given, there or from a table: "tfseg.data.loader".
+            module = node.value.partition(":")[0]
+            if _NAMES_A_MODULE.fullmatch(module) and _exists(module):
+                yield Import(module, node.lineno, by_name=True)
 
 
-def _is_import_call(function: ast.expr) -> bool:
-    if isinstance(function, ast.Attribute):
-        return function.attr == "import_module"
-    return isinstance(function, ast.Name) and function.id in ("import_module", "__import__")
+def _exists(module: str) -> bool:
+    place = ROOT.joinpath(*module.split("."))
+    return place.is_dir() or place.with_suffix(".py").is_file()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import package_tree
-import pytest
 
 import tfseg
 
@@ -31,8 +31,14 @@ FLOORS = {
     "opencv": 0,
     "errors": 0,
 }
-# Upward calls that a verb of the estimator needs; each happens inside a function, at its use.
-UPWARD = {("tfseg/engine/estimator.py", "tfseg.export")}
+# Upward calls: names that a verb of the estimator loads at its use, and a published name.
+UPWARD = (
+    ("tfseg/engine/estimator.py", "tfseg.export."),
+    ("tfseg/engine/file_verbs.py", "tfseg.export."),
+    ("tfseg/models/*/estimator.py", "tfseg.export."),
+    ("tfseg/models/*/estimator.py", "tfseg.convert."),
+    ("tfseg/data/__init__.py", "tfseg.results."),
+)
 # Who may import which library. What is listed nowhere may be imported by nobody.
 EVERYWHERE = {"numpy", "tfseg"} | set(sys.stdlib_module_names)
 LIBRARIES = {
@@ -46,7 +52,7 @@ LIBRARIES = {
     "flatbuffers": ("export/quantize",),
     "tensorflow_serving": ("export/serving.py",),
     "imgaug": ("data/augment",),
-    "pycocotools": ("structures/rle.py", "metrics/coco_ap.py", "data"),
+    "pycocotools": ("structures/rle.py", "metrics/coco_ap.py"),
     "cv2": ("opencv.py", "data", "visualize", "models/portrait/affinity"),
     "PIL": ("data", "geometry", "visualize"),
     "matplotlib": ("visualize",),
@@ -78,10 +84,14 @@ def breaches(file: str, source: str) -> list[str]:
         return []  # the lazy names: above every floor, imports nothing at load
     package = ".".join(path.parent.parts)
     found = []
-    for module, line in package_tree.imports(ast.parse(source), package):
+    for module, line, by_name in package_tree.imports(ast.parse(source), package):
         top = module.split(".")[0]
         if top == "tfseg":
-            found += _floor_breach(file, room, module, line)
+            found += (
+                []
+                if by_name and _may_go_up(file, module)
+                else _floor_breach(file, room, module, line)
+            )
         elif top not in EVERYWHERE:
             inside = path.relative_to("tfseg").as_posix()
             doors = LIBRARIES.get(top, ())
@@ -97,10 +107,12 @@ def _floor_breach(file: str, room: str, module: str, line: int) -> list[str]:
     other = room_of(module)
     if other is None or other == room:
         return _system_breach(file, room, module, line)
-    if any(file == f and module.startswith(m) for f, m in UPWARD):
-        return []
     down = FLOORS[other] < FLOORS[room] or other == "errors"
     return [] if down else [f"{file}:{line} imports {module}: {room}/ may not know {other}/"]
+
+
+def _may_go_up(file: str, module: str) -> bool:
+    return any(fnmatch(file, pattern) and module.startswith(m) for pattern, m in UPWARD)
 
 
 def _system_breach(file: str, room: str, module: str, line: int) -> list[str]:
@@ -113,47 +125,43 @@ def _system_breach(file: str, room: str, module: str, line: int) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("path", package_tree.sources(), ids=package_tree.name)
-def test_imports_keep_the_floors_and_the_library_doors(path):
-    found = breaches(package_tree.name(path), path.read_text(encoding="utf-8"))
+def test_imports_keep_the_floors_and_the_library_doors():
+    found = []
+    for path in package_tree.sources():
+        found += breaches(package_tree.name(path), path.read_text(encoding="utf-8"))
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize(
-    ("file", "source"),
-    [
-        ("tfseg/data/coco/coco.py", "from tfseg.results import coco"),
-        ("tfseg/data/coco/coco.py", "def f():\n    from tfseg import engine"),
-        ("tfseg/data/coco/coco.py", "import keras"),
-        ("tfseg/nn/ops/boxes.py", "import tensorflow as tf"),
-        ("tfseg/nn/ops/boxes.py", "from tfseg.structures import Sample"),
-        ("tfseg/nn/ops/boxes.py", "from ...config import base"),
-        ("tfseg/config/base.py", "from tfseg.structures import Sample"),
-        ("tfseg/models/mask_rcnn/network.py", "from tfseg.export import saved_model"),
-        ("tfseg/engine/training.py", "import importlib\nimportlib.import_module('tfseg.models')"),
-        ("tfseg/metrics/instances.py", "import pycocotools"),
-        ("tfseg/data/coco/coco.py", "import requests"),
-        ("tfseg/cli/train.py", "import tensorflow"),
-        ("tfseg/engine/training.py", "from tfseg import MaskRCNN"),
-    ],
-)
-def test_a_forbidden_import_is_found(file, source):
-    assert breaches(file, source)
+FORBIDDEN = [
+    ("tfseg/data/coco/coco.py", "from tfseg.results import coco"),
+    ("tfseg/data/coco/coco.py", "def f():\n    from tfseg import engine"),
+    ("tfseg/data/coco/coco.py", "import keras"),
+    ("tfseg/data/coco/coco.py", "import requests"),
+    ("tfseg/nn/ops/boxes.py", "import tensorflow as tf"),
+    ("tfseg/nn/ops/boxes.py", "from tfseg.structures import Sample"),
+    ("tfseg/nn/ops/boxes.py", "from ...config import base"),
+    ("tfseg/config/base.py", "from tfseg.structures import Sample"),
+    ("tfseg/models/mask_rcnn/network.py", "from tfseg.export import saved_model"),
+    ("tfseg/models/mask_rcnn/network.py", "from tfseg.models.portrait import graph"),
+    ("tfseg/engine/training.py", "import importlib\nimportlib.import_module('tfseg.models')"),
+    ("tfseg/engine/training.py", "HOMES = {'a': 'tfseg.models.portrait:PortraitSegmenter'}"),
+    ("tfseg/engine/training.py", "from tfseg import MaskRCNN"),
+    ("tfseg/metrics/instances.py", "import pycocotools"),
+    ("tfseg/cli/train.py", "import tensorflow"),
+]
+ALLOWED = [
+    ("tfseg/cli/train.py", "import tfseg.models\nfrom tfseg.data.opening import sources"),
+    ("tfseg/metrics/coco_ap.py", "from pycocotools import mask"),
+    ("tfseg/models/mask_rcnn/network.py", "import keras\nfrom tfseg.nn.ops import boxes"),
+    ("tfseg/models/mask_rcnn/network.py", "from tfseg.models.mask_rcnn import losses"),
+    ("tfseg/nn/ops/boxes.py", "from tfseg.errors import ConfigError"),
+    ("tfseg/data/augment/presets.py", "import imgaug"),
+]
 
 
-@pytest.mark.parametrize(
-    ("file", "source"),
-    [
-        ("tfseg/cli/train.py", "import tfseg.models\nfrom tfseg.data import sources"),
-        ("tfseg/metrics/coco_ap.py", "from pycocotools import mask"),
-        ("tfseg/models/mask_rcnn/network.py", "import keras\nfrom tfseg.nn.ops import boxes"),
-        ("tfseg/models/mask_rcnn/network.py", "from tfseg.models.mask_rcnn import losses"),
-        ("tfseg/nn/ops/boxes.py", "from tfseg.errors import ConfigError"),
-        ("tfseg/data/augment/presets.py", "import imgaug"),
-    ],
-)
-def test_an_allowed_import_passes(file, source):
-    assert breaches(file, source) == []
+def test_what_is_forbidden_is_found_and_what_is_allowed_passes():
+    assert [case for case in FORBIDDEN if not breaches(*case)] == []
+    assert [case for case in ALLOWED if breaches(*case)] == []
 
 
 def test_every_room_has_a_floor():
