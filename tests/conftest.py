@@ -43,6 +43,16 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def public_weights() -> Path:
+    """The folder of public weights (docs/weights.md); the test is skipped where there is none."""
+    data = Path(os.environ.get("TFSEG_DATA", ROOT / ".." / "shared" / "data"))
+    folder = Path(os.environ.get("TFSEG_WEIGHTS", data / ".." / "weights")).resolve()
+    if not (folder / "reference.npz").is_file():
+        pytest.skip(f"no public weights at {folder}; point TFSEG_WEIGHTS to them")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def call_model():
     """Calls a model on inputs; on JAX compiled as a whole, which saves compiling each operation."""
     import keras

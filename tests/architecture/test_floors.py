@@ -47,7 +47,7 @@ LIBRARIES = {
     "jax": ("engine/runtime.py",),
     "tf_keras": ("export/quantize",),
     "tensorflow_model_optimization": ("export/quantize",),
-    "ai_edge_litert": ("export/quantize", "engine/litert.py"),
+    "ai_edge_litert": ("export/quantize", "engine/litert.py", "convert/tflite_file.py"),
     "openvino": ("export/quantize",),
     "flatbuffers": ("export/quantize",),
     "tensorflow_serving": ("export/serving.py",),

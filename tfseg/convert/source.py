@@ -17,6 +17,7 @@ READERS = (
     "tfseg.convert.matterport",
     "tfseg.convert.torchvision",
     "tfseg.convert.keras_applications",
+    "tfseg.convert.tflite_mobilenet",
 )
 """The files of this room that read weights of Mask R-CNN or of its body."""
 _MOST_CLASSES = 100_000

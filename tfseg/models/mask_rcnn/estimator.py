@@ -59,6 +59,7 @@ class MaskRCNN(Estimator):
         "tfseg.convert.matterport",
         "tfseg.convert.torchvision",
         "tfseg.convert.keras_applications",
+        "tfseg.convert.tflite_mobilenet",
     )
     config: MaskRCNNConfig
 

@@ -47,7 +47,7 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         "semantic_loss": "categories",
         "boundary_loss": "boundary",
     }
-    weight_readers = ("tfseg.convert.keras_applications",)
+    weight_readers = ("tfseg.convert.keras_applications", "tfseg.convert.tflite_mobilenet")
     serving_graph = "tfseg.export.segmentation_graph"
     config: PortraitConfig
 

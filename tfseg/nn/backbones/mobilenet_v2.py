@@ -10,7 +10,7 @@ from keras import layers
 
 from tfseg.nn.layers.norm import norm
 
-__all__ = ["mobilenet_v2", "round_channels"]
+__all__ = ["convolutions", "mobilenet_v2", "round_channels"]
 
 # (expansion, channels, repeats, stride) of table 2
 _STAGES = (
@@ -28,6 +28,26 @@ def round_channels(channels: float, divisor: int = 8) -> int:
     """Returns channels rounded to a multiple of 8, never more than a tenth below."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded if rounded >= 0.9 * channels else rounded + divisor
+
+
+def convolutions(width: float = 1.0) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Returns `(name, name of its norm, shape of its kernel)` of each convolution, in their order.
+
+    Args:
+        width: See `mobilenet_v2`.
+    """
+    inputs = round_channels(32 * width)
+    found, block = [("Conv1", "bn_Conv1", (3, 3, 3, inputs))], 0
+    for expansion, channels, repeats, _ in _STAGES:
+        for _ in range(repeats):
+            prefix = f"block_{block}_" if block else "expanded_conv_"
+            outputs, middle = round_channels(channels * width), expansion * inputs
+            parts = {"depthwise": (3, 3, middle, 1), "project": (1, 1, middle, outputs)}
+            if expansion != 1:
+                parts = {"expand": (1, 1, inputs, middle), **parts}
+            found += [(f"{prefix}{n}", f"{prefix}{n}_BN", shape) for n, shape in parts.items()]
+            inputs, block = outputs, block + 1
+    return found
 
 
 def mobilenet_v2(
