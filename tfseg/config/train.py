@@ -66,6 +66,9 @@ class TrainConfig(Config):
         evaluate_limit: Images in such an evaluation; None: all.
         monitor: What the best checkpoint is chosen by: a measure such as "segm/AP" (higher is
             better) or a loss such as "val_loss" (lower is better).
+        norm_images: Images that batch normalisations without statistics of their own, as weights
+            from `.tflite` files have them, are given true ones from before they learn; 0: as
+            loaded. It does not concern frozen ones.
         seed: Of the order of images, of augmentation and of new weights.
         workers: Threads that read and augment images.
         jit: Compile the training step with XLA. Brings nothing on a CPU with TensorFlow.
@@ -90,6 +93,7 @@ class TrainConfig(Config):
     evaluate_every: int = setting(1, at_least=0)
     evaluate_limit: int | None = setting(None, at_least=1)
     monitor: str = setting("segm/AP", min_length=1)
+    norm_images: int = setting(256, at_least=0, at_most=1_000_000)
     seed: int = setting(0, at_least=0, below=2**31)
     workers: int = setting(2, at_least=0, at_most=1024)
     jit: bool = False

@@ -218,6 +218,25 @@ class Estimator(PredictVerbs, FileVerbs):
 
     # ------------------------------------------------------------------ training
 
+    def calibrate_norms(
+        self, dataset, *, images: int = 256, every: bool = False
+    ) -> tuple[str, ...]:
+        """Gives batch normalisations the true mean and variance of their inputs, with gamma and
+        beta changed so that inference stays the same, and returns the paths of those layers.
+
+        Normalisations from a file that has them folded into convolutions (`.tflite`) have no
+        statistics of their own; without them, training with the statistics of batches destroys
+        what the file knows. `fit` does this by itself, see `TrainConfig.norm_images`.
+
+        Args:
+            dataset: What they are measured on, as a training would see it: shuffled, augmented.
+            images: How many of it, rounded up to whole batches.
+            every: All normalisations that inference reaches, not only the folded ones.
+        """
+        from tfseg.engine import norm_statistics
+
+        return norm_statistics.calibrate(self, dataset, images, every)
+
     def fit(
         self,
         train,

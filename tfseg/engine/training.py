@@ -15,7 +15,7 @@ import keras
 from tfseg import files
 from tfseg.config import dump_config
 from tfseg.data.augment.choice import Augmentation, choose
-from tfseg.engine import checkpoint, opening, runtime, training_stages
+from tfseg.engine import checkpoint, norm_statistics, opening, runtime, training_stages
 from tfseg.engine.callbacks import Best, FiniteLoss, Keeper, Logs, Validation
 from tfseg.engine.checkpoint import RunState
 from tfseg.engine.inputs import align_classes
@@ -119,6 +119,7 @@ def _run(job: Run, resume: bool, callbacks) -> None:
     resumed = _open_folder(job, resume)
     if not resumed:
         estimator._load_initial()
+        norm_statistics.before_training(network, job.loader, job.config.norm_images)
     job.val_is_empty = opening.say(job)
     freezer, best, logs = training_stages.Freezer(network), Best(job), Logs(job)
     arrays = take_up(job, network) if resumed else None
