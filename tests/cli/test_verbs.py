@@ -331,6 +331,12 @@ class TestExport:
         assert pretend.model == [("export", "phone", {"format": "tflite", "overwrite": False})]
         assert main(["export", "model", "phone", "--format", "tflite", "--probabilities"]) == 2
         assert "--probabilities: is for SavedModels" in capsys.readouterr().err
+        words = ["--format", "tflite", "--option", "quantization=float16"]
+        assert main(["export", "model", "phone", *words, "--option", "image_size=[64, 96]"]) == 0
+        told = {"quantization": "float16", "image_size": [64, 96]}
+        assert pretend.model[1][2] == {"format": "tflite", "overwrite": False, **told}
+        assert main(["export", "model", "phone", "--option", "int8"]) == 2
+        assert "--option int8: expected NAME=VALUE" in capsys.readouterr().err
 
     def test_an_unknown_format_is_wrong_use(self, pretend):
         with pytest.raises(SystemExit) as stop:

@@ -103,6 +103,7 @@ class ToyNetwork(keras.Model):
 class ToyEstimator(Estimator):
     system = "toy"
     config_class = ToyConfig
+    serving_graph = "tfseg.export.graphs.detection"
 
     def _resize(self) -> SquareResize:
         config = self.config

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfseg.export.segmentation_graph import SegmentationGraph
+from tfseg.export.graphs.portrait import SegmentationGraph
 from tfseg.geometry.proportional import ImageFit
 from tfseg.models.portrait.decode import decode
 

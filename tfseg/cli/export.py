@@ -1,7 +1,7 @@
 """Write a trained model in a form that runs without tfseg.
 
-saved_model: JPEG bytes or pixels in; boxes and masks out, or, of a portrait model, the class and
-the opacity of each pixel. tflite: a file for telephones, of portrait models only.
+saved_model: JPEG bytes or pixels in; out come boxes and masks, or whatever the model finds: its
+card lists it. tflite: a file for phones, of the models that have such a form.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 
 from tfseg.cli import datasets, quiet
+from tfseg.config import yaml_text
 from tfseg.errors import ConfigError
 
 EXAMPLES = """\
   tfseg export runs/clothing/best savedmodels/clothing/1
   tfseg export demo_out/model /models/people/1
   tfseg export portrait served/portrait/1 --probabilities
-  tfseg export portrait phone --format tflite"""
+  tfseg export portrait phone --format tflite --option quantization=float16"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--probabilities", action="store_true", help="return those of each pixel too"
     )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another option of this model's export; may be repeated",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what OUT holds")
 
 
@@ -48,8 +56,17 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "tflite" and options:
         word = next(iter(options)).replace("_", "-")
         raise ConfigError(f"--{word}: is for SavedModels; a TFLite file has one form of output.")
+    others = dict(map(_option, args.option))
     quiet.import_backend()
     model = models.load(args.model_dir)
-    options |= {"format": args.format, "overwrite": args.overwrite}
+    options |= {**others, "format": args.format, "overwrite": args.overwrite}
     print(f"wrote {model.export(args.out, **options)}")
     return 0
+
+
+def _option(text: str) -> tuple:
+    """Returns the name and the value of one --option."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise ConfigError(f"--option {text}: expected NAME=VALUE, such as quantization=float16.")
+    return name, yaml_text.parse(value, f"--option {text:.200}")[0]

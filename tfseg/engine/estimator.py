@@ -38,8 +38,8 @@ class Estimator(PredictVerbs, FileVerbs):
         measures: What its evaluator measures, those that people look at first among them.
         weight_readers: Modules with `recognises(path) -> bool` and `load(model, path,
             skip_mismatch) -> LoadReport` for weight files of other programs.
-        serving_graph: Module with `serving_graph(estimator, **options)` and `ANSWER`, which an
-            exported model is made by.
+        serving_graph: Module with `serving(estimator, **options)`, which an exported model is made
+            by, see `tfseg.export.endpoints`; without it the model cannot be exported.
         cuts_out: Whether predictions have the label map "alpha", the foreground's opacity.
         fitted: Whether there are weights to predict with: trained, loaded, or set by hand.
         random_layers: Layers that the weight files so far had nothing for; while there are some
@@ -56,7 +56,7 @@ class Estimator(PredictVerbs, FileVerbs):
     loss_terms: Mapping[str, str] = {}
     measures: tuple[Measure, ...] = ()
     weight_readers: tuple[str, ...] = ()
-    serving_graph: str = "tfseg.export.detection_graph"
+    serving_graph: str = ""
     cuts_out: bool = False
 
     def __init__(self, config: Config | Mapping | None = None, /, **settings):

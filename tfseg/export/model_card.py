@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tfseg.engine import runtime
 from tfseg.engine.progress import measures_of
-from tfseg.export.serving import Answer, request_examples
+from tfseg.export.endpoints import Endpoint, Serving
+from tfseg.export.serving import request_examples
 
 __all__ = ["write_model_card"]
 
@@ -20,7 +21,7 @@ def write_model_card(
     path: str | os.PathLike,
     *,
     name: str,
-    answer: Answer,
+    serving: Serving,
     metrics: Mapping | None = None,
     data: str = "",
     license: str = "",
@@ -38,29 +39,23 @@ def write_model_card(
         f"# {name}",
         f"A `{estimator.system}` model of tfseg, exported on "
         f"{datetime.datetime.now(datetime.UTC).date()}; {parameters:,} parameters.",
-        f"## Classes\n\n{classes}\n\nClass id 0 {answer.zero}.",
+        f"## Classes\n\n{classes}\n\nClass id 0 {serving.zero}.",
         f"## Data\n\n{data or 'Not stated.'}",
         f"## Measures\n\n{_measures(estimator, metrics)}",
         f"## Licence\n\n{license or 'Not stated. Ask the author before use or passing it on.'}",
         "## Settings\n\n" + "\n".join(settings),
         f"## Versions\n\n{versions}",
-        f"## Use\n\n{_use(estimator, name, answer)}",
+        "## Signatures\n\n" + "\n\n".join(map(_described, serving.endpoints)),
+        f"## Use\n\n{request_examples(name, serving)}",
     ]
     Path(path).write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 
 
-def _use(estimator, name: str, answer: Answer) -> str:
-    channels = getattr(estimator.config, "channels", 3)
-    if channels in (1, 3):
-        return request_examples(name, answer)
-    return (
-        f"The model reads images of {channels} channels, which JPEG and PNG files cannot hold, "
-        "so there is no signature for encoded images. In Python, with TensorFlow alone:\n\n"
-        "```python\nimport tensorflow as tf\n\n"
-        f'model = tf.saved_model.load("{name}/1")\n'
-        f"images = ...  # uint8 (B, H, W, {channels})\n"
-        'outputs = model.signatures["images_uint8"](images=tf.constant(images))\n```'
-    )
+def _described(endpoint: Endpoint) -> str:
+    """Returns what one signature takes and gives."""
+    takes = [f"- `{given.spec.name}` {given.about}" for given in endpoint.takes]
+    gives = [f"- `{name}` {what}" for name, what in endpoint.gives.items()]
+    return "\n".join([f"`{endpoint.name}` takes", "", *takes, "", "and gives", "", *gives])
 
 
 def _measures(estimator, metrics: Mapping | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 import sys
@@ -12,25 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from tfseg.errors import ExportError
+from tfseg.export.endpoints import Endpoint, Serving
 
-__all__ = ["Answer", "request_examples", "serve_check"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What a kind of model answers with, in the words of its model card.
-
-    Attributes:
-        python: Code that reads `outputs`, a dict of tensors.
-        grpc: Code that reads the gRPC `answer`.
-        note: What else a caller should know.
-        zero: What class id 0 does: "pads", "is the background".
-    """
-
-    python: str
-    grpc: str
-    note: str
-    zero: str
+__all__ = ["request_examples", "serve_check"]
 
 
 # Runs in the other process: it must not need this package, nor Keras.
@@ -45,10 +28,14 @@ import tensorflow as tf
 
 model = tf.saved_model.load(sys.argv[1])
 encoded = tf.constant([open(path, "rb").read() for path in sys.argv[3:]])
-if "jpeg_bytes" not in model.signatures:
-    sys.exit("this model takes no encoded images: it reads other channels than those of JPEG "
-             "and PNG files. Its signature images_uint8 takes arrays.")
-outputs = model.signatures["jpeg_bytes"](encoded=encoded)
+for function in model.signatures.values():
+    takes = list(function.structured_input_signature[1].values())
+    if [spec.dtype for spec in takes] == [tf.string]:
+        outputs = function(**{takes[0].name: encoded})
+        break
+else:
+    sys.exit("this model has no signature that takes encoded images and nothing else. It has: "
+             + ", ".join(sorted(model.signatures)) + ".")
 
 def plain(array):
     if array.dtype != object:
@@ -70,7 +57,7 @@ def serve_check(
 
     Args:
         directory: The exported model.
-        images: Files that `tfseg.export.decoding` reads.
+        images: Files that `tfseg.export.decoding` reads, for a signature that takes them alone.
         timeout: Seconds to wait.
 
     Raises:
@@ -101,28 +88,55 @@ def serve_check(
             return {name: outputs[name] for name in outputs.files}
 
 
-def request_examples(name: str, answer: Answer) -> str:
-    """Returns Markdown that shows how to start a server for a model and how to ask it."""
-    text = _EXAMPLES
-    from tfseg.export.decoding import DIFFERENCES
+def request_examples(name: str, serving: Serving) -> str:
+    """Returns Markdown that shows how to start a server for a model and how to ask it.
 
-    note = f"{DIFFERENCES}\n\n{answer.note}"
-    words = {"NAME": name, "PYTHON": answer.python, "GRPC": answer.grpc, "NOTE": note}
+    Args:
+        name: Of the model.
+        serving: What it is made of; one of its signatures is shown.
+    """
+    shown = serving[serving.shown]
+    names = [given.spec.name for given in shown.takes]
+    words = {
+        "NAME": name,
+        "SIGNATURE": shown.name,
+        "VALUES": "\n".join(f"{given.spec.name} = {given.python}" for given in shown.takes),
+        "INPUTS": ", ".join(f"{each}=tf.constant({each})" for each in names),
+        "PYTHON": serving.python,
+        "REST": _rest(shown),
+        "REQUEST": "\n".join(
+            f'request.inputs["{each}"].CopyFrom(tf.make_tensor_proto({each}))' for each in names
+        ),
+        "GRPC": serving.grpc,
+    }
+    text = _EXAMPLES if words["REST"] else _IN_PYTHON
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
-    return text
+    return "\n\n".join([text.strip(), *serving.notes])
 
 
-_EXAMPLES = """In Python, with TensorFlow alone:
+def _rest(shown: Endpoint) -> str:
+    """Returns one instance of a REST request, or "" where it would be too long to show."""
+    rows = {given.spec.name: given.rest for given in shown.takes}
+    if not all(rows.values()):
+        return ""
+    if len(rows) == 1:
+        return next(iter(rows.values()))
+    return "{" + ", ".join(f'"{name}": {row}' for name, row in rows.items()) + "}"
+
+
+_IN_PYTHON = """In Python, with TensorFlow alone:
 
 ```python
 import tensorflow as tf
 
 model = tf.saved_model.load("@NAME@/1")
-outputs = model.signatures["jpeg_bytes"](encoded=tf.constant([open("a.jpg", "rb").read()]))
+@VALUES@
+outputs = model.signatures["@SIGNATURE@"](@INPUTS@)
 @PYTHON@
 ```
-
+"""
+_EXAMPLES = f"""{_IN_PYTHON}
 With TensorFlow Serving; the folder that is mounted holds the numbered versions:
 
 ```sh
@@ -133,7 +147,7 @@ docker run -p 8500:8500 -p 8501:8501 -v "$PWD/@NAME@:/models/@NAME@" -e MODEL_NA
 REST; binary values travel as base64 under the key `b64`:
 
 ```sh
-echo '{"signature_name": "jpeg_bytes", "instances": [{"b64": "'$(base64 -w0 a.jpg)'"}]}' |
+echo '{{"signature_name": "@SIGNATURE@", "instances": [@REST@]}}' |
     curl -s -d @- http://localhost:8501/v1/models/@NAME@:predict
 ```
 
@@ -145,12 +159,11 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 request = predict_pb2.PredictRequest()
-request.model_spec.name, request.model_spec.signature_name = "@NAME@", "jpeg_bytes"
-request.inputs["encoded"].CopyFrom(tf.make_tensor_proto([open("a.jpg", "rb").read()]))
+request.model_spec.name, request.model_spec.signature_name = "@NAME@", "@SIGNATURE@"
+@VALUES@
+@REQUEST@
 stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel("localhost:8500"))
 answer = stub.Predict(request, 60.0)
 @GRPC@
 ```
-
-@NOTE@
 """

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tfseg.errors import ExportError
+from tfseg.export.endpoints import check_options, options_of
 from tfseg.export.folder import free_folder, require_tensorflow, writing
 from tfseg.export.saved_model import LABELS
 
@@ -41,6 +42,7 @@ def export(
     pictures: int = 48,
     overwrite: bool = False,
     license: str = "",
+    **others,
 ) -> Path:
     """Writes `model.tflite`, for images of one size, and returns its folder.
 
@@ -59,11 +61,14 @@ def export(
         pictures: How many of them.
         overwrite: Replace what is there.
         license: Licence of the weights, for the file's description.
+        others: There are none.
 
     Raises:
+        ConfigError: For an option that there is not.
         ExportError: If the system has no such form, the backend is not TensorFlow, or the
             folder is taken.
     """
+    check_options(estimator, others, set(), options_of(export), "tflite")
     refuse_other_systems(estimator, f"{directory}: ")
     if quantization not in QUANTIZATIONS:
         raise ExportError(

@@ -61,6 +61,7 @@ class MaskRCNN(Estimator):
         "tfseg.convert.keras_applications",
         "tfseg.convert.tflite_mobilenet",
     )
+    serving_graph = "tfseg.export.graphs.detection"
     config: MaskRCNNConfig
 
     def _build(self) -> keras.Model:

@@ -48,7 +48,7 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         "boundary_loss": "boundary",
     }
     weight_readers = ("tfseg.convert.keras_applications", "tfseg.convert.tflite_mobilenet")
-    serving_graph = "tfseg.export.segmentation_graph"
+    serving_graph = "tfseg.export.graphs.portrait"
     config: PortraitConfig
 
     def _build(self) -> keras.Model:

@@ -7,12 +7,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfseg.errors import ExportError
-from tfseg.export import detection_graph, segmentation_graph
 from tfseg.export.decoding import decoded
-from tfseg.export.segmentation_graph import SegmentationGraph
+from tfseg.export.graphs.portrait import SegmentationGraph
 from tfseg.geometry.proportional import ImageFit
-from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.decode import decode
 
 NAMES = ("person", "dog", "cat")
@@ -117,21 +114,6 @@ def test_a_transparent_picture_is_laid_on_white_as_in_predicting():
     for array in (random, random[..., :3], random[..., 0]):
         png = encoded(array, "PNG")
         np.testing.assert_array_equal(decoded(tf.constant(png)), read_image(png))
-
-
-class Pretended:
-    system, class_names, keras_model = "portrait", ("person",), None
-    config = PortraitConfig()
-
-    def _resize(self):
-        return ImageFit((64, 64))
-
-
-def test_options_that_make_no_sense_are_refused():
-    with pytest.raises(ExportError, match="score_threshold: a 'portrait' model labels pixels"):
-        segmentation_graph.serving_graph(Pretended(), score_threshold=0.5)
-    with pytest.raises(ExportError, match="probabilities: a 'portrait' model finds objects"):
-        detection_graph.serving_graph(Pretended(), probabilities=True)
 
 
 def test_a_file_of_another_kind_is_told():

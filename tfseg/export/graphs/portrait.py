@@ -1,4 +1,4 @@
-"""The way from an image to a class and an opacity for each pixel as one TensorFlow graph."""
+"""From an image to a class and an opacity for each of its pixels."""
 
 from __future__ import annotations
 
@@ -7,46 +7,60 @@ import math
 import keras
 import tensorflow as tf
 
-from tfseg.errors import ExportError
-from tfseg.export.decoding import decoded
+from tfseg.export.decoding import DIFFERENCES, decoded
+from tfseg.export.endpoints import Endpoint, Serving, encoded_images, pixels
 from tfseg.export.resize import resize, resize_reals
-from tfseg.export.serving import Answer
 from tfseg.geometry.proportional import STRIDE
 
-__all__ = ["ANSWER", "SegmentationGraph", "serving_graph"]
-
-ANSWER = Answer(
-    python='alpha = tf.io.decode_png(outputs["alpha_png"][0])  # uint8 (H, W, 1), 255: foreground\n'
-    'classes = tf.io.decode_png(outputs["classes_png"][0])  # uint8 (H, W, 1), 0: background',
-    grpc='open("alpha.png", "wb").write(answer.outputs["alpha_png"].string_val[0])',
-    note="Pictures of one size can be passed as arrays, too: the signatures `images_uint8` and "
-    "`serving_default` (float32), RGB from 0 to 255, return `classes` and `alpha`, uint8 "
-    "`(B, H, W)`. The opacity is 255 times the probability of not being background; to cut "
-    "something out, take what is above 230 for 255 and below 25 for 0.",
-    zero="is the background",
-)
+__all__ = ["SegmentationGraph", "serving"]
 
 _LARGEST = 80.0  # e^80 is far from certainty's limit and within float32
 
 
-def serving_graph(
-    estimator, *, score_threshold: float | None = None, probabilities: bool = False
-) -> SegmentationGraph:
-    """Returns the graph of a fitted estimator; see `tfseg.export.saved_model.export`."""
-    if score_threshold is not None:
-        raise ExportError(
-            f"score_threshold: a {estimator.system!r} model labels pixels; there are no objects "
-            "whose score could be too low. Leave it out."
-        )
-    fit = estimator._resize()
-    return SegmentationGraph(
+def serving(estimator, *, probabilities: bool = False) -> Serving:
+    """Returns what a SavedModel of a fitted `PortraitSegmenter` is made of.
+
+    Args:
+        estimator: The model.
+        probabilities: Return each pixel's probabilities too, in the signatures for arrays.
+    """
+    fit, classes = estimator._resize(), len(estimator.class_names) + 1
+    graph = SegmentationGraph(
         estimator.keras_model,
         fit.canvas,
         fit.kind,
         fit.limit,
-        classes=len(estimator.class_names) + 1,
+        classes=classes,
         probabilities=probabilities,
     )
+    maps = dict(_MAPS)
+    if probabilities:
+        maps["probabilities"] = f"float32 `(B, H, W, {classes})`, the background first"
+    endpoints = (
+        Endpoint("serving_default", graph.from_images, (pixels(tf.float32),), maps),
+        Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8),), maps),
+        Endpoint("jpeg_bytes", graph.from_jpeg, (encoded_images(),), _FILES),
+    )
+    notes = (DIFFERENCES, _NOTE)
+    return Serving(endpoints, "jpeg_bytes", _PYTHON, _GRPC, notes, zero="is the background")
+
+
+_MAPS = {
+    "classes": "uint8 `(B, H, W)`, 0 for the background",
+    "alpha": "uint8 `(B, H, W)`: 255 times the probability of not being background",
+}
+_FILES = {
+    "classes_png": "string `(B,)`: `classes` of each image as a grey PNG file of its size",
+    "alpha_png": "string `(B,)`: `alpha` likewise",
+}
+_PYTHON = """\
+alpha = tf.io.decode_png(outputs["alpha_png"][0])  # uint8 (H, W, 1), 255: foreground
+classes = tf.io.decode_png(outputs["classes_png"][0])  # uint8 (H, W, 1), 0: background"""
+_GRPC = 'open("alpha.png", "wb").write(answer.outputs["alpha_png"].string_val[0])'
+_NOTE = (
+    "The opacity is 255 times the probability of not being background; to cut something out, take "
+    "what is above 230 for 255 and below 25 for 0."
+)
 
 
 class SegmentationGraph:

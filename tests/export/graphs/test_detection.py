@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfseg.export.detection_graph import DetectionGraph
+from tfseg.export.graphs.detection import DetectionGraph
 from tfseg.geometry.matterport import MatterportResize
 from tfseg.geometry.padded import PaddedResize
 from tfseg.geometry.resize import SquareResize

@@ -1,4 +1,5 @@
-"""The way from an image to detections as one TensorFlow graph: what a SavedModel holds."""
+"""From an image to the objects found in it, for the systems whose network gives `detections` and
+`masks`."""
 
 from __future__ import annotations
 
@@ -7,39 +8,33 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tfseg.errors import ExportError
-from tfseg.export.decoding import brightness, decoded
+from tfseg.export.decoding import DIFFERENCES, brightness, decoded
+from tfseg.export.endpoints import Endpoint, Serving, encoded_images, pixels
 from tfseg.export.resize import resize, resize_cut_off
-from tfseg.export.serving import Answer
 from tfseg.geometry.matterport import MatterportResize
 from tfseg.geometry.padded import PaddedResize
 
-__all__ = ["ANSWER", "DetectionGraph", "serving_graph"]
-
-ANSWER = Answer(
-    python='outputs["detection_boxes"]  # (1, D, 4): y1, x1, y2, x2 in pixels; '
-    "num_detections rows count",
-    grpc='boxes = tf.make_ndarray(answer.outputs["detection_boxes"])',
-    note="A mask is a probability over its box: resize it to the box (bilinear), inside is 0.5 "
-    "and above.",
-    zero="pads",
-)
+__all__ = ["DetectionGraph", "serving"]
 
 
-def serving_graph(
-    estimator, *, score_threshold: float | None = None, probabilities: bool = False
-) -> DetectionGraph:
-    """Returns the graph of a fitted estimator; see `tfseg.export.saved_model.export`."""
-    if probabilities:
-        raise ExportError(
-            f"probabilities: a {estimator.system!r} model finds objects; it has none of pixels."
-        )
+def serving(estimator, *, score_threshold: float | None = None) -> Serving:
+    """Returns what a SavedModel of a model that finds objects is made of.
+
+    Args:
+        estimator: A fitted estimator whose network takes `image`, `window` and `min_score`.
+        score_threshold: Lowest score that the model returns; None takes that of `predict`.
+
+    Raises:
+        ConfigError: For a threshold that is not from 0 to 1.
+    """
+    estimator._check_threshold(score_threshold)
     resize = estimator._resize()
     if score_threshold is None:
         score_threshold = getattr(estimator.config, "detection_min_confidence", 0.0)
     # One graph has one shape inside: images of every size share a canvas.
     padded = isinstance(resize, PaddedResize)
-    return DetectionGraph(
+    channels = getattr(estimator.config, "channels", 3)
+    graph = DetectionGraph(
         estimator.keras_model,
         estimator.class_names,
         resize.min_side,
@@ -48,7 +43,42 @@ def serving_graph(
         canvas=estimator.config.canvas if padded else None,
         fill=resize.fill if padded else (),
         exact=isinstance(resize, MatterportResize),
-        channels=getattr(estimator.config, "channels", 3),
+        channels=channels,
+    )
+    endpoints = [
+        Endpoint("serving_default", graph.from_images, (pixels(tf.float32, channels),), _GIVES),
+        Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8, channels),), _GIVES),
+    ]
+    shown, notes = "images_uint8", (_without_files(channels), _MASKS)
+    # Image files hold one channel, which colours are made grey for, or three.
+    if channels in (1, 3):
+        endpoints.append(Endpoint("jpeg_bytes", graph.from_jpeg, (encoded_images(),), _GIVES))
+        shown, notes = "jpeg_bytes", (DIFFERENCES, _MASKS)
+    return Serving(tuple(endpoints), shown, _PYTHON, _GRPC, notes, zero="pads")
+
+
+_GIVES = {
+    "detection_boxes": "float32 `(B, D, 4)`: y1, x1, y2, x2 in pixels of the given image",
+    "detection_classes": "int32 `(B, D)`, 0 for rows that pad",
+    "detection_class_names": "string `(B, D)`, empty for rows that pad",
+    "detection_scores": "float32 `(B, D)`, best first",
+    "detection_masks": "float32 `(B, D, m, m)`: probability over the box",
+    "num_detections": "int32 `(B,)`: how many rows do not pad",
+}
+_PYTHON = (
+    'outputs["detection_boxes"]  # (1, D, 4): y1, x1, y2, x2 in pixels; num_detections rows count'
+)
+_GRPC = 'boxes = tf.make_ndarray(answer.outputs["detection_boxes"])'
+_MASKS = (
+    "A mask is a probability over its box: resize it to the box (bilinear), inside is 0.5 "
+    "and above."
+)
+
+
+def _without_files(channels: int) -> str:
+    return (
+        f"The model reads images of {channels} channels, which JPEG and PNG files cannot hold, so "
+        "there is no signature for encoded images."
     )
 
 
