@@ -8,6 +8,7 @@ from tfseg.data.aligned import align_classes
 from tfseg.data.dataset import Cached, Concat
 from tfseg.errors import DataError
 from tfseg.structures import Sample
+from tfseg.structures.label_maps import LabelMapKind
 from tfseg.structures.semantic import class_map
 
 SIZE = (20, 30)
@@ -56,6 +57,33 @@ def test_objects_and_class_map_get_the_same_numbers(dtype, wrap):
         # Numbers that are no classes stay.
         assert set(np.unique(sample.label_maps["instances"])) == {0, 1, 2, 255}
         np.testing.assert_array_equal(class_map(sample), classes)
+
+
+def test_what_a_dataset_says_of_its_maps_goes_with_its_samples():
+    data = ListDataset([sample_of([2, 1]), sample_of([1])], ("left", "right"))
+    data.label_map_kinds = {
+        "classes": LabelMapKind(("left", "right"), swaps=((1, 2),)),
+        "instances": LabelMapKind(ignore=None),
+    }
+    models = ("table", "right", "left")
+    aligned = align_classes(Subset(Concat([data]), [1, 0]), models)
+    kind = aligned[0].label_map_kind("classes")
+    assert kind.class_names == models and kind.swaps == ((3, 2),)
+    assert aligned.label_map_kinds["classes"] == kind
+    assert aligned[1].label_map_kind("instances").fill == 0
+    other = ListDataset([sample_of([1])], ("left", "right"))
+    other.label_map_kinds = {"classes": LabelMapKind(ignore=9)}
+    with pytest.raises(DataError, match="dataset 1 reads the label map 'classes' as"):
+        Concat([data, other])
+    own = sample_of([1]).replace(label_map_kinds={"classes": LabelMapKind(("a",), ignore=255)})
+    wide = own.label_maps["classes"].astype(np.uint16)
+    wide[wide == 255] = 65535
+    sixteen = own.replace(
+        label_maps={"classes": wide}, label_map_kinds={"classes": LabelMapKind(ignore=65535)}
+    )
+    sample = align_classes(ListDataset([sixteen], ("a",)), ("b", "a"))[0]
+    assert set(np.unique(sample.label_maps["classes"])) == {0, 2, 65535}
+    assert set(np.unique(class_map(sample))) == {0, 2, 255}
 
 
 def test_a_map_of_one_byte_grows_where_an_id_needs_it():

@@ -14,6 +14,7 @@ from tfseg.errors import ConfigError, DataError
 from tfseg.geometry.resize import InSquare, SquareResize, paste_mask
 from tfseg.opencv import missing_library
 from tfseg.structures import Sample
+from tfseg.structures.label_maps import LabelMapKind
 
 SIZES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
@@ -91,12 +92,27 @@ def test_masks_and_label_maps_take_the_nearest_centre():
     square = plan.label_map(labels, fill=255)
     assert square.dtype == np.int32
     assert (square[y1:y2, x1:x2] == labels[rows][:, columns]).all()
-    assert square[0, 0] == 255 and plan.label_map(labels)[0, 0] == 0
+    assert square[0, 0] == 255 and plan.label_map(labels, fill=0)[0, 0] == 0
 
 
 def test_label_maps_keep_wide_types():
     labels = np.arange(6, dtype=np.int64).reshape(2, 3)
     assert SquareResize(6, 6).plan((2, 3)).label_map(labels).dtype == np.int64
+
+
+def test_each_label_map_is_filled_as_its_kind_says_and_comes_back():
+    labels = np.random.default_rng(3).integers(0, 60000, (12, 18)).astype(np.uint16)
+    maps = {"wide": labels, "places": labels > 30000, "other": labels.astype(np.int32)}
+    kinds = {"wide": LabelMapKind(ignore=65535), "places": LabelMapKind(ignore=None)}
+    plan = SquareResize(36, 36).plan((12, 18))
+    sample = Sample(np.zeros((12, 18, 3), np.uint8), label_maps=maps, label_map_kinds=kinds)
+    moved = plan.sample(sample)
+    for name, fill in (("wide", 65535), ("places", 0), ("other", 255)):
+        assert (moved.label_maps[name][: plan.top] == fill).all()
+        back = plan.undo_label_map(moved.label_maps[name])
+        np.testing.assert_array_equal(back, maps[name])
+        assert back.dtype == maps[name].dtype
+    assert moved.label_map_kinds == kinds
 
 
 @given(SIZES, st.integers(1, 80), st.lists(st.floats(-50, 150), min_size=4, max_size=4))

@@ -9,6 +9,7 @@ import numpy as np
 from tfseg.data.dataset import check_dataset
 from tfseg.errors import DataError
 from tfseg.structures import Sample
+from tfseg.structures.label_maps import LabelMapKind, checked_kinds
 from tfseg.structures.semantic import CLASS_MAP, renumbered_class_map
 
 __all__ = ["Aligned", "align_classes"]
@@ -18,7 +19,8 @@ class Aligned:
     """A dataset whose class ids, and whose label map "classes", are those of a model that may
     list the same names differently or know more of them.
 
-    Other label maps are not in class ids and stay. A dataset of the user's own may hand out
+    Other label maps are not in class ids and stay; what the dataset declares of its maps
+    (`label_map_kinds`) goes with every sample. A dataset of the user's own may hand out
     anything, so each sample is checked as it is read.
 
     Args:
@@ -31,6 +33,12 @@ class Aligned:
         self._own_names = tuple(dataset.class_names)
         self._ids = np.array([0, *(self.class_names.index(n) + 1 for n in self._own_names)])
         self._same = bool((self._ids == np.arange(len(self._ids))).all())
+        declared = getattr(dataset, "label_map_kinds", {})
+        self._kinds = checked_kinds(declared, type(dataset).__name__)
+        self.label_map_kinds = {
+            name: self._renamed(kind) if name == CLASS_MAP else kind
+            for name, kind in self._kinds.items()
+        }
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -44,6 +52,7 @@ class Aligned:
                 "class_ids=ids)."
             )
         sample.check_class_ids(self._own_names)
+        sample = sample.with_kinds(self._kinds)
         _check_objects(sample)
         classes = renumbered_class_map(sample, self._ids)
         if self._same:
@@ -51,7 +60,12 @@ class Aligned:
         changes = {"class_ids": self._ids[sample.class_ids]}
         if classes is not None:
             changes["label_maps"] = {**sample.label_maps, CLASS_MAP: classes}
+            kind = self._renamed(sample.label_map_kind(CLASS_MAP))
+            changes["label_map_kinds"] = {**sample.label_map_kinds, CLASS_MAP: kind}
         return sample.replace(**changes)
+
+    def _renamed(self, kind: LabelMapKind) -> LabelMapKind:
+        return kind.renumbered(self._ids, self.class_names)
 
 
 def _check_objects(sample: Sample) -> None:

@@ -43,6 +43,9 @@ class Dataset(Protocol):
     ```
 
     Samples are read from several threads at once, so `__getitem__` must not change the object.
+
+    A dataset with label maps may say what their numbers are: `label_map_kinds`, name to
+    `tfseg.structures.label_maps.LabelMapKind`.
     """
 
     class_names: tuple[str, ...]
@@ -116,7 +119,7 @@ class _Wrapper:
 
     def __init__(self, source: Dataset):
         self.class_names = tuple(source.class_names)
-        for name in ("category_ids", "keypoint_names"):
+        for name in ("category_ids", "keypoint_names", "label_map_kinds"):
             if hasattr(source, name):
                 setattr(self, name, getattr(source, name))
 
@@ -178,6 +181,7 @@ class Concat(_Wrapper):
                     f"dataset {number} has the classes {tuple(dataset.class_names)}, the first "
                     f"one {self.class_names}. Open them with the same classes=."
                 )
+        self.label_map_kinds = _joint_kinds(self.datasets)
         self._ends = np.cumsum([len(dataset) for dataset in self.datasets])
 
     def __len__(self) -> int:
@@ -192,6 +196,19 @@ class Concat(_Wrapper):
     def __getitem__(self, index: int) -> Sample:
         which, place = self.locate(index)
         return self.datasets[which][place]
+
+
+def _joint_kinds(datasets: Sequence[Dataset]) -> dict:
+    """Returns the kinds of all label maps that some datasets declare."""
+    kinds: dict = {}
+    for number, dataset in enumerate(datasets):
+        for name, kind in getattr(dataset, "label_map_kinds", {}).items():
+            if kinds.setdefault(name, kind) != kind:
+                raise DataError(
+                    f"dataset {number} reads the label map {name!r} as {kind}, an earlier one as "
+                    f"{kinds[name]}. Give one of the maps another name."
+                )
+    return kinds
 
 
 class ListDataset:

@@ -17,6 +17,7 @@ import numpy as np
 
 from tfseg.errors import ConfigError, DataError
 from tfseg.geometry.shrink import resize_image, resize_nearest
+from tfseg.structures.label_maps import IGNORED, with_room
 from tfseg.structures.sample import Sample
 
 __all__ = [
@@ -157,15 +158,16 @@ class ResizePlan:
             inside[y1:y2, x1:x2] = resize_nearest(mask, self.resized)
         return square
 
-    def label_map(self, labels: np.ndarray, fill: int = 0) -> np.ndarray:
+    def label_map(self, labels: np.ndarray, fill: int = IGNORED) -> np.ndarray:
         """Returns a label map in the square, int `(side, side)`, `fill` around the image.
 
         Args:
-            labels: int `(H, W)`.
-            fill: Label of the padding: 0 is background, 255 leaves it out of losses.
+            labels: int `(H, W)`; a type too narrow for `fill` is widened.
+            fill: Number of the padding: 255 leaves it out of losses, 0 is background.
         """
         self._check("label map", labels.shape)
         y1, x1, y2, x2 = self.window
+        labels = with_room(labels, fill)
         square = np.full(self.canvas, fill, labels.dtype)
         square[y1:y2, x1:x2] = resize_nearest(labels, self.resized)
         return square
@@ -236,7 +238,10 @@ class ResizePlan:
             masks=masks,
             boxes=None,
             keypoints=None if keypoints is None else self.keypoints(keypoints),
-            label_maps={name: self.label_map(m) for name, m in sample.label_maps.items()},
+            label_maps={
+                name: self.label_map(labels, sample.label_map_kind(name).fill)
+                for name, labels in sample.label_maps.items()
+            },
         )
 
     def _check(self, what: str, size: tuple[int, ...]):

@@ -7,6 +7,10 @@ Left and right are always the person's own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from tfseg.structures.label_maps import LabelMapKind
+
 __all__ = [
     "CCIHP_ATTRIBUTES",
     "CCIHP_CHARACTERIZED",
@@ -17,6 +21,7 @@ __all__ = [
     "COCO_KEYPOINT_FLIP",
     "COCO_SKELETON",
     "LABEL_MAP_FLIPS",
+    "LABEL_MAP_KINDS",
 ]
 
 COCO_KEYPOINTS: tuple[str, ...] = (
@@ -122,3 +127,11 @@ CCIHP_COLORS: tuple[str, ...] = (
 LABEL_MAP_FLIPS: dict[str, tuple[tuple[int, int], ...]] = {
     "attributes": ((14, 15), (16, 17), (18, 19)),
 }
+
+LABEL_MAP_KINDS: Mapping[str, LabelMapKind] = {
+    "attributes": LabelMapKind(CCIHP_ATTRIBUTES[1:], swaps=LABEL_MAP_FLIPS["attributes"]),
+    "sizes": LabelMapKind(CCIHP_SIZES[1:]),
+    "patterns": LabelMapKind(CCIHP_PATTERNS[1:]),
+    "colors": LabelMapKind(CCIHP_COLORS[1:]),
+}
+"""The maps of CCIHP by name; maps of these names are so also where nobody declares them."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfseg.errors import DataError
+from tfseg.structures.label_maps import LabelMapKind, checked_kinds
+from tfseg.structures.labels import LABEL_MAP_KINDS
 
 __all__ = ["Sample", "boxes_from_masks"]
 
@@ -49,7 +51,9 @@ class Sample:
         keypoints: float32 `(N, K, 3)` of `(x, y, visibility)` as in COCO: pixels, whole
             numbers at their centres, and 0 not labelled, 1 hidden, 2 visible. None: the dataset
             has none.
-        label_maps: name to int32 `(H, W)`, 0 background, 255 ignored.
+        label_maps: name to int `(H, W)`, 0 background, 255 ignored unless its kind says otherwise.
+        label_map_kinds: name to `LabelMapKind`: names, ignored number, fill, and left and right
+            of a map. What is left out is as in `LABEL_MAP_KINDS`, else `LabelMapKind()`.
         annotation_ids: int64 `(N,)`, ids in the source. Left out: 1, 2, ...
         path: The file that the image came from, or None.
 
@@ -68,6 +72,7 @@ class Sample:
     label_maps: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     annotation_ids: np.ndarray | None = None
     path: str | None = None
+    label_map_kinds: Mapping[str, LabelMapKind] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         if hasattr(self.image, "getexif"):  # of Pillow: its palette and orientation would be lost
@@ -107,6 +112,7 @@ class Sample:
             self._require(f"label map {name!r}", value, (height, width))
         values = dict(image=image, class_ids=ids, masks=masks, boxes=boxes, is_crowd=crowd)
         values.update(annotation_ids=known, keypoints=keypoints, label_maps=maps)
+        values.update(label_map_kinds=checked_kinds(self.label_map_kinds, self.where))
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -164,6 +170,17 @@ class Sample:
     def __len__(self) -> int:
         """The number of objects."""
         return len(self.class_ids)
+
+    def label_map_kind(self, name: str) -> LabelMapKind:
+        """Returns how a label map is to be read and moved: as declared, else the default."""
+        return self.label_map_kinds.get(name) or LABEL_MAP_KINDS.get(name) or LabelMapKind()
+
+    def with_kinds(self, kinds: Mapping[str, LabelMapKind]) -> Sample:
+        """Returns the sample with what its dataset declares of label maps; its own word counts."""
+        missing = {name: kind for name, kind in kinds.items() if name not in self.label_map_kinds}
+        if not missing:
+            return self
+        return self.replace(label_map_kinds={**missing, **self.label_map_kinds})
 
     def replace(self, **changes) -> Sample:
         """Returns a copy with some fields changed."""

@@ -15,6 +15,7 @@ from tfseg.data.augment.imgaug_adapter import Augmenter
 from tfseg.data.augment.imgaug_compat import _import_failure, iaa
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures import Sample
+from tfseg.structures.label_maps import LabelMapKind
 from tfseg.structures.labels import COCO_KEYPOINT_FLIP
 
 H, W = 60, 90
@@ -34,7 +35,7 @@ def scene():
     for x, y, visibility in keypoints.reshape(-1, 3).astype(int):
         if visibility:
             image[y - 1 : y + 2, x - 1 : x + 2, 2] = 255
-    labels = masks[0] * np.int32(14) + masks[1] * np.int32(255)
+    labels = masks[0] * np.int32(14) + masks[1] * np.int32(77)
     return Sample(
         image, "scene", [3, 1], masks, is_crowd=[False, True], keypoints=keypoints,
         label_maps={"attributes": labels, "instances": labels}, annotation_ids=[7, 8], path="s.png",
@@ -51,7 +52,7 @@ def assert_follows_image(sample, mirrored=False, wrong=0.0):
         tight = (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1)
         np.testing.assert_array_equal(sample.boxes[index], tight)
         known = 15 if mirrored else 14
-        number = known if sample.annotation_ids[index] == 7 else 255
+        number = known if sample.annotation_ids[index] == 7 else 77
         labels = sample.label_maps["attributes"] == number
         assert (labels == sample.masks[index]).all()
     for x, y, visibility in sample.keypoints.reshape(-1, 3):
@@ -85,6 +86,29 @@ def test_mirroring_twice_is_nothing():
     for name in ("image", "masks", "boxes", "keypoints"):
         np.testing.assert_array_equal(getattr(twice, name), getattr(scene(), name))
     assert (twice.label_maps["attributes"] == scene().label_maps["attributes"]).all()
+
+
+def test_each_label_map_is_moved_as_its_kind_says():
+    """Left and right, fill and type are the map's own; a map of others keeps its numbers."""
+    labels = np.zeros((H, W), np.uint16)
+    labels[5:20, 10:30], labels[30:50, 60:80] = 14, 15
+    kinds = {
+        "cihp": LabelMapKind(swaps=((14, 15),), ignore=65535),
+        "counts": LabelMapKind(ignore=None),
+    }
+    maps = {"cihp": labels, "counts": labels, "mine": labels.astype(np.uint8)}
+    sample = Sample(np.zeros((H, W, 3), np.uint8), label_maps=maps, label_map_kinds=kinds)
+    after = Augmenter([iaa.Fliplr(1.0), iaa.Affine(translate_px={"x": 20})])(sample, 0)
+    for name, fill, pair in (("cihp", 65535, (15, 14)), ("counts", 0, (14, 15)),
+                             ("mine", 255, (14, 15))):  # fmt: skip
+        moved = after.label_maps[name]
+        assert moved.dtype == maps[name].dtype and (moved[:, :20] == fill).all()
+        for number, new in zip((14, 15), pair):
+            shown = labels[:, ::-1][:, : W - 20] == number
+            np.testing.assert_array_equal(moved[:, 20:] == new, shown)
+    assert after.label_map_kinds == kinds
+    asked = Augmenter(iaa.Fliplr(1.0), label_map_flips={"mine": ((14, 15),)})(sample, 0)
+    np.testing.assert_array_equal(asked.label_maps["mine"][:, ::-1] == 15, labels == 14)
 
 
 @pytest.mark.parametrize("wrap", [iaa.Sequential, lambda x: iaa.Sometimes(1.0, x)])
@@ -168,7 +192,7 @@ def test_colour_and_blur_touch_the_image_alone(change):
 def test_label_maps_only_hold_labels_that_were_there():
     change = iaa.Sequential([iaa.Affine(rotate=33, scale=1.3), iaa.Resize(0.7)])
     after = Augmenter(change)(scene(), 0)
-    assert set(np.unique(after.label_maps["attributes"])) <= {0, 14, 255}
+    assert set(np.unique(after.label_maps["attributes"])) <= {0, 14, 77, 255}
     assert after.label_maps["attributes"].dtype == np.int32
 
 

@@ -120,7 +120,7 @@ def test_a_class_map_of_the_sample_is_moved_as_it_is():
     sample = Sample(np.zeros((60, 60, 3), np.uint8), label_maps={"classes": given, "tags": given})
     after = presets.build("portrait_light")(sample, 5)
     assert set(np.unique(after.label_maps["classes"])) == {7, 255}
-    assert set(np.unique(after.label_maps["tags"])) == {0, 7}
+    assert set(np.unique(after.label_maps["tags"])) == {7, 255}
     np.testing.assert_array_equal(after.label_maps["classes"] == 7, after.label_maps["tags"] == 7)
 
 
@@ -128,7 +128,7 @@ def test_the_fill_can_be_chosen_and_other_sets_add_no_class_map():
     sample = Sample(np.zeros((20, 20, 3), np.uint8), label_maps={"classes": np.ones((20, 20), int)})
     away = iaa.Affine(translate_px={"x": 30})
     assert (Augmenter(away)(sample, 0).label_maps["classes"] == 255).all()
-    filled = Augmenter(away, label_map_fill={})(sample, 0)
+    filled = Augmenter(away, label_map_fill={"classes": 0})(sample, 0)
     assert (filled.label_maps["classes"] == 0).all()
     plain = presets.build("people_light")(Sample(np.zeros((9, 9, 3), np.uint8)), 0)
     assert plain.label_maps == {}

@@ -10,6 +10,7 @@ import pytest
 from tfseg.data import CompositeDataset, ListDataset, SyntheticPeople, open_dataset
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures import Sample
+from tfseg.structures.label_maps import LabelMapKind
 
 PEOPLE = SyntheticPeople(12, size=(160, 128), seed=5, people=(1, 2))
 
@@ -71,6 +72,36 @@ def test_truth_is_what_was_composed(feather):
         np.testing.assert_array_equal(sample.class_ids, 1)
         met += len(sample)
     assert met >= 6
+
+
+def test_maps_of_the_people_go_with_them():
+    """A person whose left half is 14 and right half 15, and who looks so too: red and green."""
+    one = patch(where=(20, 110, 30, 60))
+    image, parts = one.image.copy(), np.zeros((120, 90), np.uint16)
+    image[20:110, 30:45], image[20:110, 45:60] = (220, 10, 10), (10, 220, 10)
+    parts[20:110, 30:45], parts[20:110, 45:60] = 14, 15
+    kind = LabelMapKind(swaps=((14, 15),))
+    person = one.replace(image=image, label_maps={"parts": parts}, label_map_kinds={"parts": kind})
+    people = ListDataset([person, person], ("person",))
+    given = {"people": people, "people_per_picture": 1, "match": 0, "grain": 0, "feather": 0}
+    turned = set()
+    for index in range(12):
+        sample = composites(length=12, people_maps=("parts",), **given)[index]
+        labels = sample.label_maps["parts"]
+        np.testing.assert_array_equal(labels > 0, sample.label_maps["classes"] == 1)
+        red = sample.image[..., 0].astype(int) - sample.image[..., 1] > 100
+        if labels.any():
+            assert sample.label_map_kind("parts") == kind and labels.dtype == np.int32
+            mirrored = (labels[red] == 15).mean() > 0.5
+            assert ((labels == 15 if mirrored else labels == 14) == red)[labels > 0].mean() > 0.95
+            columns = [np.nonzero(labels == number)[1].mean() for number in (14, 15)]
+            assert columns[0] < columns[1]  # the left of a mirrored person lies on the left again
+            turned.add(bool(mirrored))
+    assert turned == {True, False}
+    with pytest.raises(DataError, match="no label map 'tags'; there are: parts"):
+        composites(people_maps=("tags",), **given)[0]
+    with pytest.raises(ConfigError, match="people_maps: expected names"):
+        composites(people_maps=("classes",))
 
 
 def test_pictures_are_a_function_of_seed_and_index():

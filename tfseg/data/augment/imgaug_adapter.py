@@ -13,8 +13,8 @@ are: they move with the image, and keep their values where colours change.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import threading
-import types
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -23,27 +23,25 @@ from tfseg.data.augment.imgaug_compat import iaa, imgaug
 from tfseg.data.augment.pixel_source import PixelSource
 from tfseg.data.images.channels import grey
 from tfseg.errors import ConfigError, DataError
-from tfseg.structures.labels import COCO_KEYPOINT_FLIP, LABEL_MAP_FLIPS
+from tfseg.structures.label_maps import LabelMapKind
+from tfseg.structures.labels import COCO_KEYPOINT_FLIP
 from tfseg.structures.sample import Sample
-from tfseg.structures.semantic import CLASS_MAP, IGNORED, class_map
+from tfseg.structures.semantic import CLASS_MAP, class_map
 
-__all__ = ["LABEL_MAP_FILL", "Augmenter"]
-
-LABEL_MAP_FILL: Mapping[str, int] = types.MappingProxyType({CLASS_MAP: IGNORED})
-"""What label maps say of pixels from outside the image, where it is not 0: a class map ignores
-them, because black corners taught as background are found nowhere else."""
+__all__ = ["Augmenter"]
 
 
 class Augmenter:
     """Changes a sample at random: `augmenter(sample, seed) -> Sample`, the same for equal seeds.
 
-    - Masks, label maps and keypoints follow the image; what comes from outside it is 0, in the
-      class map (`tfseg.structures.semantic`) 255, ignored.
+    - Masks, label maps and keypoints follow the image. What comes from outside it is in no mask;
+      in a label map it is what the map's kind says (`tfseg.structures.label_maps`), by default
+      255, ignored: black corners taught as background are found nowhere else.
     - Boxes are taken from the moved masks. Objects without a pixel are dropped, with everything
       that belongs to them; crowd flags stay.
     - Keypoints that leave the image become `(0, 0, 0)`.
     - If the image was mirrored, by whatever augmenter, left and right keypoints change places
-      and so do the paired numbers of label maps.
+      and so do the numbers that a label map's kind pairs.
 
     It may be used from several threads at once, and never touches a global random state.
 
@@ -52,8 +50,10 @@ class Augmenter:
         keypoint_flip: Row k of a mirrored image's keypoints is row `keypoint_flip[k]` of the
             original's. None: COCO's 17 points; other numbers of points are refused in a mirrored
             image, because left would turn into right unnoticed.
-        label_map_flips: name of a label map to the pairs of numbers that change places.
-        label_map_fill: name of a label map to the number of pixels from outside the image.
+        label_map_flips: name of a label map to the pairs of numbers that change places, where
+            they are to be others than the map's kind has.
+        label_map_fill: name of a label map to the number of pixels from outside the image, where
+            it is to be another.
         with_class_map: Give a sample that has no class map one, made from its masks, before it is
             moved: only a map can say afterwards which pixels came from outside.
 
@@ -66,8 +66,8 @@ class Augmenter:
         augmenter,
         *,
         keypoint_flip: Sequence[int] | None = None,
-        label_map_flips: Mapping[str, Sequence[tuple[int, int]]] = LABEL_MAP_FLIPS,
-        label_map_fill: Mapping[str, int] = LABEL_MAP_FILL,
+        label_map_flips: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+        label_map_fill: Mapping[str, int] | None = None,
         with_class_map: bool = False,
     ):
         if isinstance(augmenter, (list, tuple)):
@@ -85,8 +85,8 @@ class Augmenter:
             )
         self.augmenter = augmenter
         self.keypoint_flip = flip
-        self.label_map_flips = {k: tuple(v) for k, v in label_map_flips.items()}
-        self.label_map_fill = {k: int(v) for k, v in label_map_fill.items()}
+        self.label_map_flips = {k: tuple(v) for k, v in (label_map_flips or {}).items()}
+        self.label_map_fill = {k: int(v) for k, v in (label_map_fill or {}).items()}
         self.with_class_map = bool(with_class_map)
         self._own = threading.local()
         # imgaug finds keypoints under these by drawing an image for each point: gigabytes for a
@@ -123,12 +123,15 @@ class Augmenter:
             front = image if sample.image.shape[2] > 3 else grey(image)
             image = np.concatenate([front, *[channel[..., None] for channel in moved]], axis=2)
         masks, boxes = source.masks(sample.masks)
-        fills = self.label_map_fill
-        label_maps = {k: source.label_map(v, fills.get(k, 0)) for k, v in sample.label_maps.items()}
+        kinds = {name: self._kind(sample, name) for name in sample.label_maps}
+        label_maps = {
+            name: source.label_map(labels, kinds[name].fill)
+            for name, labels in sample.label_maps.items()
+        }
         keypoints, mirrored = self._locate(sample, source, points)
         if mirrored:
             keypoints = self._flip_keypoints(sample, keypoints)
-            label_maps = {k: self._flip_label_map(k, v) for k, v in label_maps.items()}
+            label_maps = {name: kinds[name].mirrored(v) for name, v in label_maps.items()}
         kept = boxes[:, 2] > boxes[:, 0]
         moved = Sample(
             image=image,
@@ -141,6 +144,7 @@ class Augmenter:
             label_maps=label_maps,
             annotation_ids=sample.annotation_ids,
             path=sample.path,
+            label_map_kinds=sample.label_map_kinds,
         )
         return moved if kept.all() else moved.take(kept)
 
@@ -214,12 +218,13 @@ class Augmenter:
             )
         return keypoints[:, list(flip)]
 
-    def _flip_label_map(self, name: str, labels: np.ndarray) -> np.ndarray:
-        flipped = labels.copy()
-        for first, second in self.label_map_flips.get(name, ()):
-            flipped[labels == first] = second
-            flipped[labels == second] = first
-        return flipped
+    def _kind(self, sample: Sample, name: str) -> LabelMapKind:
+        kind = sample.label_map_kind(name)
+        return dataclasses.replace(
+            kind,
+            fill=self.label_map_fill.get(name, kind.fill),
+            swaps=self.label_map_flips.get(name, kind.swaps),
+        )
 
 
 def _colours(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

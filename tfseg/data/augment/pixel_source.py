@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.opencv import cv2
+from tfseg.structures.label_maps import with_room
 
 __all__ = ["PixelSource"]
 
@@ -40,9 +41,11 @@ class PixelSource:
         return field
 
     def label_map(self, labels: np.ndarray, fill: int = 0) -> np.ndarray:
-        """Returns the moved label map, same dtype, `(h, w)`; `fill` where nothing is known."""
+        """Returns the moved label map, `(h, w)`, `fill` where nothing is known; of the same type,
+        unless that is too narrow for the fill."""
         moved = np.take(labels.reshape(-1), self._flat, mode="clip")
         if not self._complete:
+            moved = with_room(moved, fill)
             moved[~self._known] = fill
         return moved
 

@@ -7,17 +7,19 @@ light of the new place, and is pasted with a soft edge over a place without peop
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfseg.data.composites.backdrops import DrawnBackdrops, PhotoBackdrops
 from tfseg.data.composites.composite_layout import Placement, arrange, choose_camera
 from tfseg.data.composites.cutouts import Cutout, Cutouts, Tones, tones
-from tfseg.data.composites.pasting import Composition, Layer, flatten, paste
+from tfseg.data.composites.pasting import Composition, Layer, flatten, flatten_map, paste
 from tfseg.data.dataset import Dataset
 from tfseg.data.synthetic.dice import Dice
 from tfseg.errors import ConfigError, DataError
 from tfseg.opencv import cv2
+from tfseg.structures.label_maps import LabelMapKind
 from tfseg.structures.sample import Sample
 from tfseg.structures.semantic import CLASS_MAP
 
@@ -38,6 +40,7 @@ class CompositeDataset:
       counted from 1 in the order of the masks, which is the order in depth: a larger number lies in
       front. `annotation_ids` are these numbers. People of whom fewer than 1/1024 of the image's
       pixels are seen (at least 1) are no objects: they are 255 in "instances", and 1 in "classes".
+      With `people_maps` also maps of the people's dataset, 0 in the places between people.
 
     What the images do not teach: people hold nothing together and do not touch one another, and
     passers-by whom a dataset does not label stay in its backgrounds.
@@ -58,6 +61,8 @@ class CompositeDataset:
         feather: Width of the soft edge in pixels; 0 leaves what resizing makes of a hard one.
         match: How much of the new place's light people take on, 0 to 1.
         grain: Largest strength of common noise, in grey values.
+        people_maps: Names of label maps of the people's dataset that composites have as well. In a
+            mirrored person what the map calls left and right changes places.
         memory_limit: Bytes of cut-outs that are kept; backgrounds take half of it besides.
 
     Raises:
@@ -81,6 +86,7 @@ class CompositeDataset:
         feather: float = 1.5,
         match: float = 0.5,
         grain: float = 3.0,
+        people_maps: Sequence[str] = (),
         memory_limit: int = 1 << 28,
     ):
         self.length = _whole("length", length, 0)
@@ -104,7 +110,13 @@ class CompositeDataset:
                 "split, or ask for people_per_picture=0."
             )
         least = min(64, max(8, self.size[0] // 4))
-        self._cutouts = Cutouts(people, least_height=least, memory_limit=memory_limit)
+        self.people_maps = _map_names(people_maps)
+        self._cutouts = Cutouts(
+            people, least_height=least, memory_limit=memory_limit, label_maps=self.people_maps
+        )
+        declared = getattr(people, "label_map_kinds", {})
+        self.label_map_kinds = {CLASS_MAP: LabelMapKind(self.class_names)}
+        self.label_map_kinds |= {n: declared[n] for n in self.people_maps if n in declared}
         self._backdrops = _backdrops(people, backgrounds, self.size, memory_limit // 2)
 
     def __len__(self) -> int:
@@ -131,13 +143,21 @@ class CompositeDataset:
             elif seen[number]:
                 names[number] = _HIDDEN
         numbers = names[instances]
+        kinds = dict(self.label_map_kinds)
+        for layer in composition.layers:
+            kinds.update(layer.label_map_kinds)
         ids = names[(names > 0) & (names != _HIDDEN)]
         return Sample(
             image=image,
             image_id=self.start + self._position(index),
             class_ids=np.ones(len(ids), np.int32),
             masks=numbers[None] == ids[:, None, None],
-            label_maps={CLASS_MAP: (instances > 0).astype(np.int32), "instances": numbers},
+            label_maps={
+                CLASS_MAP: (instances > 0).astype(np.int32),
+                "instances": numbers,
+                **{n: flatten_map(composition, instances, n) for n in self.people_maps},
+            },
+            label_map_kinds=kinds,
             annotation_ids=ids.astype(np.int64),
         )
 
@@ -211,6 +231,16 @@ def _backdrops(people: Dataset, backgrounds, size: tuple[int, int], memory_limit
     if (isinstance(backgrounds, str) and backgrounds == "drawn") or len(chosen) == 0:
         return DrawnBackdrops()
     return PhotoBackdrops(chosen, max(256, 2 * max(size)), memory_limit)
+
+
+def _map_names(names: Sequence[str]) -> tuple[str, ...]:
+    own = {CLASS_MAP, "instances"}
+    if isinstance(names, str) or own & set(names):
+        raise ConfigError(
+            f"people_maps: expected names of label maps of the people's dataset, such as "
+            f"('tags',), other than {', '.join(sorted(own))}, which composites make; got {names!r}."
+        )
+    return tuple(names)
 
 
 def _whole(name: str, value, least: int) -> int:

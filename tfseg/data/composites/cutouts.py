@@ -5,13 +5,15 @@ from __future__ import annotations
 import collections
 import dataclasses
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from tfseg.data.dataset import Dataset
 from tfseg.errors import DataError
 from tfseg.opencv import cv2
+from tfseg.structures.label_maps import LabelMapKind
 from tfseg.structures.sample import Sample
 from tfseg.structures.semantic import CLASS_MAP
 
@@ -53,6 +55,9 @@ class Cutout:
         scene: The photograph without the person: the light it was taken in.
         own: The person.
         source: Position of the photograph in its dataset and of the person in the photograph.
+        label_maps: name to int `(h, w)`: maps of the photograph. Beyond the outline the person's
+            own numbers go on, so that a pixel of a resized edge has one.
+        label_map_kinds: What these maps say, by name.
     """
 
     image: np.ndarray
@@ -61,6 +66,8 @@ class Cutout:
     scene: Tones
     own: Tones
     source: tuple[int, int]
+    label_maps: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    label_map_kinds: Mapping[str, LabelMapKind] = dataclasses.field(default_factory=dict)
 
     @property
     def stature(self) -> float:
@@ -122,10 +129,19 @@ class Cutouts:
             Co-Parsing's map "tags", in which everything that is not 0 is the person.
         least_height: In pixels.
         memory_limit: Bytes of cut-outs that are kept.
+        label_maps: Names of the maps that are cut out too.
     """
 
-    def __init__(self, dataset: Dataset, *, least_height: int = 64, memory_limit: int = 1 << 28):
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        least_height: int = 64,
+        memory_limit: int = 1 << 28,
+        label_maps: Sequence[str] = (),
+    ):
         self.dataset = dataset
+        self.label_maps = tuple(label_maps)
         self.least_height = int(least_height)
         self.class_names = tuple(dataset.class_names)
         self._remembered = Remembered(self._read, memory_limit)
@@ -147,8 +163,31 @@ class Cutouts:
         for number, mask in enumerate(masks):
             cutout = cut_out(sample.image, mask, scene, (index, number))
             if cutout is not None and self._usable(cutout):
-                found.append(cutout)
-        return tuple(found), 64 + sum(c.image.nbytes + c.mask.nbytes for c in found)
+                found.append(self._with_maps(cutout, sample, mask))
+        arrays = [a for c in found for a in (c.image, c.mask, *c.label_maps.values())]
+        return tuple(found), 64 + sum(array.nbytes for array in arrays)
+
+    def _with_maps(self, cutout: Cutout, sample: Sample, mask: np.ndarray) -> Cutout:
+        if not self.label_maps:
+            return cutout
+        missing = [name for name in self.label_maps if name not in sample.label_maps]
+        if missing:
+            known = ", ".join(sample.label_maps) or "none"
+            raise DataError(
+                f"{sample.where}: there is no label map {missing[0]!r}; there are: {known}. Read "
+                "the people with it, or leave it out of people_maps."
+            )
+        sample = sample.with_kinds(getattr(self.dataset, "label_map_kinds", {}))
+        x, y, w, h = cv2.boundingRect(np.ascontiguousarray(mask).view(np.uint8))
+        nearest = _nearest_inside(mask[y : y + h, x : x + w])
+        return dataclasses.replace(
+            cutout,
+            label_maps={
+                name: sample.label_maps[name][y : y + h, x : x + w][nearest]
+                for name in self.label_maps
+            },
+            label_map_kinds={name: sample.label_map_kind(name) for name in self.label_maps},
+        )
 
     def _usable(self, cutout: Cutout) -> bool:
         top, left, _, right = cutout.cut
@@ -210,6 +249,11 @@ def cut_out(
     cut = (*cut[:2], cut[2] or h < _SLENDER * w, cut[3])
     colours = _spread(image[y : y + h, x : x + w], inside)
     return Cutout(colours, inside, cut, scene, tones(colours, inside > 0), source)
+
+
+def _nearest_inside(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns rows and columns of the pixel of a mask that is nearest to each pixel."""
+    return tuple(ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True))
 
 
 def _spread(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
 from tfseg.data.composites.composite_layout import Placement
 from tfseg.data.composites.cutouts import Cutout, Tones
-from tfseg.geometry.shrink import resize_image
+from tfseg.geometry.shrink import resize_image, resize_nearest
 from tfseg.opencv import cv2
+from tfseg.structures.label_maps import LabelMapKind
 
-__all__ = ["Composition", "Layer", "flatten", "paste"]
+__all__ = ["Composition", "Layer", "flatten", "flatten_map", "paste"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,6 +27,8 @@ class Layer:
         alpha: float32 `(h, w)`, 0 to 1: how much of each pixel is the person.
         shade: float32 `(h, w)`, 0 to 1: how much the shadow darkens what lies behind.
         source: Image of the people's dataset, and person in it.
+        label_maps: name to int `(h, w)`, what the maps say there if it is the person.
+        label_map_kinds: What the maps' numbers mean, by name.
     """
 
     top: int
@@ -33,6 +37,8 @@ class Layer:
     alpha: np.ndarray
     shade: np.ndarray
     source: tuple[int, int]
+    label_maps: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    label_map_kinds: Mapping[str, LabelMapKind] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,7 +92,9 @@ def paste(
     if shadow and not placement.cutout.cut[2]:
         shade = _shadow(mask, margin, shadow)[window]
     colours = _relit(np.ascontiguousarray(colours[window]), placement.cutout, place, match)
-    return Layer(y1, x1, colours, alpha, shade, placement.cutout.source)
+    cutout = placement.cutout
+    maps = {name: _resized_map(placement, name, margin)[window] for name in cutout.label_maps}
+    return Layer(y1, x1, colours, alpha, shade, cutout.source, maps, cutout.label_map_kinds)
 
 
 def flatten(composition: Composition) -> tuple[np.ndarray, np.ndarray]:
@@ -103,6 +111,32 @@ def flatten(composition: Composition) -> tuple[np.ndarray, np.ndarray]:
         instances[window][layer.alpha >= 0.5] = number
     picture += composition.grain
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8), instances
+
+
+def flatten_map(composition: Composition, instances: np.ndarray, name: str) -> np.ndarray:
+    """Returns one label map of the flattened image, int32 `(H, W)`, 0 where no person is.
+
+    Args:
+        composition: Its layers all have the map.
+        instances: The layer of each pixel, from `flatten`.
+        name: Of the map.
+    """
+    flat = np.zeros(instances.shape, np.int32)
+    for number, layer in enumerate(composition.layers, start=1):
+        height, width = layer.alpha.shape
+        window = slice(layer.top, layer.top + height), slice(layer.left, layer.left + width)
+        own = instances[window] == number
+        flat[window][own] = layer.label_maps[name][own]
+    return flat
+
+
+def _resized_map(placement: Placement, name: str, margin: int) -> np.ndarray:
+    """Returns one label map of a person, nearest pixels, int `(h, w)`, with a margin around it."""
+    cutout = placement.cutout
+    labels = resize_nearest(cutout.label_maps[name], placement.size)
+    if placement.mirrored:
+        labels = cutout.label_map_kinds[name].mirrored(labels[:, ::-1])
+    return np.pad(labels, margin, mode="edge")
 
 
 def _resized(placement: Placement, margin: int) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,7 @@ class ClassMapImages(LabelledImages):
     """
 
     expects_object = False
+    _class_maps = (CLASS_MAP,)
     _labels: Mapping[int, str]
     """Label of each number that a map may have besides 0 and 255."""
 
@@ -99,6 +100,7 @@ class ClassMapImages(LabelledImages):
             masks=np.stack([classes == number for number in ids]) if ids else None,
             label_maps={CLASS_MAP: classes},
             path=record.path,
+            label_map_kinds=self.label_map_kinds,
         )
         return sample, problems
 

@@ -21,6 +21,7 @@ from tfseg.data.reading.part_names import MissingPartError
 from tfseg.errors import DataError
 from tfseg.opencv import cv2
 from tfseg.structures import Sample
+from tfseg.structures.label_maps import LabelMapKind
 
 __all__ = ["ClothingCoParsingDataset", "read_tags"]
 
@@ -93,6 +94,7 @@ class ClothingCoParsingDataset:
         if isinstance(label_maps, str) or unknown:
             raise DataError(f"expected label_maps to be () or ('tags',), got {label_maps!r}.")
         self._with_tags = "tags" in label_maps
+        self.label_map_kinds = {"tags": LabelMapKind(self.tags[1:])} if self._with_tags else {}
         self.image_ids = self._find(split)
         if not keep_empty:
             filled = [i for i in range(len(self.image_ids)) if self._instances(self.tag_map(i))[1]]
@@ -191,6 +193,7 @@ class ClothingCoParsingDataset:
             masks=np.stack(masks) if masks else None,
             label_maps={"tags": tags.astype(np.int32)} if self._with_tags else {},
             path=self.image_path(index),
+            label_map_kinds=self.label_map_kinds,
         )
 
 

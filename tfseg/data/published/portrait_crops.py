@@ -16,6 +16,8 @@ from tfseg.data.published.clothing_co_parsing import ClothingCoParsingDataset, r
 from tfseg.data.reading.labels import one_class
 from tfseg.errors import DataError
 from tfseg.structures import Sample
+from tfseg.structures.label_maps import LabelMapKind
+from tfseg.structures.semantic import CLASS_MAP
 
 __all__ = ["CROPS", "PortraitCropsDataset", "portrait_box"]
 
@@ -79,6 +81,7 @@ class PortraitCropsDataset:
         classes: Sequence[str] | None = ("person",),
     ):
         self.class_names = one_class(classes)
+        self.label_map_kinds = {CLASS_MAP: LabelMapKind(self.class_names)}
         if crop not in CROPS:
             raise DataError(f"expected crop as one of {', '.join(CROPS)}, got {crop!r}.")
         if isinstance(aspect, bool) or not isinstance(aspect, (int, float)) or not aspect > 0:
@@ -131,8 +134,9 @@ class PortraitCropsDataset:
             image_id=self._photos.image_ids[place],
             class_ids=np.ones(int(person.any()), np.int32),
             masks=person[None][: int(person.any())],
-            label_maps={"classes": person.astype(np.int32)},
+            label_maps={CLASS_MAP: person.astype(np.int32)},
             path=self._photos.image_path(place),
+            label_map_kinds=self.label_map_kinds,
         )
 
 

@@ -23,6 +23,7 @@ from tfseg.data.reading.scan import Drawn, ImageRecord, Scan
 from tfseg.data.reading.units import check_units, is_in_unit_square
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
+from tfseg.structures.label_maps import LabelMapKind
 from tfseg.structures.sample import boxes_from_masks
 
 __all__ = ["LabelledImages"]
@@ -40,7 +41,11 @@ class LabelledImages:
         remaining: How many images, and objects on them, are left under `drop_invalid`; None where
             only drawing tells.
         dropped: `Problem`s left out under `drop_invalid=True`.
+        label_map_kinds: What the label maps of its samples say, by name.
     """
+
+    _class_maps: tuple[str, ...] = ()
+    """Names of the label maps in class ids that samples have."""
 
     def __init__(
         self,
@@ -72,6 +77,8 @@ class LabelledImages:
         else:
             chosen = choose_classes(scan.source, scan.counts, classes, synonyms, scan.order)
         self.class_names, self._class_of, remarks = chosen
+        kind = LabelMapKind(self.class_names)
+        self.label_map_kinds = dict.fromkeys(self._class_maps, kind)
         settle(scan.source, remarks, True)
         self.problems = (*problems, *remarks)
         self.remaining = self._remaining(whole) if drop_invalid else None
@@ -204,6 +211,7 @@ class LabelledImages:
             annotation_ids=np.array([one.id for one in kept], np.int64),
             label_maps=self._label_maps(record, size),
             path=record.path,
+            label_map_kinds=self.label_map_kinds,
         )
         return sample, problems
 

@@ -11,11 +11,11 @@ from tfseg.data.synthetic.dice import Dice
 from tfseg.data.synthetic.outfit import GARMENTS
 from tfseg.data.synthetic.scene import Scene, paint_scene
 from tfseg.errors import ConfigError
+from tfseg.structures.label_maps import IGNORED, LabelMapKind
+from tfseg.structures.labels import LABEL_MAP_KINDS
 from tfseg.structures.sample import Sample
 
 __all__ = ["SyntheticPeople"]
-
-_IGNORED = 255
 
 
 class SyntheticPeople:
@@ -58,6 +58,8 @@ class SyntheticPeople:
         >>> data[0].image.shape
         (128, 128, 3)
     """
+
+    label_map_kinds = {**LABEL_MAP_KINDS, "instances": LabelMapKind()}
 
     def __init__(
         self,
@@ -114,10 +116,10 @@ class SyntheticPeople:
         names = np.zeros(len(seen), np.int32)
         listed = [k for k in range(1, len(seen)) if seen[k] >= least]
         for order, person in enumerate(listed, start=1):
-            names[person] = order + (order >= _IGNORED)
+            names[person] = order + (order >= IGNORED)
         for person in range(1, len(seen)):
             if 0 < seen[person] < least:
-                names[person] = _IGNORED
+                names[person] = IGNORED
         instances = names[scene.table["person"]][scene.numbers]
         label_maps = {
             "attributes": scene.map("attribute"),
@@ -127,6 +129,7 @@ class SyntheticPeople:
             "instances": instances,
         }
         common = dict(image=scene.image, image_id=number, label_maps=label_maps)
+        common["label_map_kinds"] = self.label_map_kinds
         if self._garments:
             return Sample(**common, **self._clothing(scene, pixels, least))
         ids = names[listed].astype(np.int64)

@@ -92,7 +92,7 @@ class VocDataset(LabelledImages):
         )
         if isinstance(label_maps, str) or set(label_maps) - {"classes"}:
             raise DataError(f"expected label_maps to be () or ('classes',), got {label_maps!r}.")
-        self._with_classes = "classes" in label_maps
+        self._class_maps = tuple(label_maps)
         folder = find_voc(os.fspath(root))
         self._names, self._colours = read_names(folder)
         scan = Scan(folder, order=tuple(dict.fromkeys(self._names.values())))
@@ -158,7 +158,7 @@ class VocDataset(LabelledImages):
         return drawn, scan.problems
 
     def _label_maps(self, record: ImageRecord, size: tuple[int, int]) -> dict[str, np.ndarray]:
-        if not self._with_classes:
+        if not self._class_maps:
             return {}
         file = record.content[1]
         try:
