@@ -38,7 +38,9 @@ def tfseg(settings: dict):
     (everything,) = model.predict([image])
     threshold = between(everything.scores, settings["found"])
     if settings["part"] == "network":
-        inputs, _ = model._predict_inputs(image)
+        from tfseg.engine.inputs import Item
+
+        inputs, _ = model._predict_inputs(Item(image))
         inputs = {**inputs, **model._threshold_inputs(threshold)}
         batch = {name: value[None] for name, value in inputs.items()}
 

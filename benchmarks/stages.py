@@ -30,13 +30,15 @@ def tfseg(settings: dict):
     )
     inference.favour_objects(model.keras_model, np)
     model.fitted = True
+    from tfseg.engine.inputs import Item
+
     image = inference.picture(settings, np)
     stages = _stages(model.keras_model)
 
     def step():
         took = harness.Parts()
         with _timing(took, "prepare"):
-            inputs, plan = model._predict_inputs(image)
+            inputs, plan = model._predict_inputs(Item(image))
             batch = {name: value[None] for name, value in inputs.items()}
         values = [keras.ops.convert_to_tensor(batch["image"])]
         for name, function in stages:

@@ -254,12 +254,12 @@ def test_classes_are_matched_by_name(model):
         def _predict_items(self, items, batch_size, score_threshold):
             for item in items:
                 prediction = model.predict(item.image)[0][[]]
-                ids, masks = item.class_ids, item.masks
+                ids, masks = item.sample.class_ids, item.sample.masks
                 yield (
                     item,
                     type(prediction).from_masks(
                         masks,
-                        boxes=item.boxes,
+                        boxes=item.sample.boxes,
                         class_ids=ids,
                         scores=np.ones(len(ids)),
                         class_names=self.class_names,

@@ -122,8 +122,8 @@ class ToyEstimator(Estimator):
             boxes[:] = np.nan
         return {"image": image, "gt_boxes": boxes, "gt_class_ids": ids}
 
-    def _predict_inputs(self, image):
-        plan = self._resize().plan(image.shape[:2])
+    def _predict_inputs(self, item):
+        image, plan = item.image, self._resize().plan(item.image.shape[:2])
         window = np.array(plan.window, np.float32)
         return {"image": plan.image(image).astype(np.float32), "window": window}, plan
 

@@ -11,6 +11,8 @@ import pytest
 import tensorflow as tf
 from toy_estimator import Squares, ToyEstimator
 
+from tfseg.engine.inputs import Item
+
 ENGINE = Path(__file__).parents[1] / "engine"
 TRAINED_ON_JAX = """
 import sys
@@ -73,7 +75,7 @@ def test_an_exported_mask_rcnn_finds_what_predict_finds(tmp_path):
     out = loaded.signatures["images_uint8"](images=tf.constant(images))
     out = {name: value.numpy() for name, value in out.items()}
     for row, image in enumerate(images):
-        inputs, plan = model._predict_inputs(image)
+        inputs, plan = model._predict_inputs(Item(image))
         raw = model._run({name: value[None] for name, value in inputs.items()})
         rows = raw["detections"][0]
         assert out["num_detections"][row] == (rows[:, 4] > 0).sum() > 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfseg.data.synthetic import SyntheticPeople
+from tfseg.engine.inputs import Item
 from tfseg.errors import ExportError
 from tfseg.export import saved_model, tflite
 from tfseg.export.quantize.flatbuffer import facts
@@ -54,7 +55,7 @@ def test_the_float_file_sees_what_predict_sees(model, tmp_path):
     assert (told["license"], told["input"]["fit"]) == ("MIT", "letterbox")
     assert (told["input"]["height"], told["input"]["width"]) == (64, 96)
     image = SyntheticPeople(1, size=(80, 70), seed=3)[0].image
-    inputs, plan = model._predict_inputs(image)
+    inputs, plan = model._predict_inputs(Item(image))
     logits = to_logits(PhoneRunner(content)(inputs["image"]))
     found = model._decode({"logits": logits}, plan, score_threshold=None, image_id=0, path=None)
     expected = model.predict(image)[0]

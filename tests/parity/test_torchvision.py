@@ -17,6 +17,7 @@ from foreign_files import torchvision_shapes, write_safetensors
 from keras import ops
 
 from tfseg.data.images.images import read_image
+from tfseg.engine.inputs import Item
 from tfseg.models.mask_rcnn import MaskRCNN, network
 from tfseg.models.mask_rcnn.losses import loss_terms
 from tfseg.models.mask_rcnn.targets import encode
@@ -93,7 +94,7 @@ def model(estimator):
 
 @pytest.fixture(scope="module")
 def inputs(estimator, image):
-    return {name: value[None] for name, value in estimator._predict_inputs(image)[0].items()}
+    return {name: value[None] for name, value in estimator._predict_inputs(Item(image))[0].items()}
 
 
 @pytest.fixture(scope="module")

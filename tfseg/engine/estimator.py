@@ -13,6 +13,7 @@ import numpy as np
 from tfseg.config import Config
 from tfseg.engine import params, runtime
 from tfseg.engine.file_verbs import FileVerbs
+from tfseg.engine.inputs import Item
 from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError
 from tfseg.structures import Prediction, Sample
@@ -91,9 +92,10 @@ class Estimator(PredictVerbs, FileVerbs):
         """Returns one sample as the training network's inputs, without the batch axis."""
         raise NotImplementedError
 
-    def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], Any]:
-        """Returns the inference inputs of an image, uint8 `(H, W, 3)`, without the batch axis,
-        and the plan that leads back to its pixels."""
+    def _predict_inputs(self, item: Item) -> tuple[dict[str, np.ndarray], Any]:
+        """Returns the inference inputs of an item, whose image has the model's channels and whose
+        `extras` those of `predict_extras` that were given, without the batch axis, and what
+        `_decode` needs to lead back to its pixels: the plan."""
         raise NotImplementedError
 
     def _decode(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from tfseg.data.images.images import read_image
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 
-__all__ = ["Item", "align_classes", "read_items", "read_one"]
+__all__ = ["Item", "align_classes", "as_item", "read_items", "read_one", "readers"]
 
 _EXPECTED = (
     "expected a path, a folder, the bytes of a file, an open file, an image of Pillow, an array"
@@ -25,11 +27,22 @@ _EXPECTED = (
 
 
 class Item(NamedTuple):
-    """One image, uint8 `(H, W, D)`, RGB where D is 3, and what its prediction carries on."""
+    """One image to predict on, with all that goes along with it.
+
+    Attributes:
+        image: uint8 `(H, W, D)`, RGB where D is 3, with the channels that the model reads.
+        image_id: The image's id, which its prediction carries on.
+        path: Its file, or None.
+        extras: What the system's `predict` takes besides, by name: `extras["boxes"]`; see
+            `tfseg.engine.extras`. What was not given is not there.
+        sample: The `Sample` that it came from, or None.
+    """
 
     image: np.ndarray
-    image_id: int | str
-    path: str | None
+    image_id: int | str = 0
+    path: str | None = None
+    extras: Mapping[str, Any] = MappingProxyType({})
+    sample: Sample | None = None
 
 
 def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
@@ -45,6 +58,13 @@ def read_items(images, channels: int = 3) -> tuple[Iterator[Item], int | None]:
     Raises:
         DataError: Naming the image, while iterating.
     """
+    each, count = readers(images, channels)
+    return (read() for read in each), count
+
+
+def readers(images, channels: int = 3) -> tuple[Iterator[Callable[[], Item]], int | None]:
+    """Returns functions that read one image each, and their number: as `read_items`, for whoever
+    goes on after an image that cannot be read."""
     if _is_path(images) and os.path.isdir(images):
         images = pictures_in(Path(images))
     elif _is_single(images):
@@ -80,19 +100,32 @@ def read_one(image, channels: int = 3) -> Item:
     return first
 
 
-def _iterate(images, count: int | None, channels: int) -> Iterator[Item]:
+def as_item(found: Sample | Item, channels: int = 3) -> Item:
+    """Returns a sample, or an item, as an item with the channels that a model reads."""
+    sample = found if isinstance(found, Sample) else found.sample
+    image = found.image
+    if image.shape[2:] != (channels,):
+        where = sample.where if sample is not None else found.path or f"image {found.image_id!r}"
+        image = to_channels(image, channels, where)
+    extras = {} if isinstance(found, Sample) else found.extras
+    return Item(image, found.image_id, found.path, extras, sample)
+
+
+def _iterate(images, count: int | None, channels: int) -> Iterator[Callable[[], Item]]:
     of = "" if count is None else f" of {count}"
-    is_dataset = hasattr(images, "class_names") and count is not None
     # A dataset need not be iterable, and its __getitem__ need not raise IndexError.
-    singles = (images[index] for index in range(count)) if is_dataset else images
+    if hasattr(images, "class_names") and count is not None:
+        singles = (functools.partial(images.__getitem__, index) for index in range(count))
+    else:
+        singles = ((lambda single=single: single) for single in images)
     for index, single in enumerate(singles):
-        yield _read(single, index, f"image {index + 1}{of}", channels)
+        yield functools.partial(_read, single, index, f"image {index + 1}{of}", channels)
 
 
-def _read(single, index: int, where: str, channels: int) -> Item:
+def _read(get: Callable, index: int, where: str, channels: int) -> Item:
+    single = get()
     if isinstance(single, Sample):
-        image = to_channels(single.image, channels, single.where)
-        return Item(image, single.image_id, single.path)
+        return as_item(single, channels)
     if _is_path(single):
         path = os.fspath(single)
         return Item(to_channels(read_image(path), channels, path), Path(path).stem, path)

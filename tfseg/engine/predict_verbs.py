@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from tfseg.engine.inputs import align_classes, read_items
-from tfseg.errors import ConfigError, NotFittedError
+from tfseg.engine.batches import Answer, in_equal_shapes
+from tfseg.engine.extras import TRUTH, Extra, Filler, filler
+from tfseg.engine.inputs import Item, align_classes, as_item, readers
+from tfseg.errors import ConfigError, DataError, NotFittedError
 from tfseg.structures import Prediction, Report, Sample
 
 __all__ = ["PredictVerbs"]
@@ -19,7 +24,14 @@ log = logging.getLogger(__name__)
 
 
 class PredictVerbs:
-    """Predicting and measuring, for `Estimator`."""
+    """Predicting and measuring, for `Estimator`.
+
+    Attributes:
+        predict_extras: What `predict` takes besides images; see `tfseg.engine.extras`.
+    """
+
+    predict_extras: tuple[Extra, ...] = ()
+    _evaluation_extras: Mapping[str, Any] = MappingProxyType({})
 
     def predict(
         self,
@@ -28,6 +40,7 @@ class PredictVerbs:
         batch_size: int = 1,
         score_threshold: float | None = None,
         progress: Callable[[int, int | None], None] | None = None,
+        **extras,
     ) -> list[Prediction]:
         """Returns a `Prediction` for each image, in the pixels of the original.
 
@@ -39,18 +52,53 @@ class PredictVerbs:
             batch_size: Images computed at once; sizes may differ.
             score_threshold: Lowest score to return; None takes the model's own.
             progress: Called with the images done and their number (None if not known).
+            extras: What the system takes besides, such as `boxes=`: see `predict_extras`, and
+                `tfseg.engine.extras.filler` for the forms.
 
         Raises:
+            ConfigError: For an extra that the system does not take.
             NotFittedError: If no weights were trained or loaded.
             DataError: Naming an image that cannot be read.
         """
-        items, count = read_items(images, getattr(self.config, "channels", 3))
-        found = []
+        each, count = readers(images, self._channels())
+        fill = self._filler(extras, count)
+        items, found = (fill(read(), index) for index, read in enumerate(each)), []
         for _, prediction in self._predict_items(items, batch_size, score_threshold):
             found.append(prediction)
             if progress is not None:
                 progress(len(found), count)
+        fill.finish(len(found))
         return found
+
+    def predict_each(
+        self, images, *, batch_size: int = 1, score_threshold: float | None = None, **extras
+    ) -> Iterator[Answer]:
+        """Returns an iterator over the images in their order, one `Answer` each: its `prediction`,
+        or the `error` of an image that could not be read or answered. The others go on, and few
+        images are in memory at once.
+
+        Args:
+            images: See `predict`.
+            batch_size: Images computed at once: those of equal shape among the next ones.
+            score_threshold: See `predict`.
+            extras: See `predict`.
+
+        Raises:
+            ConfigError: For an argument out of range, or an extra that the system does not take.
+            NotFittedError: If no weights were trained or loaded.
+        """
+        self._check_prediction(batch_size, score_threshold)
+        each, count = readers(images, self._channels())
+        fill = self._filler(extras, count)
+
+        def filled(index: int, read: Callable[[], Item]) -> Answer:
+            try:
+                return Answer(fill(read(), index))
+            except (DataError, OSError) as error:
+                return Answer(error=error)
+
+        answers = (filled(index, read) for index, read in enumerate(each))
+        return self._answers(answers, batch_size, score_threshold)
 
     def evaluate(
         self,
@@ -61,6 +109,7 @@ class PredictVerbs:
         score_threshold: float | None = None,
         save_predictions: str | os.PathLike | None = None,
         progress: Callable[[int, int | None], None] | None = None,
+        **extras,
     ) -> Report:
         """Returns the measures on a dataset.
 
@@ -73,11 +122,13 @@ class PredictVerbs:
                 `predictions.segm.json` in COCO's format, on which pycocotools gives the same
                 numbers; see `tfseg.results.coco`.
             progress: Called with the images done and their number.
+            extras: As for `predict`; "truth" takes the dataset's own, which is the default of
+                those that the system cannot do without.
         """
         evaluator = self._evaluator()
         files = self._coco_files(dataset, save_predictions)
         for sample, prediction in self._predict_dataset(
-            dataset, limit, batch_size, score_threshold, progress
+            dataset, limit, batch_size, score_threshold, progress, **extras
         ):
             evaluator.update(sample, prediction)
             if files is not None:
@@ -104,7 +155,7 @@ class PredictVerbs:
         return float(self.evaluate(dataset)[self.score_metric])
 
     def _predict_dataset(
-        self, dataset, limit=None, batch_size=1, score_threshold=None, progress=None
+        self, dataset, limit=None, batch_size=1, score_threshold=None, progress=None, **extras
     ) -> Iterator[tuple[Sample, Prediction]]:
         """Yields samples, with the model's class ids, and their predictions, one by one."""
         dataset = align_classes(dataset, self.class_names)
@@ -113,74 +164,96 @@ class PredictVerbs:
         if score_threshold is None:
             score_threshold = self._evaluation_threshold()
         count = len(dataset) if limit is None else min(limit, len(dataset))
-        samples = (dataset[index] for index in range(count))
-        pairs = self._predict_items(samples, batch_size, score_threshold)
-        for done, pair in enumerate(pairs, 1):
-            yield pair
+        truth = {extra.name: TRUTH for extra in self.predict_extras if extra.required}
+        fill = self._filler({**truth, **self._evaluation_extras, **extras}, count)
+        items = (fill(as_item(dataset[index], self._channels()), index) for index in range(count))
+        pairs = self._predict_items(items, batch_size, score_threshold)
+        for done, (item, prediction) in enumerate(pairs, 1):
+            yield item.sample, prediction
             if progress is not None:
                 progress(done, count)
 
-    def _predict_items(self, items, batch_size: int, score_threshold: float | None):
-        """Yields `(item, prediction)` for anything with `.image`, `.image_id` and `.path`."""
+    def _filler(self, extras: Mapping, count: int | None) -> Filler:
+        return filler(type(self).__name__, self.predict_extras, extras, count, self.config)
+
+    def _channels(self) -> int:
+        return getattr(self.config, "channels", 3)
+
+    def _predict_items(
+        self, items: Iterable[Item], batch_size: int, score_threshold: float | None
+    ) -> Iterator[tuple[Item, Prediction]]:
+        """Yields each item with its prediction; stops at the first that fails."""
+        self._check_prediction(batch_size, score_threshold)
+        answers = (Answer(item) for item in items)
+        for answer in self._answers(answers, batch_size, score_threshold):
+            if answer.error is not None:
+                raise answer.error
+            yield answer.item, answer.prediction
+
+    def _answers(
+        self, answers: Iterable[Answer], batch_size: int, score_threshold: float | None
+    ) -> Iterator[Answer]:
+        """Yields the answers in their order, computed as far as they do not fail."""
+        sure = self._threshold_inputs(score_threshold)
+        ready = (self._prepared_answer(answer, sure) for answer in answers)
+        run = functools.partial(self._run_rows, batch_size=batch_size)
+        for answer in in_equal_shapes(ready, run, batch_size):
+            if answer.error is None:
+                self._conclude(answer, score_threshold)
+            yield answer
+
+    def _prepared_answer(self, answer: Answer, sure: Mapping[str, np.ndarray]) -> Answer:
+        if answer.error is not None:
+            return answer
+        try:
+            inputs, answer.plan = self._predict_inputs(answer.item)
+            answer.inputs = {**inputs, **sure}
+        except DataError as error:
+            answer.error = error
+        return answer
+
+    def _conclude(self, answer: Answer, score_threshold: float | None) -> None:
+        item = answer.item
+        try:
+            found = self._decode(
+                answer.outputs,
+                answer.plan,
+                score_threshold=score_threshold,
+                image_id=item.image_id,
+                path=item.path,
+            )
+            answer.prediction = self._finish(item, found, score_threshold=score_threshold)
+        except DataError as error:
+            answer.error = error
+
+    def _finish(
+        self, item: Item, prediction: Prediction, *, score_threshold: float | None
+    ) -> Prediction:
+        """Returns the prediction as the user gets it: what a system does to it after decoding,
+        with the image and its extras at hand."""
+        return prediction
+
+    def _check_prediction(self, batch_size: int, score_threshold: float | None) -> None:
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ConfigError(f"batch_size: expected an integer from 1, got {batch_size!r}.")
         self._check_threshold(score_threshold)
         self._require_weights()
-        batch = []
-        for item in items:
-            batch.append(item)
-            if len(batch) == batch_size:
-                yield from self._predict_batch(batch, batch_size, score_threshold)
-                batch = []
-        if batch:
-            yield from self._predict_batch(batch, batch_size, score_threshold)
-
-    def _predict_batch(self, batch: list, batch_size: int, score_threshold: float | None):
-        prepared = [self._predict_inputs(self._channelled(item)) for item in batch]
-        sure = self._threshold_inputs(score_threshold)
-        answers = self._run_rows([{**inputs, **sure} for inputs, _ in prepared], batch_size)
-        for item, (_, plan), outputs in zip(batch, prepared, answers):
-            yield (
-                item,
-                self._decode(
-                    outputs,
-                    plan,
-                    score_threshold=score_threshold,
-                    image_id=item.image_id,
-                    path=item.path,
-                ),
-            )
 
     def _threshold_inputs(self, score_threshold: float | None) -> dict[str, np.ndarray]:
         """Returns inputs of the network that spare it what the threshold would remove."""
         return {}
 
-    def _channelled(self, item) -> np.ndarray:
-        """Returns the image of a sample or an item with the channels that the model reads."""
-        channels = getattr(self.config, "channels", 3)
-        if item.image.ndim == 3 and item.image.shape[2] == channels:
-            return item.image
-        from tfseg.data.images.channels import to_channels
-
-        return to_channels(item.image, channels, item.path or f"image {item.image_id!r}")
-
     def _run_rows(self, rows: list[dict], batch_size: int) -> list[dict[str, np.ndarray]]:
-        """Returns the outputs of each row; rows of one shape are computed at once."""
+        """Returns the outputs of each row; all are of one shape, `batch_size` at most."""
         from tfseg.engine import runtime
 
-        groups, whole = {}, not runtime.any_batch(self.keras_model)
-        for index, row in enumerate(rows):
-            shapes = tuple(np.shape(value) for value in row.values())
-            groups.setdefault(shapes, []).append(index)
-        answers = [{} for _ in rows]
-        for members in groups.values():
-            # Filled up with copies, where that lets one compiled function serve all of a shape.
-            filled = members + members[-1:] * (batch_size - len(members)) * whole
-            names = rows[members[0]]
-            outputs = self._run({n: np.stack([rows[i][n] for i in filled]) for n in names})
-            for place, index in enumerate(members):
-                answers[index] = {name: value[place] for name, value in outputs.items()}
-        return answers
+        # Filled up with copies, where that lets one compiled function serve all of a shape.
+        missing = (batch_size - len(rows)) * (not runtime.any_batch(self.keras_model))
+        filled = rows + rows[-1:] * missing
+        outputs = self._run({name: np.stack([row[name] for row in filled]) for name in rows[0]})
+        return [
+            {name: value[index] for name, value in outputs.items()} for index in range(len(rows))
+        ]
 
     def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         from tfseg.engine import runtime

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tfseg
+from tfseg.engine.inputs import Item
 from tfseg.errors import ConfigError
 from tfseg.models.mask_rcnn import network
 
@@ -77,7 +78,7 @@ def test_one_graph_finds_what_the_network_of_each_size_finds(rules, monkeypatch)
     levels = net.pyramid
     monkeypatch.setattr(net, "pyramid", lambda x, *rest: seen.append(x.shape) or levels(x, *rest))
     for shape in SHAPES:
-        inputs = {n: v[None] for n, v in model._predict_inputs(image_of(shape))[0].items()}
+        inputs = {n: v[None] for n, v in model._predict_inputs(Item(image_of(shape)))[0].items()}
         inputs["min_score"] = np.float32([0.05])
         got, expected = model._run(inputs), net(inputs, training=False)
         np.testing.assert_allclose(got["detections"], expected["detections"], rtol=1e-5, atol=1e-4)

@@ -8,8 +8,10 @@ import pytest
 from sklearn.base import clone
 
 import tfseg
+from tfseg.engine.inputs import Item
 from tfseg.errors import ConfigError, DataError, NotFittedError
-from tfseg.models.portrait import PortraitConfig, PortraitSegmenter, people
+from tfseg.models.portrait import PortraitConfig, PortraitSegmenter
+from tfseg.models.portrait.inputs import EXTRAS
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
 HALVES = [(0, 0, 50, 35), (0, 35, 50, 70)]
@@ -58,7 +60,7 @@ def test_one_graph_serves_images_of_all_sizes(portrait_model):
             model._config = portrait_model.config.replace(image_fit=fit)
             for shape in [(40, 56), (33, 97), (1, 1), (96, 45)]:
                 image = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
-                inputs = {"image": model._predict_inputs(image)[0]["image"][None]}
+                inputs = {"image": model._predict_inputs(Item(image))[0]["image"][None]}
                 answers.append((inputs, model._run(inputs)["logits"]))
         model.predict([image] * 3, batch_size=2)
     assert traced == [1]
@@ -140,7 +142,7 @@ def test_evaluation_measures_maps_and_with_boxes_persons(portrait_model, portrai
     assert 0 <= report["miou"] <= 1 and "segm/AP" not in report.metrics
     report = portrait_model.evaluate(portrait_data, boxes="truth")
     assert {"miou", "iou_person_image_mean", "segm/AP", "segm/AP90"} <= set(report.metrics)
-    assert portrait_model._finder is None
+    assert not portrait_model._evaluation_extras
     assert portrait_model.score(portrait_data) == pytest.approx(report["miou"])
     with pytest.raises(ConfigError, match="truth"):
         portrait_model.evaluate(portrait_data, boxes=[HALVES])
@@ -154,10 +156,10 @@ def test_a_threshold_that_is_no_share_is_refused(portrait_model):
 def test_true_boxes_are_those_of_the_foreground(portrait_samples):
     config = PortraitConfig(classes=("bag", "person"))
     two = portrait_samples[1].replace(class_ids=np.array([1, 2]))
-    boxes, scores = people.finder("truth", None, config)(two)
-    np.testing.assert_array_equal(boxes, two.boxes[1:])
+    (given,) = EXTRAS
+    np.testing.assert_array_equal(given.truth(two, config), two.boxes[1:])
     crowd = two.replace(is_crowd=np.array([False, True]))
-    assert people.finder("truth", None, config)(crowd)[0].shape == (0, 4)
+    assert given.truth(crowd, config).shape == (0, 4)
 
 
 def test_perfect_class_maps_and_boxes_measure_as_perfect(

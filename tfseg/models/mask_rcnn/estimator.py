@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from tfseg.engine.estimator import Estimator
-from tfseg.engine.inputs import read_one
+from tfseg.engine.inputs import Item, read_one
 from tfseg.geometry.padded import PaddedResize
 from tfseg.geometry.resize import ResizePlan, SquareResize
 from tfseg.metrics import instances
@@ -129,7 +129,8 @@ class MaskRCNN(Estimator):
     def _resize(self) -> SquareResize | PaddedResize:
         return resize_of(self.config)
 
-    def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], ResizePlan]:
+    def _predict_inputs(self, item: Item) -> tuple[dict[str, np.ndarray], ResizePlan]:
+        image = item.image
         plan = self._resize().plan(image.shape[:2])
         if self.config.image_fit == "padded":
             # Resized as real numbers, and padded with a mean that is no whole number.

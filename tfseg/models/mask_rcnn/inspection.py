@@ -13,6 +13,7 @@ import functools
 import numpy as np
 from keras import ops
 
+from tfseg.engine.inputs import as_item
 from tfseg.errors import DataError
 from tfseg.models.mask_rcnn import stages
 from tfseg.nn.rcnn.rpn import objectness
@@ -132,7 +133,7 @@ def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspect
         score_threshold: Lowest score of the prediction; None: as `predict`.
     """
     network, config = estimator.keras_model, estimator.config
-    inputs, plan = estimator._predict_inputs(estimator._channelled(item))
+    inputs, plan = estimator._predict_inputs(as_item(item, config.channels))
     batch = {name: value[None] for name, value in inputs.items()}
     levels = network.pyramid(ops.convert_to_tensor(batch["image"]), False)
     logits, deltas = network.rpn(levels)

@@ -8,6 +8,7 @@ import functools
 import numpy as np
 from keras import ops
 
+from tfseg.engine.inputs import as_item
 from tfseg.errors import ConfigError
 from tfseg.structures import Prediction
 from tfseg.structures.semantic import CLASS_MAP
@@ -82,7 +83,7 @@ def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspect
             f"decoder={estimator.config.decoder!r} and has neither."
         )
     network = estimator.keras_model
-    inputs, plan = estimator._predict_inputs(estimator._channelled(item))
+    inputs, plan = estimator._predict_inputs(as_item(item))
     image = ops.convert_to_tensor(np.asarray(inputs["image"])[None])
     raw = network.graph(network.preprocess(image), training=False)
     raw = {

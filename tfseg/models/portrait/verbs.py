@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tfseg.engine.inputs import read_items
+from tfseg.engine.batches import Answer
+from tfseg.engine.extras import TRUTH
+from tfseg.engine.inputs import Item
 from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError
 from tfseg.geometry.proportional import ImageFit
 from tfseg.geometry.resize import ResizePlan
 from tfseg.metrics import portrait
 from tfseg.models.portrait import people
+from tfseg.models.portrait.affinity.detectors import check_detector
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.decode import decode
+from tfseg.models.portrait.inputs import EXTRAS
 from tfseg.structures import Prediction, Report
 
 __all__ = ["PortraitVerbs"]
@@ -27,16 +31,16 @@ class PortraitVerbs(PredictVerbs):
     score_metric = "miou"
     measures = portrait.MEASURES
     cuts_out = True
+    predict_extras = EXTRAS
     config: PortraitConfig
-    _finder: people.Finder | None = None
 
     def _resize(self) -> ImageFit:
         config = self.config
         return ImageFit(config.image_size, config.image_fit, config.native_limit)
 
-    def _predict_inputs(self, image: np.ndarray) -> tuple[dict[str, np.ndarray], ResizePlan]:
-        plan = self._resize().predict_plan(image.shape[:2])
-        return {"image": plan.image(image)}, plan
+    def _predict_inputs(self, item: Item) -> tuple[dict[str, np.ndarray], ResizePlan]:
+        plan = self._resize().predict_plan(item.image.shape[:2])
+        return {"image": plan.image(item.image)}, plan
 
     def _decode(self, outputs, plan, *, score_threshold, image_id, path) -> Prediction:
         return decode(
@@ -48,17 +52,22 @@ class PortraitVerbs(PredictVerbs):
             path=path,
         )
 
+    def _finish(
+        self, item: Item, prediction: Prediction, *, score_threshold: float | None
+    ) -> Prediction:
+        found = item.extras.get("boxes")
+        if found is None:
+            return prediction
+        people.warn_of_low_scores(found, prediction, self.config)
+        prediction = people.divide(item.image, prediction, found, self.config)
+        if score_threshold is not None:
+            prediction = prediction[prediction.scores >= score_threshold]
+        return prediction
+
     def _evaluator(self):
         from tfseg.metrics.portrait import PortraitEvaluator
 
-        return PortraitEvaluator(self.class_names, instances=self._finder is not None)
-
-    def _predict_dataset(self, *args, **options):
-        for sample, prediction in super()._predict_dataset(*args, **options):
-            if self._finder is not None:
-                found = self._finder(sample)
-                prediction = people.divide(sample.image, prediction, found, self.config)
-            yield sample, prediction
+        return PortraitEvaluator(self.class_names, instances=bool(self._evaluation_extras))
 
     # ------------------------------------------------------------------ verbs
 
@@ -82,7 +91,8 @@ class PortraitVerbs(PredictVerbs):
             boxes: For each image the persons' boxes `(K, 4)`, `(y1, x1, y2, x2)` in pixels of
                 the original, ends exclusive; with scores `(K, 5)` or a pair. None for an image
                 leaves it whole. For one image its boxes alone will do. Boxes without scores are
-                all taken; with scores, low ones and doubles go, see `AffinityConfig`.
+                all taken; with scores, low ones and doubles go, see `AffinityConfig`. Or a dict of
+                them by file name, a JSON file of these, and for samples "truth".
             detector: Finds the boxes instead: a model that predicts persons, such as
                 `tfseg.MaskRCNN`, or a callable `image -> (boxes, scores)`.
             batch_size: Images computed at once; sizes may differ.
@@ -94,29 +104,18 @@ class PortraitVerbs(PredictVerbs):
             NotFittedError: If no weights were trained or loaded.
             DataError: Naming an image that cannot be read, or boxes that are none.
         """
-        if boxes is not None and detector is not None:
-            raise ConfigError("boxes and detector: give one of them.")
-        self._check_threshold(score_threshold)
-        items, count = read_items(images)
-        given = None if boxes is None else people.paired_boxes(boxes, count)
-        find = people.finder(None, detector, self.config)
-        done = []
-        for item, prediction in self._predict_items(items, batch_size, None):
-            found = None if find is None else find(item)
-            if given is not None:
-                if len(done) == len(given):
-                    raise people.wrong_number(given, f"more than {len(given)}")
-                found = given[len(done)]
-                people.warn_of_low_scores(found, prediction, self.config)
-            prediction = people.divide(item.image, prediction, found, self.config)
-            if score_threshold is not None:
-                prediction = prediction[prediction.scores >= score_threshold]
-            done.append(prediction)
-            if progress is not None:
-                progress(len(done), count)
-        if given is not None and len(given) != len(done):
-            raise people.wrong_number(given, len(done))
-        return done
+        return super().predict(
+            images,
+            boxes=_one_of(boxes, detector),
+            batch_size=batch_size,
+            score_threshold=score_threshold,
+            progress=progress,
+        )
+
+    def predict_each(self, images, *, boxes=None, detector=None, **options) -> Iterator[Answer]:
+        """Returns an iterator over the images; see `Estimator.predict_each`, and `predict` for
+        `boxes` and `detector`."""
+        return super().predict_each(images, boxes=_one_of(boxes, detector), **options)
 
     def evaluate(self, dataset, *, boxes=None, detector=None, **options) -> Report:
         """Returns the measures on a dataset; see `Estimator.evaluate` for the other options.
@@ -139,7 +138,28 @@ class PortraitVerbs(PredictVerbs):
             boxes: "truth", or None.
             detector: See `predict`, or None.
         """
+        if boxes is not None and not (isinstance(boxes, str) and boxes == TRUTH):
+            raise ConfigError(
+                "boxes: a dataset is measured with boxes='truth', which takes its own boxes, or "
+                f"with detector=...; got {boxes!r}."
+            )
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
-        view._finder = people.finder(boxes, detector, self.config)
+        source = _one_of(boxes, detector)
+        view._evaluation_extras = {} if source is None else {"boxes": source}
         return view
+
+
+def _one_of(boxes, detector):
+    """Returns where boxes come from, for the extra "boxes".
+
+    Raises:
+        ConfigError: If both are given.
+        DataError: If the detector is none.
+    """
+    if detector is None:
+        return boxes
+    if boxes is not None:
+        raise ConfigError("boxes and detector: give one of them.")
+    check_detector(detector)
+    return detector

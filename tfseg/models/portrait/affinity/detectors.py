@@ -8,7 +8,7 @@ from tfseg.errors import DataError
 from tfseg.models.portrait.affinity.boxes import check_boxes
 from tfseg.structures import Prediction
 
-__all__ = ["boxes_of", "detect"]
+__all__ = ["boxes_of", "check_detector", "detect"]
 
 
 def boxes_of(prediction: Prediction, name: str = "person") -> tuple[np.ndarray, np.ndarray]:
@@ -27,6 +27,15 @@ def boxes_of(prediction: Prediction, name: str = "person") -> tuple[np.ndarray, 
     return prediction.boxes[chosen], prediction.scores[chosen]
 
 
+def check_detector(detector) -> None:
+    """Raises DataError for what is neither a model with the verb `predict` nor a callable."""
+    if not (hasattr(detector, "predict") or callable(detector)):
+        raise DataError(
+            "expected a detector with a verb predict, or a callable image -> (boxes, scores), "
+            f"got {type(detector).__name__}."
+        )
+
+
 def detect(detector, image: np.ndarray, name: str = "person") -> tuple[np.ndarray, np.ndarray]:
     """Returns the boxes and scores that a detector finds in an image, float32 `(K, 4)` and `(K,)`.
 
@@ -40,15 +49,8 @@ def detect(detector, image: np.ndarray, name: str = "person") -> tuple[np.ndarra
     Raises:
         DataError: If the detector is neither, or answers with something else.
     """
-    if hasattr(detector, "predict"):
-        found = detector.predict([image])[0]
-    elif callable(detector):
-        found = detector(image)
-    else:
-        raise DataError(
-            "expected a detector with a verb predict, or a callable image -> (boxes, scores), "
-            f"got {type(detector).__name__}."
-        )
+    check_detector(detector)
+    found = detector.predict([image])[0] if hasattr(detector, "predict") else detector(image)
     if isinstance(found, Prediction):
         found = boxes_of(found, name)
     if not isinstance(found, (tuple, list)) or len(found) != 2:
