@@ -74,6 +74,16 @@ def test_a_body_makes_a_model_that_has_to_be_trained(capsys):
         model.predict([np.zeros((9, 9, 3), np.uint8)])
 
 
+def test_a_tflite_file_makes_a_start_for_the_system_that_is_named(repo_root, capsys):
+    pytest.importorskip("ai_edge_litert")
+    file = repo_root / "savedmodels" / "portrait" / "float16.tflite"
+    assert main(["convert", str(file), "--to", "start", "--system", "portrait"]) == 0
+    out = capsys.readouterr().out
+    assert "102 layers loaded, 0 skipped, 75 missing" in out and "train the model" in out
+    model = tfseg.load("start")
+    assert model.system == "portrait" and model.class_names == ("person",) and not model.fitted
+
+
 def test_what_cannot_be_converted(capsys):
     write_matterport("deep.h5", matterport_shapes("resnet101", classes=81))
     Path("text.h5").write_text("hello")
@@ -84,6 +94,7 @@ def test_what_cannot_be_converted(capsys):
         ("deep.h5", ["--backbone", "resnet50"], "backbone='resnet101'"),
         ("deep.h5", ["--origin", "torchvision"], "origin='matterport'"),
         ("deep.h5", ["--set", "image_sise=64"], "image_size"),
+        ("deep.h5", ["--system", "portrait"], "weights of a whole mask_rcnn model"),
     ):
         assert main(["convert", source, *words, *more]) == 2
         error = capsys.readouterr().err

@@ -2,7 +2,8 @@
 
 SOURCE is recognised by its content: matterport/Mask_RCNN (mask_rcnn_coco.h5 and files trained from
 it), torchvision's maskrcnn_resnet50_fpn (.safetensors, or .pth where PyTorch is installed), or
-ImageNet weights of Keras Applications (ResNet50, ResNet101, MobileNetV2) for the body alone.
+weights for the backbone alone: ImageNet's of Keras Applications (ResNet50, ResNet101, MobileNetV2),
+and TFLite files of MobileNetV2.
 Origin, backbone and the number of classes are read from the file; each layer is accounted for.
 """
 
@@ -20,7 +21,8 @@ EXAMPLES = """\
   tfseg convert my_shapes_0030.h5 --to models/shapes --classes square circle triangle
   tfseg convert mask_rcnn_coco.h5 --to start.weights.h5 --classes suit dress jeans --skip-mismatch
   tfseg convert resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5 --to models/start \\
-      --classes suit dress jeans --set image_size=512"""
+      --classes suit dress jeans --set image_size=512
+  tfseg convert deeplabv3_mnv2_pascal_quant.tflite --to models/start --system portrait"""
 _WEIGHTS = (".h5", ".hdf5")
 
 
@@ -44,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--origin", choices=["matterport", "torchvision"], help="default: the file's"
     )
     parser.add_argument("--backbone", metavar="NAME", help="default: the file's")
+    parser.add_argument(
+        "--system",
+        metavar="NAME",
+        help="for weights of a backbone alone: the system that gets them, such as portrait; "
+        "default: mask_rcnn",
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -73,8 +81,9 @@ def run(args: argparse.Namespace) -> int:
     quiet.import_backend()
     found = sources.describe(args.source)
     print(f"{args.source}: {found}")
-    system = models.system(found.system)
-    loaded = files.LoadedConfig({"model": _settings(args, found), "train": {}}, {})
+    system = models.system(_system(args, found))
+    settings = _settings(args, found, system.config_class)
+    loaded = files.LoadedConfig({"model": settings, "train": {}}, {})
     texts = [text if text.startswith("model.") else f"model.{text}" for text in args.set]
     config = files.build(system.config_class, files.override(loaded, texts))
     model = system(config)
@@ -92,9 +101,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(args: argparse.Namespace, found) -> dict:
+def _system(args: argparse.Namespace, found) -> str:
+    """Returns the name of the system; only weights of a backbone alone leave a choice."""
+    if args.system in (None, found.system) or found.class_count is None:
+        return args.system or found.system
+    raise ConfigError(
+        f"--system {args.system}: {args.source} has weights of a whole {found.system} model "
+        f"({found}). Leave --system out."
+    )
+
+
+def _settings(args: argparse.Namespace, found, config_class) -> dict:
     """Returns the model's settings: those of the file, then those of the command line."""
-    names = tuple(args.classes or found.class_names)
+    names = tuple(args.classes or found.class_names or config_class.defaults().get("classes") or ())
     if not names:
         raise ConfigError(
             f"{args.source}: weights of {found} know no classes. Name yours with --classes."
@@ -105,6 +124,8 @@ def _settings(args: argparse.Namespace, found) -> dict:
             "Name as many, or pass --skip-mismatch to leave out the last layers and train them."
         )
     settings = {"origin": found.origin, "backbone": found.backbone, **found.settings}
+    known = config_class.setting_names()
+    settings = {name: value for name, value in settings.items() if name in known}
     settings.update(classes=list(names), **found.usual)
     given = {"origin": args.origin, "backbone": args.backbone}
     settings.update({name: value for name, value in given.items() if value})
