@@ -69,13 +69,20 @@ def add_arguments(
         parser.add_argument("data", metavar="DATASET", help=what)
     else:
         parser.add_argument("--data", metavar="PATH", help=what)
-    parser.add_argument("--format", default=None, help="layout of the data; default: recognise it")
+    parser.add_argument("--format", metavar="NAME", help=format_help())
     if split:
         parser.add_argument("--split", help=f"part of the data; default: {split}")
         parser.add_argument(
             "--config", metavar="FILE", help="read the data as this experiment file says"
         )
         add_set_argument(parser)
+
+
+def format_help() -> str:
+    """Returns the help of an argument that names a format."""
+    from tfseg.data.opening.formats import FORMATS
+
+    return f"layout of the data, one of {', '.join(FORMATS)}; default: recognise it"
 
 
 def add_set_argument(parser: argparse.ArgumentParser) -> None:

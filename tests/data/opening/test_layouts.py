@@ -9,7 +9,7 @@ from PIL import Image
 from tfseg.data.doctor.doctor import diagnose
 from tfseg.data.masks.png_masks import PngMaskDataset
 from tfseg.data.opening import sources
-from tfseg.data.opening.layouts import file_format
+from tfseg.data.reading.annotation_kinds import annotation_kind
 from tfseg.data.reading.part_names import MissingPartError
 from tfseg.data.tools.labelme import LabelmeDataset
 from tfseg.data.tools.via import ViaDataset
@@ -173,10 +173,10 @@ def test_coco_keeps_its_place_beside_other_formats(save):
     folder = save({"images/a.jpg": 1, "masks/cat/a.png": MASK, "train.json": coco("a.jpg")})
     assert sources.recognise(str(folder)) == "coco"
     assert sources.recognise(str(folder), "val") == "png_masks"
-    assert [file_format(save({"x.json": text}) / "x.json") for text in (
+    assert [annotation_kind(save({"x.json": text}) / "x.json") for text in (
         coco("a.jpg"), "{}", "", '{"a": 1, "annotations": []}', labelme("a"), via("a")
     )] == ["coco", None, None, "coco", "labelme", "via"]  # fmt: skip
-    assert file_format(folder / "images" / "a.jpg") is None
+    assert annotation_kind(folder / "images" / "a.jpg") is None
 
 
 def test_parts_share_their_class_ids(save):

@@ -1,12 +1,16 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
 
+from tfseg.data.opening import formats
 from tfseg.data.opening.sources import FORMATS, open_dataset, recognise
 from tfseg.errors import ConfigError, DataError
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def write_coco_file(path, image="a.png"):
@@ -145,10 +149,16 @@ def test_unknown_formats_and_options_name_the_nearest(tmp_path):
         open_dataset(tmp_path, drop_invlid=True)
     with pytest.raises(ConfigError, match="no option 'image_dri'"):
         open_dataset(tmp_path, image_dri="x")
-    tools = {"via", "labelme", "png_masks", "voc"}
-    portraits = {"voc_semantic", "portrait", "image_masks", "instance_folder", "portrait_crops"}
-    own = {"coco", "clothing_co_parsing", "synthetic", "composites"}
-    assert own | tools | portraits == set(FORMATS)
+
+
+def test_the_guides_name_every_format():
+    """A reader that the list has is one that a user can find: its class, and its `--format`."""
+    guides = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    text = "".join(guide.read_text(encoding="utf-8") for guide in guides)
+    for name, one in zip(FORMATS, formats.every(), strict=True):
+        assert one.name == name and one.marks
+        assert one.reader.__name__ in text, f"{name}: no guide names {one.reader.__name__}"
+        assert one.is_recognised or name in text
 
 
 def test_drawn_people():

@@ -9,16 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from tfseg.data.coco.coco import CocoDataset
 from tfseg.data.dataset import Dataset, check_dataset
 from tfseg.data.doctor.diagnosis import Diagnosis
 from tfseg.data.doctor.doctor_checks import check_sample, content_hash
 from tfseg.data.doctor.reach import Limits, Reach
 from tfseg.data.doctor.statistics import Statistics
-from tfseg.data.opening.layouts import TOOL_FORMATS
+from tfseg.data.opening import formats
 from tfseg.data.opening.parts import PART_OPTIONS, Parts, open_parts
-from tfseg.data.opening.sources import find_coco, open_dataset, recognise
-from tfseg.data.reading.labelled import LabelledImages
+from tfseg.data.opening.sources import open_dataset, recognise
 from tfseg.data.reading.labels import alike_labels
 from tfseg.data.reading.problem import EXAMINE, Problem
 from tfseg.errors import DataError
@@ -132,7 +130,7 @@ def _advised(problems: list[Problem], remaining: tuple[int, int] | None) -> tupl
 
 def _open(data, split: str, format: str, options: dict) -> Dataset:
     """Returns a dataset that goes on after faults where its reader can."""
-    if isinstance(data, (CocoDataset, LabelledImages)):
+    if hasattr(data, "lenient"):
         return data.lenient()
     if not isinstance(data, (str, os.PathLike)):
         return data
@@ -145,22 +143,10 @@ def _open(data, split: str, format: str, options: dict) -> Dataset:
         given = {**dict.fromkeys(PART_OPTIONS), **options}
         given["format"] = None if format == "auto" else format
         return open_parts(text, split, open_one=open_one, repeat=False, **given)
-    kind = recognise(text, split) if format == "auto" else format
-    if kind == "coco":
-        options = dict(options)
-        image_dir, outside = options.pop("image_dir", None), options.get("allow_outside", False)
-        annotation_file, image_dir = find_coco(text, split, image_dir, allow_outside=bool(outside))
-        options["drop_invalid"] = EXAMINE
-        return open_dataset(
-            annotation_file,
-            split=split,
-            format="coco",
-            image_dir=os.path.abspath(image_dir),
-            **options,
-        )
-    if kind in TOOL_FORMATS:
+    chosen = formats.named(recognise(text, split) if format == "auto" else format)
+    if "drop_invalid" in chosen.options(0):
         options = {**options, "drop_invalid": EXAMINE}
-    return open_dataset(text, split=split, format=kind, **options)
+    return open_dataset(text, split=split, format=chosen, **options)
 
 
 def _as_read(problems, options: dict) -> list[Problem]:
@@ -197,7 +183,7 @@ def _look(dataset, count: int, counters: tuple, problems: list, options, progres
 
 def _read(dataset, index: int) -> tuple[Sample, list[Problem]]:
     """Returns a sample, and the faults of objects that its reader left out of it."""
-    if isinstance(dataset, LabelledImages):
+    if hasattr(dataset, "examine"):
         return dataset.examine(index)
     return dataset[index], []
 

@@ -16,12 +16,14 @@ import numpy as np
 
 from tfseg.data.images.json_file import read_json
 from tfseg.data.masks.png_masks import PngMaskDataset
+from tfseg.data.reading.format import Claim, Format, call, missing_part
 from tfseg.data.reading.labels import one_class
+from tfseg.data.reading.part_names import own_name
 from tfseg.data.reading.problem import Problem
 from tfseg.data.reading.scan import DROP, Drawn, ImageRecord
 from tfseg.errors import DataError
 
-__all__ = ["InstanceFolderDataset"]
+__all__ = ["FORMAT", "InstanceFolderDataset"]
 
 
 class InstanceFolderDataset(PngMaskDataset):
@@ -111,3 +113,27 @@ def _read_boxes(path: str) -> tuple[np.ndarray, np.ndarray]:
             "Expected y1 < y2 and x1 < x2. Correct it."
         )
     return rows[:, :4], rows[:, 4]
+
+
+def _place(path: str, split: str) -> str | None:
+    """Returns where maps of instances lie: in the part's folder, else here for all parts."""
+    for place in (os.path.join(path, own_name(path, split)), path):
+        if all(os.path.isdir(os.path.join(place, name)) for name in ("images", "instances")):
+            return place
+    return None
+
+
+def _open(path: str, split: str, options: dict) -> InstanceFolderDataset:
+    place = _place(path, split)
+    if place is None:
+        raise missing_part(path, split, f"images/ and instances/, or {split}/ with both")
+    return call(InstanceFolderDataset, (place,), options)
+
+
+FORMAT = Format(
+    name="instance_folder",
+    marks="images/ and instances/, there or in {split}/",
+    reader=InstanceFolderDataset,
+    claims=lambda path, split: Claim.LAYOUT * (_place(path, split) is not None),
+    open=_open,
+)

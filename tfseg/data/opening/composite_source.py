@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 
 from tfseg.data.composites.compositor import CompositeDataset
-from tfseg.data.dataset import Dataset
+from tfseg.data.reading.format import Format
 from tfseg.errors import ConfigError
 
-__all__ = ["open_composites"]
+__all__ = ["FORMAT", "open_composites"]
 
 _LENGTH = {"train": 1000}
 _OTHER_LENGTH = 200
@@ -21,14 +20,7 @@ _OWN = tuple(
 )
 
 
-def open_composites(
-    path: str,
-    split: str,
-    options: dict,
-    *,
-    open_one: Callable[..., Dataset],
-    recognise: Callable[[str, str], str],
-) -> CompositeDataset:
+def open_composites(path: str, split: str, options: dict) -> CompositeDataset:
     """Returns composites of the people of the dataset at a path.
 
     Args:
@@ -38,12 +30,12 @@ def open_composites(
         options: Those of `CompositeDataset`; `val_length`, the length of other splits than
             "train"; `people_format`, where the format is not recognised; `backgrounds`, a word or
             the path of a dataset. Everything else goes to the people's reader.
-        open_one: Opens a dataset, as `open_dataset` does.
-        recognise: Tells the format of what lies at a path.
 
     Raises:
         ConfigError: Classes other than ("person",) are asked for.
     """
+    from tfseg.data.opening.sources import open_dataset, recognise  # of which this is a part
+
     given = dict(options)
     if tuple(given.pop("classes", None) or ("person",)) != ("person",):
         raise ConfigError(
@@ -60,11 +52,19 @@ def open_composites(
         given.setdefault("crop", "full")
     elif kind == "coco":
         given["classes"] = ("person",)
-    people = open_one(path, split=split, format=kind, **given)
+    people = open_dataset(path, split=split, format=kind, **given)
     if isinstance(backgrounds, str) and backgrounds not in _WORDS:
-        backgrounds = open_one(backgrounds, split=split)
+        backgrounds = open_dataset(backgrounds, split=split)
     own.pop("length", None)
     for name in ("people_per_picture", "size", "overlap"):
         if isinstance(own.get(name), list):
             own[name] = tuple(own[name])
     return CompositeDataset(people, backgrounds, length=length, **own)
+
+
+FORMAT = Format(
+    name="composites",
+    marks="people of any other format, pasted together",
+    reader=CompositeDataset,
+    open=open_composites,
+)

@@ -17,13 +17,14 @@ import numpy as np
 from tfseg.data.images.images import read_image
 from tfseg.data.images.mat_files import read_mat
 from tfseg.data.published.pieces import PieceRule
+from tfseg.data.reading.format import Claim, Format
 from tfseg.data.reading.part_names import MissingPartError
 from tfseg.errors import DataError
 from tfseg.opencv import cv2
 from tfseg.structures import Sample
 from tfseg.structures.label_maps import LabelMapKind
 
-__all__ = ["ClothingCoParsingDataset", "read_tags"]
+__all__ = ["FORMAT", "ClothingCoParsingDataset", "read_tags"]
 
 
 class ClothingCoParsingDataset:
@@ -266,3 +267,11 @@ def _read_split(root: str, split) -> tuple[list[str], str]:
         f"there is no split {split!r}: looked for {' and '.join(candidates)}; the folder has "
         f"{', '.join(found) or 'no text file'}. Name one of them, 'all', or give the ids."
     )
+
+
+FORMAT = Format(
+    name="clothing_co_parsing",
+    marks="label_list.mat",
+    reader=ClothingCoParsingDataset,
+    claims=lambda path, split: Claim.CERTAIN * os.path.isfile(os.path.join(path, "label_list.mat")),
+)

@@ -23,12 +23,13 @@ from tfseg.data.images.mat_files import read_mat
 from tfseg.data.masks.class_maps import ClassMapImages
 from tfseg.data.masks.mask_folder import list_files, list_images
 from tfseg.data.masks.mask_values import ValueRule, read_values
+from tfseg.data.reading.format import Claim, Format
 from tfseg.data.reading.labels import one_class
 from tfseg.data.reading.outlines import MaskError
 from tfseg.data.reading.scan import ImageRecord, Scan, find_file
 from tfseg.errors import DataError
 
-__all__ = ["LAYOUTS", "PortraitDataset"]
+__all__ = ["FORMAT", "LAYOUTS", "PortraitDataset"]
 
 LAYOUTS = (("images_data_crop", "images_mask"), ("Images", "Labels"))
 """Folders of the images and of the masks."""
@@ -181,3 +182,18 @@ def _listed(scan: Scan, path: str, stems: list[str]) -> list[str]:
         message += f"without image or mask: {', '.join(lost[:3])}." if lost else "listed twice."
         scan.fault("unpaired", path, message, severity="warning")
     return kept
+
+
+def _claims(path: str, split: str) -> int:
+    # In this spelling alone: other tools have `labels/`, and some disks do not tell them apart.
+    names = set(os.listdir(path)) if os.path.isdir(path) else set()
+    fits = any(names.issuperset(layout) for layout in LAYOUTS)
+    return Claim.LAYOUT * fits
+
+
+FORMAT = Format(
+    name="portrait",
+    marks=" or ".join(f"{images}/ and {masks}/" for images, masks in LAYOUTS),
+    reader=PortraitDataset,
+    claims=_claims,
+)

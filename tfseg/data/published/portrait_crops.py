@@ -13,13 +13,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfseg.data.published.clothing_co_parsing import ClothingCoParsingDataset, read_tags
+from tfseg.data.reading.format import Format
 from tfseg.data.reading.labels import one_class
 from tfseg.errors import DataError
 from tfseg.structures import Sample
 from tfseg.structures.label_maps import LabelMapKind
 from tfseg.structures.semantic import CLASS_MAP
 
-__all__ = ["CROPS", "PortraitCropsDataset", "portrait_box"]
+__all__ = ["CROPS", "FORMAT", "PortraitCropsDataset", "portrait_box"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -188,3 +189,10 @@ def _inside(
     y1 = min(max(round(top), 0), height - rows)
     x1 = min(max(round(middle - columns / 2), 0), width - columns)
     return y1, x1, y1 + rows, x1 + columns
+
+
+FORMAT = Format(
+    name="portrait_crops",
+    marks="label_list.mat, of which portraits are cut",
+    reader=PortraitCropsDataset,
+)

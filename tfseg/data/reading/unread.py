@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tfseg.data.reading.annotation_kinds import annotation_kind
 from tfseg.data.reading.part_names import part_of
 
 __all__ = ["unread_below"]
@@ -21,8 +22,8 @@ def unread_below(
     Args:
         folder: Where a reader looks.
         ending: Of the files, in small letters.
-        kind: The format of an annotation file, as `file_format` tells it: one in a folder stands
-            for all. None: any.
+        kind: What `annotation_kind` says of an annotation file: one in a folder stands for all.
+            None: any.
     """
     found, seen = [], 0
     start = os.path.normpath(folder or os.curdir)
@@ -43,9 +44,7 @@ def unread_below(
 
 
 def _is(kind: str | None, path: str) -> bool:
-    from tfseg.data.opening.layouts import file_format
-
-    return kind is None or file_format(path) == kind
+    return kind is None or annotation_kind(path) == kind
 
 
 def _message(count: int) -> str:

@@ -7,11 +7,11 @@ import os
 import re
 
 from tfseg.data.images.json_file import read_text
+from tfseg.data.reading.annotation_kinds import CSV_COLUMNS
 from tfseg.errors import DataError
 
-__all__ = ["CSV_COLUMNS", "read_csv"]
+__all__ = ["read_csv"]
 
-CSV_COLUMNS = ("filename", "region_shape_attributes", "region_attributes")
 _CELL = re.compile(r'(?:^|,)(?:"((?:[^"]|"")*)"(?=,|$)|([^,]*))')
 
 

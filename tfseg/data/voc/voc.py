@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfseg.data.masks.mask_files import check_size, instances, upright
+from tfseg.data.reading.format import Claim, Format
 from tfseg.data.reading.labelled import LabelledImages
 from tfseg.data.reading.orientation import turned_problem
 from tfseg.data.reading.outlines import MaskError
@@ -29,13 +30,14 @@ from tfseg.data.voc.voc_files import (
     VOID,
     find_image,
     find_voc,
+    has_maps,
     map_numbers,
     read_names,
     read_split,
 )
 from tfseg.errors import DataError
 
-__all__ = ["VOC_CLASSES", "VocDataset"]
+__all__ = ["FORMAT", "VOC_CLASSES", "VocDataset"]
 
 
 class VocDataset(LabelledImages):
@@ -194,3 +196,11 @@ def _read_image(scan: Scan, folder: str, images: str, name: str, source: str) ->
         )
         return
     scan.add(ImageRecord(name, where, path, tuple(maps)))
+
+
+FORMAT = Format(
+    name="voc",
+    marks="SegmentationObject/, there or in VOCdevkit/*/",
+    reader=VocDataset,
+    claims=lambda path, split: Claim.LAYOUT * (split != "trainaug" and has_maps(path, OBJECTS)),
+)

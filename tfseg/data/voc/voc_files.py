@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from glob import escape, glob
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +25,7 @@ __all__ = [
     "VOID",
     "find_image",
     "find_voc",
+    "has_maps",
     "map_numbers",
     "read_lists",
     "read_names",
@@ -199,3 +201,9 @@ def map_numbers(file: str, colours: Mapping[int, int], strict: bool) -> np.ndarr
     free = max([256, *(n + 1 for n in numbers)])
     numbers = [free + i if n < 0 else n for i, n in enumerate(numbers)]
     return np.array(numbers)[places].reshape(ids.shape)
+
+
+def has_maps(path: str, maps: str) -> bool:
+    """Returns whether a folder of maps lies at a path, or one or two folders below it."""
+    places = ("", "*/", "VOCdevkit/*/")
+    return any(one.is_dir() for place in places for one in Path(path).glob(f"{place}{maps}"))

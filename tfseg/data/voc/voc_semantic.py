@@ -20,12 +20,14 @@ import numpy as np
 
 from tfseg.data.images.mat_files import read_mat
 from tfseg.data.masks.class_maps import ClassMapImages
+from tfseg.data.reading.format import Claim, Format
 from tfseg.data.reading.outlines import MaskError
 from tfseg.data.reading.scan import DROP, ImageRecord, Scan, find_file
 from tfseg.data.voc.voc_files import (
     CLASSES,
     find_image,
     find_voc,
+    has_maps,
     map_numbers,
     read_lists,
     read_names,
@@ -33,7 +35,7 @@ from tfseg.data.voc.voc_files import (
 )
 from tfseg.errors import DataError
 
-__all__ = ["AUGMENTED", "VocSegmentationDataset"]
+__all__ = ["AUGMENTED", "FORMAT", "VocSegmentationDataset"]
 
 AUGMENTED = "SegmentationClassAug"
 """The folder of the augmented set's maps."""
@@ -165,3 +167,13 @@ def _add(scan: Scan, folder: str, sbd: str, name: str, source: str, augmented: b
         )
         return
     scan.add(ImageRecord(name, where, path, file))
+
+
+FORMAT = Format(
+    name="voc_semantic",
+    marks="SegmentationClass/, there or in VOCdevkit/*/",
+    reader=VocSegmentationDataset,
+    claims=lambda path, split: (
+        Claim.LAYOUT * (has_maps(path, CLASSES) or has_maps(path, AUGMENTED))
+    ),
+)

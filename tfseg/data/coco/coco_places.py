@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from tfseg.data.images.json_file import read_json
-from tfseg.data.opening.layouts import TOOL_FORMATS, file_format
+from tfseg.data.reading.annotation_kinds import annotation_kind
 from tfseg.data.reading.foreign import what_json_is
 from tfseg.data.reading.named_files import NamedFiles
 from tfseg.data.reading.part_names import MissingPartError, part_of, parts_in, spellings
@@ -64,7 +64,7 @@ def _coco_files(folder: Path) -> list[Path]:
 
 
 def _is_coco(path: Path) -> bool:
-    if file_format(path) != "coco":
+    if annotation_kind(path) != "coco":
         return False
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.find(b'"annotations"') >= 0
@@ -78,7 +78,9 @@ def has_coco(folder: str | os.PathLike) -> bool:
 def coco_parts(folder: str | os.PathLike) -> list[str]:
     """Returns the parts that have a COCO file of their own in a folder."""
     found = {part: annotation_files(Path(folder), part) for part in parts_in(folder)}
-    return [p for p, files in found.items() if files and file_format(files[0]) not in TOOL_FORMATS]
+    return [
+        p for p, files in found.items() if files and annotation_kind(files[0]) in (None, "coco")
+    ]
 
 
 def _json_files(folder: Path) -> list[Path]:
