@@ -3,6 +3,8 @@ import math
 import pytest
 
 from tfseg.config import Stage, TrainConfig, learning_rate
+from tfseg.errors import ConfigError
+from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,44 @@ def test_warm_up_comes_before_any_schedule_and_longer_runs_stretch_the_cosine():
     cosine = TrainConfig(learning_rate=1.0, schedule="cosine", stages=(Stage(2),))
     assert learning_rate(cosine, 2, steps_per_epoch=1) == pytest.approx(0.5)
     assert learning_rate(cosine, 3, steps_per_epoch=1, epochs=4) == pytest.approx(0.5)
+
+
+def test_milestones_in_epochs_and_in_steps():
+    by_epoch = TrainConfig(schedule="milestones", milestones=(15, 20), stages=(Stage(25),))
+    rates = [learning_rate(by_epoch, epoch, steps_per_epoch=7) for epoch in (1, 15, 16, 20, 21, 25)]
+    assert rates == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5])
+    by_step = TrainConfig(schedule="milestones", milestone_steps=(3, 8), milestone_factor=0.5)
+    rates = [learning_rate(by_step, 1 + i // 5, i % 5, steps_per_epoch=5) for i in range(10)]
+    assert rates == pytest.approx([1e-3] * 3 + [5e-4] * 5 + [2.5e-4] * 2)
+
+
+def test_a_warm_up_from_a_share_of_the_rate():
+    config = TrainConfig(learning_rate=3.0, warmup_steps=4, warmup_from=1 / 3, stages=(Stage(2),))
+    rates = [learning_rate(config, 1, step, steps_per_epoch=6) for step in range(6)]
+    assert rates == pytest.approx([1.0, 1.5, 2.0, 2.5, 3.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        (dict(schedule="milestones"), "schedule: .*needs some.*milestone_steps"),
+        (dict(milestones=(3,)), "milestones: schedule 'lr_const' has none"),
+        (dict(schedule="milestones", milestones=(5, 3)), r"milestones: .*got \(5, 3\)"),
+        (dict(rate_factors={"backbone": 0}), "rate_factors.backbone: expected more than 0"),
+        (dict(rate_factors={"backbone": "slow"}), r"rate_factors\['backbone'\]: .*'slow'"),
+        (dict(optimizer="adam", weight_decay=0.1), 'weight_decay: .*"adamw"'),
+    ],
+)
+def test_settings_of_learning_that_contradict_each_other(settings, words):
+    with pytest.raises(ConfigError, match=words):
+        TrainConfig(**settings)
+
+
+def test_groups_of_layers_are_the_systems():
+    stages = [{"epochs": 1, "layers": "heads"}, {"epochs": 1, "layers": "backbones"}]
+    with pytest.raises(ConfigError, match=r"train.stages\[1\].layers: .*mean 'backbone'"):
+        MaskRCNNConfig(classes=("a",), train={"stages": stages})
+    with pytest.raises(ConfigError, match=r"rate_factors\.6\+: .*Known: 3\+, 4\+"):
+        MaskRCNNConfig(classes=("a",), train={"rate_factors": {"6+": 0.1}})
+    train = TrainConfig(stages=(Stage(1),), rate_factors={"backbone": 0.1})
+    assert MaskRCNNConfig(classes=("a",), train=train).train is train

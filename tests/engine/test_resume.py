@@ -20,11 +20,16 @@ from tfseg.errors import ConfigError, WeightsError
 HERE = Path(__file__).parent
 TRAIN = TrainConfig(
     batch_size=4,
-    stages=(Stage(2, "heads"), Stage(2)),
+    # Killed in the last stage, the optimizer is in the middle of two that it knows as one.
+    stages=(Stage(2, "heads"), Stage(1), Stage(1, learning_rate=0.01)),
     learning_rate=0.02,
+    rate_factors={"body": 0.3},
+    accumulate_steps=2,
+    weight_decay=0.01,
     workers=1,
     schedule="cosine",
     warmup_steps=3,
+    warmup_from=0.2,
 )
 KILLED = """
 import os, signal, sys
@@ -47,6 +52,17 @@ ToyEstimator(classes=["square"], train=TRAIN).fit(
 
 def model(**train):
     return ToyEstimator(classes=["square"], train=TRAIN.replace(**train))
+
+
+def change_header(folder, change):
+    """Changes what the checkpoint of a run says it is of."""
+    path = folder / "checkpoints" / "last.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    header = json.loads(bytes(arrays["header"]).decode())
+    change(header["state"]["facts"])
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    np.savez(path, **arrays)
 
 
 def numbers(history):
@@ -107,13 +123,27 @@ def test_killed_in_the_middle_of_an_epoch(uninterrupted, tmp_path, epoch):
 
 def test_resuming_a_finished_run_changes_nothing_and_more_epochs_go_on(uninterrupted, tmp_path):
     folder = tmp_path / "run"
-    first = model(schedule="lr_const").fit(Squares(8), run_dir=folder, epochs=2)
-    again = model(schedule="lr_const").fit(Squares(8), run_dir=folder, epochs=2, resume=True)
+    train = dict(schedule="milestones", milestones=(1,), milestone_steps=(3,), optimizer="adamw")
+    first = model(**train).fit(Squares(8), run_dir=folder, epochs=2)
+    again = model(**train).fit(Squares(8), run_dir=folder, epochs=2, resume=True)
     assert again.history == first.history
-    longer = model(schedule="lr_const").fit(Squares(8), run_dir=folder, epochs=3, resume=True)
-    whole = model(schedule="lr_const").fit(Squares(8), epochs=3)
-    assert [row["epoch"] for row in longer.history] == [1, 2, 3]
-    assert longer.history[2]["loss"] == pytest.approx(whole.history[2]["loss"], rel=1e-4)
+    longer = model(**train).fit(Squares(8), run_dir=folder, epochs=4, resume=True)
+    whole = model(**train).fit(Squares(8), epochs=4)
+    assert [row["epoch"] for row in longer.history] == [1, 2, 3, 4]
+    for name in ("loss", "learning_rate"):
+        assert longer.history[3][name] == pytest.approx(whole.history[3][name], rel=1e-4)
+
+
+def test_a_run_of_an_older_version_keeps_an_optimizer_for_each_stage(tmp_path):
+    stages = (Stage(1, "heads"), Stage(2, "heads", learning_rate=0.01))
+    train = dict(stages=stages, schedule="lr_const", warmup_steps=0)
+    model(**train).fit(Squares(4), run_dir=tmp_path / "a", epochs=1)
+    change_header(tmp_path / "a", lambda facts: facts.pop("joined"))
+    made = model(**train)
+    made.fit(Squares(4), run_dir=tmp_path / "a", epochs=3, resume=True)
+    # Two epochs of one step, of two batches each, after a fresh start in the second stage.
+    assert int(made.keras_model.optimizer._iterations) == 4
+    assert [row["learning_rate"] for row in made.history[1:]] == pytest.approx([0.01, 0.01])
 
 
 def test_resume_where_nothing_was_saved_begins(tmp_path):
@@ -152,14 +182,10 @@ def test_settings_that_only_change_the_speed_may_differ(begun):
 
 
 def test_a_setting_that_an_older_version_did_not_have_is_at_its_default(begun):
-    path = begun / "checkpoints" / "last.npz"
-    with np.load(path) as file:
-        arrays = dict(file)
-    header = json.loads(bytes(arrays["header"]).decode())
-    del header["state"]["facts"]["config"]["min_score"]
-    del header["state"]["facts"]["config"]["train"]["clip_mode"]
-    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    np.savez(path, **arrays)
+    def forget(facts):
+        del facts["config"]["min_score"], facts["config"]["train"]["clip_mode"]
+
+    change_header(begun, forget)
     assert len(model().fit(Squares(8), run_dir=begun, epochs=1, resume=True).history) == 1
     with pytest.raises(ConfigError, match="train.clip_mode 'per_variable', now 'global'"):
         model(clip_mode="global").fit(Squares(8), run_dir=begun, epochs=1, resume=True)
@@ -182,7 +208,7 @@ def test_a_damaged_checkpoint_says_so(begun):
 def test_interrupting_keeps_the_last_checkpoint_and_says_how_to_go_on(tmp_path):
     class Press(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            if self.model.optimizer.iterations > 3 and batch == 1:
+            if self.model.optimizer.iterations > 1 and batch == 1:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match=r"epoch 1 is saved in .*resume=True"):

@@ -1,5 +1,6 @@
 import csv
 import errno
+import json
 import os
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from toy_estimator import Squares, ToyEstimator
 
 from tfseg.config import Stage, TrainConfig, load_config
-from tfseg.engine import checkpoint, training_stages, weights
+from tfseg.engine import checkpoint, optimizers, training_stages, weights
 from tfseg.errors import ConfigError, DataError, TrainingError, WeightsError
 
 TRAIN = TrainConfig(
@@ -102,11 +103,18 @@ def test_a_stage_without_layers_is_refused():
 
 def test_epochs_cut_or_prolong_the_stages():
     config = TrainConfig(stages=(Stage(2, "heads"), Stage(3, "4+"), Stage(1)))
-    assert list(training_stages.segments(config, 1, 6)) == [(0, 1, 2), (1, 3, 5), (2, 6, 6)]
-    assert list(training_stages.segments(config, 1, 4)) == [(0, 1, 2), (1, 3, 4)]
-    assert list(training_stages.segments(config, 4, 9)) == [(1, 4, 5), (2, 6, 9)]
-    assert list(training_stages.segments(config, 9, 9)) == [(2, 9, 9)]
-    assert list(training_stages.segments(config, 7, 6)) == []
+
+    def spans(first, last, config=config, **options):
+        return [tuple(s) for s in training_stages.segments(config, first, last, **options)]
+
+    assert spans(1, 6) == [("heads", 1, 1, 2), ("4+", 3, 3, 5), ("all", 6, 6, 6)]
+    assert spans(1, 4) == [("heads", 1, 1, 2), ("4+", 3, 3, 4)]
+    assert spans(4, 9) == [("4+", 3, 4, 5), ("all", 6, 6, 9)]
+    assert spans(9, 9) == [("all", 6, 9, 9)] and spans(7, 6) == []
+    slower = TrainConfig(stages=(Stage(2, "heads"), Stage(1), Stage(3, learning_rate=0.1)))
+    assert spans(1, 6, slower) == [("heads", 1, 1, 2), ("all", 3, 3, 6)]
+    assert spans(5, 8, slower) == [("all", 3, 5, 8)]
+    assert spans(3, 6, slower, joined=False) == [("all", 3, 3, 3), ("all", 4, 4, 6)]
     made = model().fit(Squares(4), epochs=3)
     assert len(made.history) == 3
 
@@ -346,12 +354,20 @@ def test_fitting_again_goes_on_from_the_weights():
 
 
 def test_the_table_of_rates_travels_with_a_saved_optimizer():
-    optimizer = keras.optimizers.SGD(training_stages.Rates([0.1, 0.2]))
-    told = keras.saving.serialize_keras_object(optimizer)
-    again = keras.saving.deserialize_keras_object(told)
-    assert [float(again._learning_rate(step)) for step in (0, 1, 2)] == pytest.approx(
-        [0.1, 0.2, 0.2]
+    optimizer = optimizers.AdamW(
+        training_stages.Rates([0.1, 0.2], every=2),
+        weight_decay=0.1,
+        rate_factors=[0.5, 1],
+        decays=[True, False],
+        gradient_accumulation_steps=2,
     )
+    told = json.loads(json.dumps(keras.saving.serialize_keras_object(optimizer)))
+    again = keras.saving.deserialize_keras_object(told)
+    rates = [float(again._learning_rate(batch)) for batch in range(6)]
+    assert rates == pytest.approx([0.1, 0.1, 0.2, 0.2, 0.2, 0.2])
+    assert (again.rate_factors, again.decays) == ((0.5, 1.0), (True, False))
+    with pytest.raises(ValueError, match="each of the 1 variables, got 2"):
+        again.build([keras.Variable(1.0)])
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known before", "met in training"])

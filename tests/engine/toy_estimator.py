@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfseg.config import Config, Stage, TrainConfig, check_class_names, setting
+from tfseg.config import Stage, SystemConfig, TrainConfig, check_class_names, setting
 from tfseg.data.loader import Loader
 from tfseg.engine.estimator import Estimator
 from tfseg.geometry.resize import SquareResize, paste_mask
@@ -21,7 +21,9 @@ DETECTIONS = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class ToyConfig(Config):
+class ToyConfig(SystemConfig):
+    layer_groups = {"heads": "box and scores", "body": "the rest", "all": "all layers"}
+
     classes: tuple[str, ...] = ()
     image_size: int = setting(32, at_least=8, multiple_of=8)
     image_min_size: int | None = None
@@ -148,8 +150,8 @@ class ToyEstimator(Estimator):
         )
 
     def _layer_group(self, name):
-        heads = {"box", "scores"}
-        return heads if name == "heads" else heads | {"body", "norm"}
+        heads, body = {"box", "scores"}, {"body", "norm"}
+        return {"heads": heads, "body": body, "all": heads | body}[name]
 
     def _loader(self, dataset, *, training, augment=None):
         train = self.config.train

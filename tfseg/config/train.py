@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+from collections.abc import Mapping
 from typing import Literal
 
 from tfseg.config.base import Config, setting
 
-__all__ = ["SCHEDULES", "Stage", "TrainConfig", "learning_rate"]
-
-# Last epoch (counted from 1) and the divisor of the base rate, from the experiments' table.
-SCHEDULES = {
-    "lr_const": ((math.inf, 1),),
-    "lr_a": ((40, 1), (60, 10), (80, 50), (100, 100), (math.inf, 500)),
-    "lr_b": ((60, 1), (100, 10), (math.inf, 20)),
-    "lr_c": ((60, 1), (80, 10), (100, 100), (math.inf, 1000)),
-}
+__all__ = ["Stage", "TrainConfig"]
 
 _MOST_STEPS = 20_000_000
 
@@ -27,14 +19,14 @@ class Stage(Config):
 
     Attributes:
         epochs: How many epochs the stage lasts.
-        layers: Which layers learn: "heads" (all that is not backbone), "5+", "4+", "3+" (that
-            backbone stage and everything after it), or "all"; for the portrait network "heads",
-            "all", or "frozen_norm" (all but normalisations, which keep their statistics).
+        layers: Which layers learn: "all", "heads" (all that is not backbone), or another group of
+            the system, see `layer_groups` of its class. Stages that follow each other with the
+            same layers are one training to the optimizer, which keeps its momentum.
         learning_rate: The base rate in this stage; None takes `TrainConfig.learning_rate`.
     """
 
     epochs: int = setting(at_least=1, at_most=1_000_000)
-    layers: Literal["heads", "3+", "4+", "5+", "all", "frozen_norm"] = "all"
+    layers: str = setting("all", min_length=1)
     learning_rate: float | None = setting(None, above=0)
 
 
@@ -43,19 +35,32 @@ class TrainConfig(Config):
     """Settings of `fit`.
 
     Attributes:
-        batch_size: Images in a step. Lower it when memory runs out.
-        steps_per_epoch: Steps between two checkpoints; None: one pass over the data.
+        batch_size: Images computed at once. Lower it when memory runs out.
+        accumulate_steps: Batches whose gradients are averaged into one step: a batch of 16 is
+            also 2 in 8. What is normalised over a batch (batch statistics, losses divided by the
+            objects of a batch) still sees `batch_size` images.
+        steps_per_epoch: Steps, each one change of the weights, between two checkpoints; None: one
+            pass over the data.
         validation_steps: Batches for the validation losses; None: all.
         stages: What learns when; the epochs add up. With freshly initialised heads on a trained
             backbone, begin with "heads".
         learning_rate: Base rate. Half it when the loss leaps or is not finite.
-        schedule: How the rate falls: "lr_const", "lr_a", "lr_b", "lr_c" by epoch; or by step, from
-            the base rate to zero at the last one, "cosine" or "poly" (the share of steps left to
-            the power of 0.9, as DeepLab).
-        warmup_steps: Steps at the very beginning in which the rate grows linearly from zero.
-        optimizer: "sgd" with momentum, or "adamw".
+        rate_factors: Groups of layers that learn at another rate, such as {"backbone": 0.1}: a
+            factor of the rate of every step. A layer of two groups has that of the smaller one.
+        schedule: How the rate falls: "lr_const", "lr_a", "lr_b", "lr_c" by epoch; "milestones" by
+            those below; or by step, from the base rate to zero at the last one, "cosine" or "poly"
+            (the share of steps left to the power of 0.9, as DeepLab).
+        milestones: The rate is multiplied after each of these epochs, counted from 1.
+        milestone_steps: The same after each of these numbers of steps.
+        milestone_factor: What it is multiplied by.
+        warmup_steps: Steps at the very beginning in which the rate grows linearly.
+        warmup_from: The share of the rate that the warm-up begins with; None: one step's share.
+        optimizer: "sgd" with momentum, "adam", or "adamw".
         momentum: Of "sgd".
-        weight_decay: Decoupled decay of "adamw"; networks add their own penalty to the loss.
+        weight_decay: Of "adamw" decoupled from the gradient, of "sgd" added to it (after clipping,
+            as torch does), of "adam" none. Networks may add their own penalty to the loss.
+        decay_norms_and_biases: Whether `weight_decay` includes them, as in DETR. Many later recipes
+            leave them out.
         clip_norm: Longest gradient; None: not clipped.
         clip_mode: "per_variable" clips each variable alone (as Matterport's code did),
             "global" the whole gradient.
@@ -75,17 +80,26 @@ class TrainConfig(Config):
     """
 
     batch_size: int = setting(1, at_least=1, at_most=65536)
+    accumulate_steps: int = setting(1, at_least=1, at_most=65536)
     steps_per_epoch: int | None = setting(None, at_least=1)
     validation_steps: int | None = setting(None, at_least=1)
     stages: tuple[Stage, ...] = setting(
         (Stage(epochs=40, layers="heads"), Stage(epochs=20)), min_length=1
     )
     learning_rate: float = setting(0.001, above=0)
-    schedule: Literal["lr_const", "lr_a", "lr_b", "lr_c", "cosine", "poly"] = "lr_const"
+    rate_factors: Mapping[str, float] | None = None
+    schedule: Literal["lr_const", "lr_a", "lr_b", "lr_c", "milestones", "cosine", "poly"] = (
+        "lr_const"
+    )
+    milestones: tuple[int, ...] = setting((), at_least=1)
+    milestone_steps: tuple[int, ...] = setting((), at_least=1)
+    milestone_factor: float = setting(0.1, above=0)
     warmup_steps: int = setting(0, at_least=0)
-    optimizer: Literal["sgd", "adamw"] = "sgd"
+    warmup_from: float | None = setting(None, at_least=0, at_most=1)
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     momentum: float = setting(0.9, at_least=0, below=1)
     weight_decay: float = setting(0.0, at_least=0)
+    decay_norms_and_biases: bool = True
     clip_norm: float | None = setting(5.0, above=0)
     clip_mode: Literal["per_variable", "global"] = "per_variable"
     augmentation: str = setting("aug_none", min_length=1)
@@ -104,6 +118,25 @@ class TrainConfig(Config):
         if steps > _MOST_STEPS:
             problem = f"with steps_per_epoch these are {steps} steps; at most {_MOST_STEPS}."
             self._fail("stages", problem)
+        if self.optimizer == "adam" and self.weight_decay:
+            self._fail("weight_decay", 'optimizer "adam" has none; "adamw" is the one that decays.')
+        for name, factor in (self.rate_factors or {}).items():
+            if factor <= 0:
+                problem = f"expected more than 0, got {factor}. To freeze layers, use train.stages."
+                self._fail(f"rate_factors.{name}", problem)
+        self._check_milestones()
+
+    def _check_milestones(self):
+        for name in ("milestones", "milestone_steps"):
+            values = getattr(self, name)
+            if list(values) != sorted(set(values)):
+                self._fail(name, f"each should be greater than the one before; got {values}.")
+            if values and self.schedule != "milestones":
+                problem = f'schedule {self.schedule!r} has none; set schedule to "milestones".'
+                self._fail(name, problem)
+        if self.schedule == "milestones" and not (self.milestones or self.milestone_steps):
+            problem = '"milestones" needs some: the epochs in milestones, or milestone_steps.'
+            self._fail("schedule", problem)
 
     @property
     def epochs(self) -> int:
@@ -118,38 +151,3 @@ class TrainConfig(Config):
             if epoch <= last:
                 return stage
         return self.stages[-1]
-
-
-def learning_rate(
-    config: TrainConfig,
-    epoch: int,
-    step: int = 0,
-    *,
-    steps_per_epoch: int = 1,
-    epochs: int | None = None,
-) -> float:
-    """Returns the learning rate of a step.
-
-    Args:
-        config: Training settings.
-        epoch: Counted from 1.
-        step: Within the epoch, counted from 0.
-        steps_per_epoch: Steps of an epoch; matters for "cosine" and for the warm-up.
-        epochs: Epochs of the whole run; None takes those of the stages.
-    """
-    base = config.stage_at(epoch).learning_rate or config.learning_rate
-    done = (epoch - 1) * steps_per_epoch + step
-    if config.schedule in ("cosine", "poly"):
-        total = (config.epochs if epochs is None else epochs) * steps_per_epoch
-        begin = min(config.warmup_steps, total)
-        share = min(max((done - begin) / max(total - begin, 1), 0.0), 1.0)
-        if config.schedule == "cosine":
-            rate = base * 0.5 * (1 + math.cos(math.pi * share))
-        else:
-            rate = base * (1 - share) ** 0.9
-    else:
-        divisor = next(by for last, by in SCHEDULES[config.schedule] if epoch <= last)
-        rate = base / divisor
-    if done < config.warmup_steps:
-        rate *= (done + 1) / (config.warmup_steps + 1)
-    return rate

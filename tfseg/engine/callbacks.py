@@ -88,8 +88,8 @@ class Validation(keras.callbacks.Callback):
                 job.estimator.fitted = True
                 report = job.estimator.evaluate(job.val, limit=job.config.evaluate_limit)
                 logs.update({name: float(value) for name, value in report.items()})
-        # The network's last step of this epoch; the table has one rate a step.
-        logs["learning_rate"] = float(job.rates.rates[(epoch + 1) * job.steps - 1 - job.rates_from])
+        # That of the network's last step in this epoch.
+        logs["learning_rate"] = job.rates.at((epoch + 1) * job.steps - 1 - job.rates_from)
         logs["seconds"] = round(time.monotonic() - self._begin, 2)
 
 

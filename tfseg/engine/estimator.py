@@ -34,6 +34,8 @@ class Estimator(PredictVerbs, FileVerbs):
     Attributes:
         system: Name of the system in files and on the command line.
         config_class: Its settings; the field `train` holds a `TrainConfig`.
+        layer_groups: The groups of layers that `train.stages` and `train.rate_factors` can name,
+            and which layers they are; those of `config_class`.
         score_metric: The measure that `score` returns.
         loss_terms: Name of each term of the loss in the logs to its title in tables and curves.
         measures: What its evaluator measures, those that people look at first among them.
@@ -53,12 +55,17 @@ class Estimator(PredictVerbs, FileVerbs):
 
     system: str = ""
     config_class: type[Config] = Config
+    layer_groups: Mapping[str, str] = {}
     score_metric: str = "segm/AP"
     loss_terms: Mapping[str, str] = {}
     measures: tuple[Measure, ...] = ()
     weight_readers: tuple[str, ...] = ()
     serving_graph: str = ""
     cuts_out: bool = False
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.layer_groups = getattr(cls.config_class, "layer_groups", {})
 
     def __init__(self, config: Config | Mapping | None = None, /, **settings):
         if isinstance(config, Config) and not isinstance(config, self.config_class):
@@ -118,7 +125,7 @@ class Estimator(PredictVerbs, FileVerbs):
         return SquareResize(self.config.resolved_min_size, self.config.image_size)
 
     def _layer_group(self, name: str) -> set[str]:
-        """Returns the names of the layers that learn in a stage: "heads", "5+", ..., "all"."""
+        """Returns the names of the layers of a group that the settings' `layer_groups` declares."""
         raise NotImplementedError
 
     def _evaluator(self):

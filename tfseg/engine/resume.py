@@ -30,7 +30,8 @@ def take_up(job, network: keras.Model) -> dict:
     """Puts the state and the network's variables back; returns all arrays of the checkpoint."""
     path = job.checkpoint_path
     state, arrays = checkpoint.read_state(path)
-    missing = [name for name in job.state.facts if name not in {*state.facts, "augmentation"}]
+    known = {*state.facts, "augmentation", "joined"}
+    missing = [name for name in job.state.facts if name not in known]
     if missing or not isinstance(state.facts["config"], Mapping):
         raise WeightsError(
             f"{path}: this checkpoint does not say what it is of ({', '.join(missing)}). Start "
@@ -44,7 +45,8 @@ def take_up(job, network: keras.Model) -> dict:
         )
     checkpoint.restore(network.variables, arrays["network"], str(path))
     longer = job.epochs - state.facts["epochs"]
-    state.facts = job.state.facts
+    # A run of an older version made an optimizer for every stage, and goes on that way.
+    state.facts = {**job.state.facts, "joined": state.facts.get("joined", False)}
     # More epochs than before are a reason to go on after an early stop.
     state.stopped = state.stopped and longer <= 0
     job.state = state
@@ -68,10 +70,10 @@ def _differences(job, state: RunState) -> list[str]:
         )
     kind = type(job.estimator.config)
     old, new = flat_settings(then["config"], kind), flat_settings(now["config"], kind)
-    if job.config.schedule == "cosine" and then["epochs"] != now["epochs"]:
+    if job.config.schedule in ("cosine", "poly") and then["epochs"] != now["epochs"]:
         found.append(
-            f"epochs {then['epochs']}, now {now['epochs']} (a cosine schedule needs to "
-            "know its end)"
+            f"epochs {then['epochs']}, now {now['epochs']} (a {job.config.schedule} schedule needs "
+            "to know its end)"
         )
     for name in sorted({*old, *new}):
         if name.startswith("train.") and name.removeprefix("train.") in _FREE:

@@ -39,14 +39,14 @@ class Run:
         loader: Training batches.
         val: Validation data with the model's class ids, or None.
         val_loader: Validation batches, or None.
-        steps: Steps of an epoch.
+        steps: Batches of an epoch, `config.accumulate_steps` for each change of the weights.
         val_steps: Validation batches.
         epochs: Epochs in all.
         folder: The run folder, or None.
         state: Where the training stands.
         stage: The layer group that learns.
-        rates: Learning rate of each step of the stage.
-        rates_from: The step that the first of them belongs to.
+        rates: Learning rate of each batch with these layers.
+        rates_from: The batch of the run that the first of them belongs to.
         augmentation: How training images are changed.
         train: Training data with the model's class ids.
         val_is_empty: Whether no validation image has an object.
@@ -126,14 +126,15 @@ def _run(job: Run, resume: bool, callbacks) -> None:
     logs.begin()
     chain = [FiniteLoss(job), Validation(job), Progress(job), best, *callbacks, Keeper(job), logs]
     try:
-        for index, begin, end in training_stages.segments(
-            job.config, job.state.epoch + 1, job.epochs
+        joined = job.state.facts["joined"]
+        for segment in training_stages.segments(
+            job.config, job.state.epoch + 1, job.epochs, joined=joined
         ):
             if job.state.stopped:
                 break
-            _begin_stage(job, network, freezer, index, begin, end, arrays)
+            _begin(job, network, freezer, segment, arrays)
             arrays = None
-            _fit_stage(job, network, begin, end, chain)
+            _fit(job, network, segment, chain)
             if network.stop_training:
                 break
     except KeyboardInterrupt:
@@ -144,17 +145,16 @@ def _run(job: Run, resume: bool, callbacks) -> None:
     _finish(job, network, best)
 
 
-def _begin_stage(job: Run, network, freezer, index: int, begin: int, end: int, arrays):
+def _begin(job: Run, network, freezer, segment: training_stages.Segment, arrays):
     """Freezes, compiles, and takes up the optimizer where a resumed run left it."""
-    stage = job.config.stages[index]
-    freezer.only(job.estimator._layer_group(stage.layers), stage.layers)
-    first = 1 + sum(earlier.epochs for earlier in job.config.stages[:index])
-    last = max(end, first + stage.epochs - 1)
-    job.stage, job.rates_from = stage.layers, (first - 1) * job.steps
-    job.rates = training_stages.Rates.of_stage(job.config, first, last, job.steps, job.epochs)
-    training_stages.compile_stage(network, job.config, job.rates)
-    # A stage that begins at this epoch has a fresh optimizer, as it has without a break.
-    if arrays is not None and begin > first:
+    freezer.only(job.estimator._layer_group(segment.layers), segment.layers)
+    job.stage, job.rates_from = segment.layers, (segment.first - 1) * job.steps
+    updates = job.steps // job.config.accumulate_steps
+    job.rates = training_stages.Rates.of(job.config, segment, updates, job.epochs)
+    factors = training_stages.rate_factors(job.estimator)
+    training_stages.compile_stage(network, job.config, job.rates, factors)
+    # What begins at this epoch has a fresh optimizer, as it has without a break.
+    if arrays is not None and segment.begin > segment.first:
         where = str(job.checkpoint_path)
         checkpoint.restore(network.optimizer.variables, arrays["optimizer"], where)
 
@@ -177,7 +177,8 @@ def _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callb
     if val is not None:
         val = align_classes(val, estimator.class_names, "validation dataset")
         val_loader = estimator._loader(val, training=False)
-    steps = config.steps_per_epoch or loader.steps_per_pass
+    together = config.accumulate_steps
+    steps = together * (config.steps_per_epoch or math.ceil(loader.steps_per_pass / together))
     facts = {
         "system": estimator.system,
         "config": estimator.config.to_dict(),
@@ -186,6 +187,7 @@ def _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callb
         "backend": keras.backend.backend(),
         "epochs": epochs or config.epochs,
         "augmentation": chosen.text,
+        "joined": True,
     }
     whole = 0 if val_loader is None else val_loader.steps_per_pass
     return Run(
@@ -232,7 +234,7 @@ def _check_writable(job: Run) -> None:
         ) from error
     size = sum(4 * math.prod(v.shape) for v in job.estimator.keras_model.weights)
     # Two checkpoints while one replaces the other (weights and slots), best and final model.
-    slots = 3 if job.config.optimizer == "adamw" else 2
+    slots = (2 if job.config.optimizer == "sgd" else 3) + (job.config.accumulate_steps > 1)
     needed = size * (2 * slots + 3)
     if free < needed:
         raise ConfigError(
@@ -268,14 +270,14 @@ def _open_folder(job: Run, resume: bool) -> bool:
     return exists
 
 
-def _fit_stage(job: Run, network: keras.Model, begin: int, end: int, chain: list):
-    batches = training_stages.Batches(job.loader, (begin - 1) * job.steps)
+def _fit(job: Run, network: keras.Model, segment: training_stages.Segment, chain: list):
+    batches = training_stages.Batches(job.loader, (segment.begin - 1) * job.steps)
     try:
         network.fit(
             batches,
             steps_per_epoch=job.steps,
-            initial_epoch=begin - 1,
-            epochs=end,
+            initial_epoch=segment.begin - 1,
+            epochs=segment.end,
             callbacks=chain,
             verbose=0,
             shuffle=False,

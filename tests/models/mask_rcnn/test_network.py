@@ -184,7 +184,7 @@ def test_groups_of_mobilenet():
 
 
 def test_an_unknown_group_is_an_error(model):
-    with pytest.raises(ConfigError, match="heads, 3\\+, 4\\+, 5\\+, all; got 'body'"):
+    with pytest.raises(ConfigError, match="heads, backbone, 3\\+, 4\\+, 5\\+; got 'body'"):
         network.layer_group(model, "body")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from tfseg.config.base import Config, check_class_names, setting
+from tfseg.config.base import check_class_names, setting
+from tfseg.config.system import SystemConfig
 from tfseg.config.train import TrainConfig
 from tfseg.models.mask_rcnn.backbone_choice import backbone_faults, default_pixels
 from tfseg.models.mask_rcnn.origins import FILLED, ORIGINS
@@ -15,7 +16,7 @@ __all__ = ["MaskRCNNConfig"]
 
 
 @dataclasses.dataclass(frozen=True)
-class MaskRCNNConfig(Config):
+class MaskRCNNConfig(SystemConfig):
     """Settings of `MaskRCNN`. Lengths are pixels of the network's input.
 
     Settings whose default is None here and in `tfseg.models.mask_rcnn.origins` take the origin's
@@ -119,6 +120,15 @@ class MaskRCNNConfig(Config):
         weight_decay: Factor of the mean square of each weight tensor.
         train: Settings of `fit`.
     """
+
+    layer_groups: ClassVar[Mapping[str, str]] = {
+        "heads": "feature pyramid, region proposals, box and mask heads",
+        "5+": "the heads and the backbone's last stage",
+        "4+": "the heads and the backbone from its fourth stage on",
+        "3+": "the heads and the backbone from its third stage on",
+        "backbone": "all that is not heads",
+        "all": "all layers",
+    }
 
     classes: tuple[str, ...] = ()
     origin: Literal["matterport", "torchvision"] = "matterport"

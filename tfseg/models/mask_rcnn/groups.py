@@ -28,16 +28,16 @@ def layer_group(network: keras.Model, group: str) -> set[str]:
 
     Args:
         network: The network.
-        group: "heads" (names that start with mrcnn_, rpn_ or fpn_), "3+", "4+", "5+" (those and
-            the body from that stage on), or "all".
+        group: One of `MaskRCNNConfig.layer_groups`; the heads' names start with mrcnn_, rpn_ or
+            fpn_.
     """
     names = set(weighted_layers(network))
-    if group == "all":
-        return names
-    if group == "heads":
-        return {name for name in names if re.fullmatch(_HEADS, name)}
+    heads = {name for name in names if re.fullmatch(_HEADS, name)}
+    plain = {"all": names, "heads": heads, "backbone": names - heads}
+    if group in plain:
+        return plain[group]
     stages = {"3+": 3, "4+": 4, "5+": 5}
     if group not in stages:
-        raise ConfigError(f"layers should be one of heads, 3+, 4+, 5+, all; got {group!r}.")
-    heads = {name for name in names if re.fullmatch(_HEADS, name)}
+        known = ", ".join([*plain, *stages])
+        raise ConfigError(f"layers should be one of {known}; got {group!r}.")
     return heads | body_layers(network.body, network.config, names, stages[group])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from tfseg.config.base import Config, check_class_names, setting
+from tfseg.config.base import check_class_names, setting
+from tfseg.config.system import SystemConfig
 from tfseg.config.train import TrainConfig
 from tfseg.models.portrait.affinity.config import AffinityConfig
 from tfseg.models.portrait.graph import GraphOptions
@@ -14,7 +16,7 @@ __all__ = ["PortraitConfig"]
 
 
 @dataclasses.dataclass(frozen=True)
-class PortraitConfig(Config):
+class PortraitConfig(SystemConfig):
     """Settings of `PortraitSegmenter`. Lengths are pixels of the network's input.
 
     Attributes:
@@ -54,6 +56,13 @@ class PortraitConfig(Config):
     """
 
     learns_maps: ClassVar[tuple[str, ...]] = ("classes",)
+    layer_groups: ClassVar[Mapping[str, str]] = {
+        "heads": "the decoder",
+        "backbone": "the encoder",
+        "frozen_norm": "all but the normalisations, which keep their statistics",
+        "all": "all layers",
+    }
+
     classes: tuple[str, ...] = ("person",)
     preset: Literal["paper", "light", "dilated"] = "light"
     decoder: Literal["layers", "aspp"] = "layers"

@@ -107,16 +107,15 @@ def layer_group(network: PortraitNetwork, group: str) -> set[str]:
 
     Args:
         network: The network.
-        group: "heads" (the decoder), "all", or "frozen_norm" (all but the normalisations, which
-            keep their statistics).
+        group: One of `PortraitConfig.layer_groups`.
     """
     weighted = [layer for layer in network.graph.layers if layer.weights]
     if group == "all":
         return {layer.name for layer in weighted}
-    if group == "heads":
-        encoder = {layer.name for layer in network.body.layers}
-        return {layer.name for layer in weighted if layer.name not in encoder}
+    if group in ("heads", "backbone"):
+        encoder, inside = {layer.name for layer in network.body.layers}, group == "backbone"
+        return {layer.name for layer in weighted if (layer.name in encoder) == inside}
     if group == "frozen_norm":
         norms = keras.layers.BatchNormalization
         return {layer.name for layer in weighted if not isinstance(layer, norms)}
-    raise ConfigError(f"layers should be one of heads, all, frozen_norm; got {group!r}.")
+    raise ConfigError(f"layers should be one of heads, backbone, all, frozen_norm; got {group!r}.")
