@@ -1,6 +1,8 @@
 import copy
+import inspect
 import math
 import pickle
+import pydoc
 import re
 import threading
 
@@ -43,6 +45,20 @@ def test_settings_are_checked_at_once_and_the_network_is_built_late():
     inside = re.search(r"train=TrainConfig\((.*)\)\)$", repr(nested))[1]
     assert "stages=(Stage(epochs=5),)" in inside and "seed=3" in inside
     assert "momentum" not in inside
+
+
+def test_the_constructor_shows_its_settings():
+    shown = inspect.signature(ToyEstimator).parameters
+    assert list(shown) == ["config", *ToyConfig.setting_names()]
+    assert shown["width"].default == 8 and shown["width"].annotation is int
+    assert shown["train"].default == ToyConfig(classes=("a",)).train
+    assert "width: int = 8" in pydoc.render_doc(ToyEstimator, renderer=pydoc.plaintext)
+
+    class Named(ToyEstimator):
+        def __init__(self, name, width=2):
+            super().__init__(classes=[name], width=width)
+
+    assert str(inspect.signature(Named)) == "(name, width=2)"
 
 
 def test_sklearn_clone_accepts_it():

@@ -70,6 +70,15 @@ class Config:
         ConfigError: Naming the setting, what was expected and what came.
     """
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "__repr__" not in vars(cls):
+            # `dataclass` would make one that lists every default.
+            cls.__repr__ = Config.__repr__
+
+    def __repr__(self) -> str:
+        return self.shown(type(self).__name__)
+
     def __post_init__(self):
         owner, hints = type(self).__name__, _hints(type(self))
         for field in dataclasses.fields(self):
@@ -122,7 +131,19 @@ class Config:
 
     def default_of(self, name: str):
         """Returns the value of a setting that is not given, `dataclasses.MISSING` if it must be."""
-        return type(self).__dataclass_fields__[name].default
+        field = type(self).__dataclass_fields__[name]
+        if field.default_factory is not dataclasses.MISSING:
+            return field.default_factory()
+        return field.default
+
+    def shown(self, name: str) -> str:
+        """Returns `name(...)` with the settings that are not at their default."""
+        inside = [
+            f"{setting}={getattr(self, setting)!r}"
+            for setting in self.setting_names()
+            if getattr(self, setting) != self.default_of(setting)
+        ]
+        return f"{name}({', '.join(inside)})"
 
     @classmethod
     def defaults(cls) -> dict:

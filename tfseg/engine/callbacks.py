@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import time
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -14,6 +15,9 @@ from tfseg import files
 from tfseg.engine import checkpoint, runtime, training_stages, weights
 from tfseg.engine.checkpoint import RunState
 from tfseg.errors import ConfigError, TrainingError, WeightsError
+
+if TYPE_CHECKING:
+    from tfseg.engine.training import Run
 
 __all__ = ["Best", "FiniteLoss", "Keeper", "Logs", "Validation"]
 
@@ -27,7 +31,7 @@ class FiniteLoss(keras.callbacks.Callback):
         job: The `training.Run`.
     """
 
-    def __init__(self, job):
+    def __init__(self, job: Run):
         super().__init__()
         self.job, self._epoch = job, 0
 
@@ -63,7 +67,7 @@ class Validation(keras.callbacks.Callback):
         job: The `training.Run`.
     """
 
-    def __init__(self, job):
+    def __init__(self, job: Run):
         super().__init__()
         self.job, self._begin = job, 0.0
 
@@ -102,7 +106,7 @@ class Best(keras.callbacks.Callback):
         job: The `training.Run`.
     """
 
-    def __init__(self, job):
+    def __init__(self, job: Run):
         super().__init__()
         self.job, self._copies = job, None
         name = job.config.monitor
@@ -192,7 +196,7 @@ class Keeper(keras.callbacks.Callback):
         job: The `training.Run`.
     """
 
-    def __init__(self, job):
+    def __init__(self, job: Run):
         super().__init__()
         self.job = job
 
@@ -216,7 +220,7 @@ class Logs(keras.callbacks.Callback):
         job: The `training.Run`.
     """
 
-    def __init__(self, job):
+    def __init__(self, job: Run):
         super().__init__()
         self.job, self._write = job, None
 

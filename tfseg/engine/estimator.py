@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -18,6 +18,10 @@ from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError
 from tfseg.structures import Prediction, Sample
 from tfseg.structures.measures import Measure
+
+if TYPE_CHECKING:
+    from tfseg.data.dataset import Dataset
+    from tfseg.data.loader import Loader
 
 __all__ = ["Estimator"]
 
@@ -66,6 +70,8 @@ class Estimator(PredictVerbs, FileVerbs):
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls.layer_groups = getattr(cls.config_class, "layer_groups", {})
+        # For editors and `help`: the settings by name, in place of `**settings`.
+        cls.__signature__ = params.signature(cls, Estimator)
 
     def __init__(self, config: Config | Mapping | None = None, /, **settings):
         if isinstance(config, Config) and not isinstance(config, self.config_class):
@@ -138,7 +144,9 @@ class Estimator(PredictVerbs, FileVerbs):
         """Returns the lowest score that evaluation looks at; None: the model's own."""
         return None
 
-    def _loader(self, dataset, *, training: bool, augment: Callable | None = None):
+    def _loader(
+        self, dataset: Dataset, *, training: bool, augment: Callable | None = None
+    ) -> Loader:
         """Returns the loader of training or validation batches.
 
         Args:
@@ -162,7 +170,7 @@ class Estimator(PredictVerbs, FileVerbs):
             workers=train.workers,
         )
 
-    def _prepared(self, dataset, augment: Callable | None):
+    def _prepared(self, dataset: Dataset, augment: Callable | None) -> tuple[Dataset, Callable]:
         """Returns the dataset that is read in training, and `(sample, seed) -> dict` that changes
         a sample at random, if `augment` is given, and encodes it."""
 
@@ -223,7 +231,7 @@ class Estimator(PredictVerbs, FileVerbs):
         return self
 
     def __repr__(self) -> str:
-        return params.shown(self._config, type(self).__name__)
+        return self._config.shown(type(self).__name__)
 
     # ------------------------------------------------------------------ training
 
@@ -248,8 +256,8 @@ class Estimator(PredictVerbs, FileVerbs):
 
     def fit(
         self,
-        train,
-        val=None,
+        train: Dataset,
+        val: Dataset | None = None,
         *,
         epochs: int | None = None,
         run_dir: str | os.PathLike | None = None,

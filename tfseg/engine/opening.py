@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from tfseg import files
 from tfseg.data.doctor.reach import Limits, survey
 from tfseg.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tfseg.engine.training import Run
 
 __all__ = ["NOTES", "say"]
 
@@ -16,7 +20,7 @@ NOTES = "notes.txt"
 """The file of a run folder that keeps these words; only where there are any."""
 
 
-def say(job) -> bool:
+def say(job: Run) -> bool:
     """Logs what the network will not learn of the training data and cannot measure on the
     validation data, and keeps it in the run folder's `notes.txt`. Takes a few seconds at most.
 

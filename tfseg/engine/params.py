@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import typing
 from collections.abc import Mapping
 
 import keras
@@ -12,7 +14,7 @@ from tfseg.config.base import nearest
 from tfseg.engine.weights import named_weights
 from tfseg.errors import ConfigError
 
-__all__ = ["get_params", "moved_weights", "same_network", "shown", "with_params"]
+__all__ = ["get_params", "moved_weights", "same_network", "signature", "with_params"]
 
 
 def get_params(config: Config, deep: bool) -> dict:
@@ -46,22 +48,38 @@ def with_params(config: Config, params: Mapping) -> Config:
     return config.replace(**nested) if nested else config
 
 
-def shown(config: Config, name: str) -> str:
-    """Returns `name(...)` with the settings that differ from their default, inside as well."""
-    inside = [
-        f"{field.name}={_shown(getattr(config, field.name))}"
-        for field in dataclasses.fields(config)
-        if getattr(config, field.name) != config.default_of(field.name)
-    ]
-    return f"{name}({', '.join(inside)})"
+def signature(kind: type, base: type) -> inspect.Signature:
+    """Returns how an estimator's class is called, its settings by name with their defaults.
 
-
-def _shown(value) -> str:
-    if isinstance(value, Config):
-        return shown(value, type(value).__name__)
-    if isinstance(value, tuple) and any(isinstance(item, Config) for item in value):
-        return f"({', '.join(map(_shown, value))}{',' if len(value) == 1 else ''})"
-    return repr(value)
+    Args:
+        kind: The class.
+        base: The class whose `__init__` takes all settings as `**settings`; a class with another
+            one is called as that says.
+    """
+    if kind.__init__ is not base.__init__:
+        own = inspect.signature(kind.__init__)
+        return own.replace(parameters=list(own.parameters.values())[1:])
+    config, hints = kind.config_class, typing.get_type_hints(kind.config_class)
+    whole = inspect.Parameter(
+        "config",
+        inspect.Parameter.POSITIONAL_ONLY,
+        default=None,
+        annotation=config | Mapping | None,
+    )
+    single = []
+    for field in dataclasses.fields(config):
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        single.append(
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if default is dataclasses.MISSING else default,
+                annotation=hints[field.name],
+            )
+        )
+    return inspect.Signature([whole, *single])
 
 
 def same_network(before: Config, after: Config) -> bool:

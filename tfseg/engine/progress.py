@@ -9,10 +9,14 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 import keras
 
 from tfseg.structures.measures import Measure, named
+
+if TYPE_CHECKING:
+    from tfseg.engine.training import Run
 
 __all__ = ["Progress", "describe_epoch", "losses_text", "measures_of"]
 
@@ -33,7 +37,7 @@ class Progress(keras.callbacks.Callback):
         stream: Where to write; None takes `sys.stdout` as it is when training begins.
     """
 
-    def __init__(self, job, stream=None):
+    def __init__(self, job: Run, stream: TextIO | None = None):
         super().__init__()
         self.job, self.stream = job, stream
         self._epoch, self._begin, self._first, self._drawn, self._lines = 0, 0.0, 0.0, 0.0, 0

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tfseg.engine.inputs import align_classes
 from tfseg.structures import Prediction, Report, Sample
+
+if TYPE_CHECKING:
+    from tfseg.data.dataset import Dataset
+    from tfseg.engine.estimator import Estimator
 
 __all__ = ["Example", "measure", "write"]
 
@@ -32,13 +36,13 @@ class Example(NamedTuple):
 
 
 def measure(
-    estimator,
-    dataset,
+    estimator: Estimator,
+    dataset: Dataset,
     *,
     limit: int | None = None,
     examples: int = 3,
     save_predictions: str | os.PathLike | None = None,
-    progress=None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Report, list[Example]]:
     """Returns the measures on a dataset, and the best and worst images, best first.
 
@@ -76,15 +80,15 @@ def measure(
 
 
 def write(
-    estimator,
-    dataset,
+    estimator: Estimator,
+    dataset: Dataset,
     directory: str | os.PathLike,
     *,
     history: Sequence[dict] | None = None,
     limit: int | None = None,
     examples: int = 3,
     save_predictions: str | os.PathLike | None = None,
-    progress=None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Report, Path]:
     """Writes `index.html` and `report.json`; returns the report and the page's path."""
     from tfseg.visualize.report import write_html

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -11,6 +12,9 @@ from tfseg.config import Config
 from tfseg.engine import checkpoint
 from tfseg.engine.checkpoint import RunState
 from tfseg.errors import ConfigError, WeightsError
+
+if TYPE_CHECKING:
+    from tfseg.engine.training import Run
 
 __all__ = ["flat_settings", "take_up"]
 
@@ -26,7 +30,7 @@ _FREE = (
 )
 
 
-def take_up(job, network: keras.Model) -> dict:
+def take_up(job: Run, network: keras.Model) -> dict:
     """Puts the state and the network's variables back; returns all arrays of the checkpoint."""
     path = job.checkpoint_path
     state, arrays = checkpoint.read_state(path)
@@ -55,7 +59,7 @@ def take_up(job, network: keras.Model) -> dict:
     return arrays
 
 
-def _differences(job, state: RunState) -> list[str]:
+def _differences(job: Run, state: RunState) -> list[str]:
     now, then = job.state.facts, state.facts
     found = [
         f"{name} {then[name]!r}, now {now[name]!r}"
@@ -87,7 +91,7 @@ def _differences(job, state: RunState) -> list[str]:
     return found
 
 
-def _plan(job, listed: list | None, done: int) -> list:
+def _plan(job: Run, listed: list | None, done: int) -> list:
     """Returns what each finished epoch learnt with, so that longer plans can be told apart."""
     train = job.config.replace(stages=listed)
     return [train.stage_at(epoch).replace(epochs=1) for epoch in range(1, done + 1)]

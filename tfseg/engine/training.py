@@ -6,14 +6,16 @@ import contextlib
 import dataclasses
 import logging
 import math
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 
 from tfseg import files
-from tfseg.config import dump_config
+from tfseg.config import TrainConfig, dump_config
 from tfseg.data.augment.choice import Augmentation, choose
 from tfseg.engine import checkpoint, norm_statistics, opening, runtime, training_stages
 from tfseg.engine.callbacks import Best, FiniteLoss, Keeper, Logs, Validation
@@ -22,6 +24,11 @@ from tfseg.engine.inputs import align_classes
 from tfseg.engine.progress import Progress
 from tfseg.engine.resume import take_up
 from tfseg.errors import ConfigError, TFSegError
+
+if TYPE_CHECKING:
+    from tfseg.data.dataset import Dataset
+    from tfseg.data.loader import Loader
+    from tfseg.engine.estimator import Estimator
 
 __all__ = ["Run", "run"]
 
@@ -52,10 +59,10 @@ class Run:
         val_is_empty: Whether no validation image has an object.
     """
 
-    estimator: object
-    loader: object
-    val: object
-    val_loader: object
+    estimator: Estimator
+    loader: Loader
+    val: Dataset | None
+    val_loader: Loader | None
     steps: int
     val_steps: int
     epochs: int
@@ -65,11 +72,11 @@ class Run:
     rates: training_stages.Rates | None = None
     rates_from: int = 0
     augmentation: Augmentation | None = None
-    train: object = None
+    train: Dataset | None = None
     val_is_empty: bool = False
 
     @property
-    def config(self):
+    def config(self) -> TrainConfig:
         """The training settings."""
         return self.estimator.config.train
 
@@ -85,12 +92,12 @@ class Run:
 
 
 def run(
-    estimator,
-    train,
-    val=None,
+    estimator: Estimator,
+    train: Dataset,
+    val: Dataset | None = None,
     *,
     epochs: int | None = None,
-    run_dir=None,
+    run_dir: str | os.PathLike | None = None,
     resume: bool = False,
     augmentation=None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -159,7 +166,9 @@ def _begin(job: Run, network, freezer, segment: training_stages.Segment, arrays)
         checkpoint.restore(network.optimizer.variables, arrays["optimizer"], where)
 
 
-def _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callbacks) -> Run:
+def _prepare(
+    estimator: Estimator, train, val, epochs, run_dir, resume, augmentation, callbacks
+) -> Run:
     config = estimator.config.train
     if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
         raise ConfigError(f"epochs: expected an integer from 1, got {epochs!r}.")
@@ -205,7 +214,7 @@ def _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callb
     )
 
 
-def _augmentation(estimator, dataset, given) -> Augmentation:
+def _augmentation(estimator: Estimator, dataset: Dataset, given) -> Augmentation:
     """Returns the augmentation of a training; one that was handed over is tried out first, as
     the network will see it, before anything is built."""
     if given is None:

@@ -15,6 +15,7 @@ from tfseg.engine.optimizers import make_optimizer
 from tfseg.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tfseg.data.loader import Loader
     from tfseg.engine.estimator import Estimator
 
 __all__ = [
@@ -79,7 +80,7 @@ class Batches(keras.utils.PyDataset):
     """A loader's stream as Keras reads it: batch `i` is step `start + i`, however often and
     from wherever Keras begins to read."""
 
-    def __init__(self, loader, start: int = 0):
+    def __init__(self, loader: Loader, start: int = 0):
         super().__init__(workers=1, use_multiprocessing=False)
         self.loader, self.start = loader, start
         self._stream, self._next = None, -1
