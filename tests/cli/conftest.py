@@ -11,6 +11,7 @@ import pytest
 import tfseg.data.doctor.doctor  # noqa: F401, first met under `pretend` it would keep the pretended reader
 from tfseg import config, models
 from tfseg.config.train import TrainConfig
+from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import DataError, WeightsError
 from tfseg.structures import LoadReport, Prediction, Report, Sample
 
@@ -24,7 +25,7 @@ class PretendConfig(config.Config):
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
 
-class PretendModel:
+class PretendModel(PredictVerbs):
     """Answers like an estimator and remembers what it was asked."""
 
     config_class = PretendConfig
@@ -49,11 +50,17 @@ class PretendModel:
         self.asked.append(("load_weights", path, skip_mismatch))
         return LoadReport(loaded=("conv1",), source=str(path))
 
-    def predict(self, images, score_threshold=None):
-        from tfseg.data.images.images import read_image
+    def _require_weights(self):
+        pass
 
-        (path,) = images
-        height, width = read_image(path).shape[:2]
+    def _predict_inputs(self, item):
+        return {}, item
+
+    def _run_rows(self, rows, batch_size):
+        return [{}] * len(rows)
+
+    def _decode(self, outputs, item, *, score_threshold, image_id, path):
+        height, width = item.image.shape[:2]
         masks = np.zeros((2, height, width), bool)
         masks[:, 1:4, 2:5] = True
         found = Prediction.from_masks(
@@ -62,9 +69,9 @@ class PretendModel:
             class_ids=[1, 2],
             scores=[0.9, 0.6],
             class_names=self.class_names,
-            path=str(path),
+            path=path,
         )
-        return [found[found.scores >= (score_threshold or 0)]]
+        return found[found.scores >= (score_threshold or 0)]
 
     def evaluate(self, dataset, *, limit=None, progress=None, **more):
         self.asked.append(("evaluate", dataset, limit, more))

@@ -12,40 +12,46 @@ from PIL import Image
 
 from tfseg import models
 from tfseg.cli.main import main
+from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.models.portrait.config import PortraitConfig
+from tfseg.models.portrait.inputs import EXTRAS
 from tfseg.structures import Prediction
 from tfseg.visualize import save_png
 
 DARK, BRIGHT = 40, 220
 
 
-class PretendPortrait:
+class PretendPortrait(PredictVerbs):
     """Takes what is bright for people, with a soft edge of one pixel below; boxes divide it."""
 
     system, cuts_out, class_names = "portrait", True, ("person",)
+    predict_extras = EXTRAS
     config = PortraitConfig()
     asked: list = []
 
-    def predict(self, images, *, boxes=None, detector=None, score_threshold=None):
-        from tfseg.data.images.images import read_image
+    def _require_weights(self):
+        pass
 
-        self.asked.append({"boxes": boxes, "detector": detector})
-        (item,) = images
-        image = read_image(item) if isinstance(item, str) else item.image
-        mask = image[..., 0] > 150
+    def _predict_inputs(self, item):
+        self.asked.append({"boxes": item.extras.get("boxes")})
+        return {}, item
+
+    def _run_rows(self, rows, batch_size):
+        return [{}] * len(rows)
+
+    def _decode(self, outputs, item, *, score_threshold, image_id, path):
+        mask, boxes = item.image[..., 0] > 150, item.extras.get("boxes")
         alpha = np.where(mask, 255, 0).astype(np.uint8)
         below = np.zeros_like(mask)
         below[1:] = mask[:-1]
         alpha[below & ~mask] = 100
-        if detector is not None:
-            boxes = [detector.boxes]
         masks, scores = [mask] if mask.any() else [], [0.9]
         if boxes is not None:
-            masks, scores = [], []
-            for y1, x1, y2, x2, *score in boxes[0]:
+            masks, scores = [], boxes[1] if boxes[1] is not None else [1.0] * len(boxes[0])
+            for y1, x1, y2, x2 in np.int64(boxes[0]):
                 part = np.zeros_like(mask)
                 part[y1:y2, x1:x2] = mask[y1:y2, x1:x2]
-                masks, scores = [*masks, part], [*scores, *(score or [1.0])]
+                masks = [*masks, part]
         found = Prediction.from_masks(
             np.array(masks, bool).reshape(-1, *mask.shape),
             size=mask.shape,
@@ -53,10 +59,10 @@ class PretendPortrait:
             class_ids=[1] * len(masks),
             scores=scores[: len(masks)],
             class_names=self.class_names,
-            path=item if isinstance(item, str) else None,
+            path=path,
             label_maps={"classes": mask.astype(np.uint8), "alpha": alpha},
         )
-        return [found[found.scores >= (score_threshold or 0)]]
+        return found[found.scores >= (score_threshold or 0)]
 
     def with_people(self, boxes=None, detector=None):
         self.asked.append(("with_people", boxes, detector))
@@ -169,13 +175,17 @@ def test_boxes_of_several_pictures(portrait, photos, capsys):
 
 
 def test_boxes_of_a_detector(portrait, monkeypatch, capsys):
-    detector = SimpleNamespace(system="mask_rcnn", class_names=("person",), boxes=[[0, 0, 20, 15]])
+    finds = Prediction((20, 30), [[0, 0, 20, 15]], [1], [0.75], ({},), ("person",))
+    detector = SimpleNamespace(
+        system="mask_rcnn", class_names=("person",), predict=lambda images: [finds]
+    )
     load = models.load
     monkeypatch.setattr(models, "load", lambda name: detector if name == "finds" else load(name))
     words = ["predict", "portrait", "two.png", "--instances", "--json", "--detector"]
     assert main([*words, "finds"]) == 0
     assert len(json.loads(capsys.readouterr().out)["images"][0]["objects"]) == 1
-    assert PretendPortrait.asked[-1]["detector"] is detector
+    boxes, scores = PretendPortrait.asked[-1]["boxes"]
+    assert boxes.tolist() == [[0, 0, 20, 15]] and scores.tolist() == [0.75]
     monkeypatch.setattr(models.system("x"), "system", "mask_rcnn", raising=False)
     for other in ("model", "portrait"):
         assert main([*words, other]) == 2

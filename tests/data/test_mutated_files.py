@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfseg.cli.people import read_boxes
 from tfseg.data.coco.coco import CocoDataset
 from tfseg.data.images.images import read_image
 from tfseg.data.masks.png_masks import PngMaskDataset
@@ -16,6 +15,7 @@ from tfseg.data.tools.labelme import LabelmeDataset
 from tfseg.data.tools.via import ViaDataset
 from tfseg.data.voc.voc import VocDataset
 from tfseg.errors import DataError, TFSegError
+from tfseg.models.portrait.inputs import EXTRAS
 
 TROUBLE = [b"[", b"{", b"[" * 3000, b"]", b",", b"null", b"NaN", b"-Infinity", b"1e999", b'""']
 TROUBLE += [b"true", b"-1", b"9" * 30, b"9" * 6000, b"\\ud800", b"\0", b"\xff", b"..", b"/"]
@@ -105,7 +105,7 @@ def image_of(name):
 def boxes(folder):
     path = folder / "boxes.json"
     path.write_text(json.dumps({"a.jpg": [[1, 2, 3, 4, 0.5]], "b.jpg": []}))
-    return path, lambda: [read_boxes(path)]
+    return path, lambda: [EXTRAS[0].read(path)]
 
 
 READERS = [coco, via, labelme, png_masks, voc, boxes]

@@ -44,7 +44,7 @@ class Pointer(PredictVerbs):
     config = SimpleNamespace(shift=0)
 
     def __init__(self):
-        self.batches = []
+        self.batches, self.sizes = [], []
 
     def _require_weights(self):
         pass
@@ -57,7 +57,8 @@ class Pointer(PredictVerbs):
 
     def _run_rows(self, rows, batch_size):
         self.batches.append([row["image"].shape[:2] for row in rows])
-        assert len(rows) <= batch_size and len(set(self.batches[-1])) == 1
+        self.sizes.append(batch_size)
+        assert len(set(self.batches[-1])) == 1
         return [{"mean": row["image"].mean()} for row in rows]
 
     def _decode(self, outputs, plan, *, score_threshold, image_id, path):
@@ -178,7 +179,10 @@ def test_images_of_equal_shape_are_computed_together_in_their_order():
     )
     assert [p.size for p in found] == sizes and seen == list(range(1, 10))
     assert [float(p.boxes[0, 2]) - 1 for p in found] == list(range(9))
-    assert sorted(map(len, model.batches)) == [1, 2, 2, 2, 2]
+    assert sorted(map(len, model.batches)) == [1, 2, 2, 2, 2] and set(model.sizes) == {2}
+    model = Pointer()
+    model.predict([image(6 + k, 8) for k in range(3)], points=[ONE] * 3, batch_size=2)
+    assert model.sizes == [1, 1, 1]  # no copies to fill a batch that nothing of the shape fills
 
 
 def test_no_image_waits_for_ever():

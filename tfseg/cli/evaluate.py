@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tfseg.cli import datasets, people, quiet
+from tfseg.cli import datasets, extras, people, quiet
 from tfseg.cli.progress import show_progress
 from tfseg.errors import ConfigError
 
@@ -36,9 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write truth and predictions there in COCO's format: pycocotools gives the same "
         "numbers on them",
     )
-    people.add_arguments(
-        parser, boxes="truth: a portrait model tells people apart by the true boxes"
-    )
+    extras.add_evaluation_arguments(parser)
+    people.add_detector(parser)
     parser.add_argument("--json", action="store_true", help="print the measures as JSON")
 
 
@@ -55,12 +54,13 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--boxes {args.boxes}: expected truth, the dataset's own boxes.")
     quiet.import_backend()
     model = models.load(args.model_dir)
+    given = {} if with_people else extras.of_evaluation(args, model)
     if with_people:
         model = _with_people(model, args)
     maps = getattr(model, "cuts_out", False) and not with_people
     names = model.class_names
     dataset = datasets.open_split(args, settings, "val", args.split, whole_maps=maps, classes=names)
-    options = {"limit": args.limit, "progress": show_progress}
+    options = {"limit": args.limit, "progress": show_progress, **given}
     show_progress(0, min(len(dataset), args.limit or len(dataset)))  # the first one takes longest
     if args.save_predictions is not None:
         options["save_predictions"] = args.save_predictions

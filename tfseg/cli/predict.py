@@ -25,12 +25,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-from tfseg.cli import cutouts, datasets, engines, outputs, people, prediction_files
+from tfseg.cli import cutouts, datasets, engines, extras, people
 from tfseg.data.images.image_files import SUFFIXES, pictures_in
 from tfseg.errors import ConfigError, DataError
+from tfseg.results import coco, places
+from tfseg.results.coco_output import CocoOutput
+from tfseg.results.cut_outs import CutOuts, Cutter
+from tfseg.results.drawings import Drawings, People
+from tfseg.results.records import summary
 
 EXAMPLES = """\
   tfseg predict runs/clothing/best photo.jpg --out drawn
@@ -42,6 +46,8 @@ EXAMPLES = """\
   tfseg predict portrait photo.jpg --out blurred.jpg --background blur
   tfseg predict portrait photos/ --out cut --background beach.jpg
   tfseg predict portrait photo.jpg --out people --instances --boxes boxes.json"""
+
+_BATCH_SIZE = 4  # images of equal shape that are computed at once
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,11 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="person by person: a portrait model needs --boxes or --detector for it",
     )
-    people.add_arguments(
-        parser,
-        boxes="JSON file: [[y1, x1, y2, x2, score], ...], the score optional, or an object of such "
-        "lists by image",
-    )
+    extras.add_arguments(parser)
+    people.add_detector(parser)
     parser.add_argument(
         "--score-threshold", type=datasets.share, help="keep objects of at least this score"
     )
@@ -89,20 +92,21 @@ def run(args: argparse.Namespace) -> int:
         print("tfseg predict: give --out for files, or --json.", file=sys.stderr)
         return 2
     _check_words(args)
-    outputs.check_place(args.out, (".json", *SUFFIXES))
-    cutter = cutouts.Cutter(args)
+    places.check_place(args.out, (".json", *SUFFIXES), "--out")
+    cutter = cutouts.cutter(args)
     dataset = _dataset(args)
-    named = _named(_pictures(args.images)) if dataset is None else list(_samples(dataset))
-    find = people.finder(args, len(named))
+    named = _named(_images(args.images)) if dataset is None else _places(len(dataset))
     if dataset is None and not args.json and (faults := _faults_if_none_is_there(named)):
         for fault in faults:
             print(f"tfseg: {fault}", file=sys.stderr)
         return _status(len(faults), 0)
     model = engines.load(args.model_dir, args.engine, network=args.detector is not None)
     files = _files(args, model, cutter, named, dataset)
+    given = extras.of_files(args, model, len(named))
     if args.detector is not None:
-        find = people.detecting(args.detector, model.config.foreground_name)
-    failed = _predict(args, model, named, find, files)
+        given["boxes"] = people.load_detector(args.detector, model.config.foreground_name)
+    images = [path for path, _ in named] if dataset is None else dataset
+    failed = _predict(args, model, images, named, given, files)
     count, text, line = files.finish(failed)
     if line:
         _say(args, line)
@@ -124,7 +128,7 @@ def _faults_if_none_is_there(named: list[tuple]) -> list[str]:
     from tfseg.data.images.images import check_file
 
     faults = []
-    for _, path, _ in named:
+    for path, _ in named:
         try:
             check_file(path)
         except DataError as error:
@@ -150,10 +154,10 @@ def _check_words(args: argparse.Namespace) -> None:
         raise ConfigError(f"{pictured[0]}: {what}; it is about images that are cut out.")
 
 
-def _files(args, model, cutter: cutouts.Cutter, named, dataset):
+def _files(args, model, cutter: Cutter, named, dataset):
     """Returns what writes the kind of files that the words and the model ask for."""
     form = args.format
-    names, inputs = [name for *_, name in named], [path for _, path, _ in named]
+    names, inputs = [name for _, name in named], [path for path, _ in named]
     if not getattr(model, "cuts_out", False):
         for word in cutouts.words(args):
             raise ConfigError(
@@ -162,46 +166,46 @@ def _files(args, model, cutter: cutouts.Cutter, named, dataset):
             )
         form = form or "drawn"
     if form == "coco":
-        from tfseg.results import coco as coco_results
-
-        outputs.check_place(args.out)
-        coco_results.unlisted_categories(dataset, model.class_names)  # before the work
-        return prediction_files.CocoFiles(args.out, dataset, args.json)
+        places.check_place(args.out, option="--out")
+        coco.unlisted_categories(dataset, model.class_names)  # before the work
+        return CocoOutput(args.out, dataset, args.json)
     if form == "drawn" or args.out is None:
-        outputs.check_place(args.out)
-        return prediction_files.Drawings(args.out, args.model_dir)
+        places.check_place(args.out, option="--out")
+        return Drawings(args.out, args.model_dir)
     if args.score_threshold is not None and not args.instances:
         raise ConfigError("--score-threshold: a cut-out has no score; it is for --instances.")
     drawn = form is None and args.instances
-    file = outputs.one_file(args.out, len(named), cutter.transparent and not drawn)
+    file = places.one_file(args.out, len(named), cutter.transparent and not drawn, "--out")
     folder = Path(args.out)
-    outputs.check_inputs_stay(inputs, [file] if file else [folder / name for name in names])
+    targets = [file] if file else [folder / name for name in names]
+    places.check_inputs_stay(inputs, targets, "--out")
     if not drawn:
-        return prediction_files.CutOuts(
-            args.out, args.model_dir, cutter, file, args.instances, names
-        )
+        if args.instances and file is not None:
+            raise ConfigError(f"--out {args.out}: people are cut out one by one; name a folder.")
+        return CutOuts(args.out, args.model_dir, cutter, file, args.instances, names)
     if file is not None and (args.alpha or args.background):
         raise ConfigError(f"--out {args.out}: for cut-outs of each person name a folder.")
-    return prediction_files.People(args.out, args.model_dir, cutter, file, names)
+    return People(args.out, args.model_dir, cutter, file, names)
 
 
-def _predict(args, model, named, find, files) -> list[dict]:
+def _predict(args, model, images, named, given: dict, files) -> list[dict]:
     """Hands every prediction to `files`; what fails is said, and returned."""
     threshold, failed = args.score_threshold, []
     if args.format == "coco" and threshold is None:
         threshold = 0.0
-    for source, path, name in named:
+    size = min(_BATCH_SIZE, len(named)) or 1
+    answers = model.predict_each(images, batch_size=size, score_threshold=threshold, **given)
+    for (path, name), answer in zip(named, answers):
         try:
-            item = source() if callable(source) else source
-            options = {} if find is None else find(item)
-            (prediction,) = model.predict([item], score_threshold=threshold, **options)
-            path = prediction.path or path
-            files.add(prediction, item, path, name)
+            if answer.error is not None:
+                raise answer.error
+            path = answer.prediction.path or path
+            files.add(answer.prediction, answer.item, path, name)
         except (DataError, OSError) as error:
             failed.append({"file": path, "error": str(error)})
             print(f"tfseg: {error}", file=sys.stderr)
             continue
-        _say(args, f"{path}: {prediction_files.summary(prediction)}")
+        _say(args, f"{path}: {summary(answer.prediction)}")
     return failed
 
 
@@ -219,22 +223,17 @@ def _dataset(args: argparse.Namespace):
     return datasets.open_split(words, datasets.data_section(args), "val", args.split)
 
 
-def _samples(dataset) -> Iterator[tuple]:
-    """Yields a function that reads each sample, its file or place, and its drawing's name."""
-    digits = len(str(len(dataset)))
-    for index in range(len(dataset)):
-        yield (
-            (lambda index=index: dataset[index]),
-            f"image {index + 1}",
-            f"{index + 1:0{digits}d}.png",
-        )
+def _places(count: int) -> list[tuple[str, str]]:
+    """Returns the place of each sample of a dataset, with the name of its PNG file."""
+    digits = len(str(count))
+    return [(f"image {number}", f"{number:0{digits}d}.png") for number in range(1, count + 1)]
 
 
 def _say(args: argparse.Namespace, line: str) -> None:
     print(line, file=sys.stderr if args.json else sys.stdout)
 
 
-def _pictures(words: list[str]) -> list[str]:
+def _images(words: list[str]) -> list[str]:
     """Returns the files, folders replaced by the images directly inside."""
     files = []
     for word in words:
@@ -245,6 +244,6 @@ def _pictures(words: list[str]) -> list[str]:
     return files
 
 
-def _named(files: list[str]) -> list[tuple[str, str, str]]:
-    """Returns each file, twice, with the name of its PNG file."""
-    return list(zip(files, files, outputs.names_of(files)))
+def _named(files: list[str]) -> list[tuple[str, str]]:
+    """Returns each file with the name of its PNG file."""
+    return list(zip(files, places.names_of(files)))

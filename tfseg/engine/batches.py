@@ -52,7 +52,7 @@ class Answer:
 
 def in_equal_shapes(
     answers: Iterable[Answer],
-    run: Callable[[list[dict]], list[dict[str, np.ndarray]]],
+    run: Callable[[list[dict], int], list[dict[str, np.ndarray]]],
     batch_size: int,
 ) -> Iterator[Answer]:
     """Yields the answers in their order, with outputs, but for those with an error.
@@ -64,15 +64,21 @@ def in_equal_shapes(
 
     Args:
         answers: With inputs, or with an error.
-        run: Inputs of one shape, `batch_size` of them at most, to the outputs of each.
+        run: `(inputs, n)` to the outputs of each: inputs of one shape, to be computed n at once. n
+            is `batch_size`, but 1 for a shape that never filled a batch: a network that is compiled
+            for so many at once would compute copies to fill it.
         batch_size: Images computed at once.
     """
     waiting: collections.deque[Answer] = collections.deque()
     groups: dict[tuple, list[Answer]] = {}
+    filled: set[tuple] = set()
 
     def compute(shape: tuple) -> None:
         group = groups.pop(shape)
-        for answer, outputs in zip(group, run([one.inputs for one in group]), strict=True):
+        if len(group) == batch_size:
+            filled.add(shape)
+        rows = run([one.inputs for one in group], batch_size if shape in filled else 1)
+        for answer, outputs in zip(group, rows, strict=True):
             answer.outputs, answer.inputs = outputs, None
 
     for answer in answers:

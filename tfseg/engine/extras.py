@@ -32,7 +32,8 @@ class Extra:
         what: What the value of one image is, for messages: "boxes (K, 4)".
         hint: Ends the message that there are not as many values as images.
         by_image: What a file for several images holds, as an example.
-        option_help: Help of the command line's option.
+        option_help: Help of the option of `tfseg predict`.
+        evaluation_help: Help of the option of `tfseg evaluate`, which takes "truth" or a file.
         required: Whether there is no prediction without it; an evaluation then takes the truth.
     """
 
@@ -41,6 +42,7 @@ class Extra:
     hint = ""
     by_image = ""
     option_help = ""
+    evaluation_help = ""
     required = False
 
     def check(self, value) -> Any:

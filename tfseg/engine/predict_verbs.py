@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import math
 import os
@@ -196,8 +195,7 @@ class PredictVerbs:
         """Yields the answers in their order, computed as far as they do not fail."""
         sure = self._threshold_inputs(score_threshold)
         ready = (self._prepared_answer(answer, sure) for answer in answers)
-        run = functools.partial(self._run_rows, batch_size=batch_size)
-        for answer in in_equal_shapes(ready, run, batch_size):
+        for answer in in_equal_shapes(ready, self._run_rows, batch_size):
             if answer.error is None:
                 self._conclude(answer, score_threshold)
             yield answer
@@ -244,16 +242,18 @@ class PredictVerbs:
         return {}
 
     def _run_rows(self, rows: list[dict], batch_size: int) -> list[dict[str, np.ndarray]]:
-        """Returns the outputs of each row; all are of one shape, `batch_size` at most."""
+        """Returns the outputs of each row; all are of one shape, `batch_size` at once."""
         from tfseg.engine import runtime
 
-        # Filled up with copies, where that lets one compiled function serve all of a shape.
-        missing = (batch_size - len(rows)) * (not runtime.any_batch(self.keras_model))
-        filled = rows + rows[-1:] * missing
-        outputs = self._run({name: np.stack([row[name] for row in filled]) for name in rows[0]})
-        return [
-            {name: value[index] for name, value in outputs.items()} for index in range(len(rows))
-        ]
+        any_batch = runtime.any_batch(self.keras_model)
+        size, answers = len(rows) if any_batch else batch_size, []
+        for start in range(0, len(rows), size):
+            some = rows[start : start + size]
+            # Filled up with copies, so that one compiled function serves all of a shape.
+            filled = some + some[-1:] * (size - len(some))
+            outputs = self._run({name: np.stack([row[name] for row in filled]) for name in some[0]})
+            answers += [{n: value[k] for n, value in outputs.items()} for k in range(len(some))]
+        return answers
 
     def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         from tfseg.engine import runtime

@@ -43,6 +43,7 @@ def measure(
     examples: int = 3,
     save_predictions: str | os.PathLike | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    **extras,
 ) -> tuple[Report, list[Example]]:
     """Returns the measures on a dataset, and the best and worst images, best first.
 
@@ -53,6 +54,7 @@ def measure(
         examples: The most images of each kind.
         save_predictions: See `Estimator.evaluate`.
         progress: Called with the images done and their number.
+        extras: See `Estimator.evaluate`.
     """
     from tfseg.metrics.per_image import best_and_worst
 
@@ -60,7 +62,7 @@ def measure(
     name = type(dataset).__name__
     dataset = align_classes(dataset, estimator.class_names)
     evaluator = estimator._evaluator()
-    pairs = estimator._predict_dataset(dataset, limit, progress=progress)
+    pairs = estimator._predict_dataset(dataset, limit, progress=progress, **extras)
     # Only predictions are kept, their masks are run lengths; the few images are read again.
     predictions = []
     for sample, prediction in pairs:
@@ -89,6 +91,7 @@ def write(
     examples: int = 3,
     save_predictions: str | os.PathLike | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    **extras,
 ) -> tuple[Report, Path]:
     """Writes `index.html` and `report.json`; returns the report and the page's path."""
     from tfseg.visualize.report import write_html
@@ -100,6 +103,7 @@ def write(
         examples=examples,
         save_predictions=save_predictions,
         progress=progress,
+        **extras,
     )
     names = dict.fromkeys(name for row in history or () for name in row)
     columns = {name: [row.get(name) for row in history] for name in names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tfseg import backend
 from tfseg.config.base import nearest
@@ -16,11 +16,15 @@ __all__ = [
     "SYSTEMS",
     "System",
     "config_class",
+    "declared_extras",
     "learns_maps",
     "load",
     "offers_litert",
     "system",
 ]
+
+if TYPE_CHECKING:
+    from tfseg.engine.extras import Extra
 
 backend.check()  # before Keras is imported, whose own error is long
 
@@ -33,17 +37,25 @@ class System(NamedTuple):
         config: Its settings; importing them loads no Keras.
         light: The class that answers without Keras, or None.
         module: Where they are; None: the folder `tfseg.models.NAME`.
+        inputs: The module whose `EXTRAS` are what `predict` takes besides images, for a command
+            to have options for them; importing it loads no Keras. None: images alone.
     """
 
     estimator: str
     config: str
     light: str | None = None
     module: str | None = None
+    inputs: str | None = None
 
 
 SYSTEMS = {
     "mask_rcnn": System("MaskRCNN", "MaskRCNNConfig"),
-    "portrait": System("PortraitSegmenter", "PortraitConfig", "LightPortrait"),
+    "portrait": System(
+        "PortraitSegmenter",
+        "PortraitConfig",
+        "LightPortrait",
+        inputs="tfseg.models.portrait.inputs",
+    ),
 }
 """System name, as in configs and saved models, to its classes."""
 
@@ -71,6 +83,16 @@ def _named(name: str) -> System:
     if not isinstance(name, str) or name not in SYSTEMS:
         raise ConfigError(f"there is no system {name!r}.{nearest(name, SYSTEMS)}")
     return SYSTEMS[name]
+
+
+def declared_extras() -> dict[str, Extra]:
+    """Returns what the systems take besides images, by name; no network is imported."""
+    found = {}
+    for entry in SYSTEMS.values():
+        if entry.inputs is not None:
+            for extra in importlib.import_module(entry.inputs).EXTRAS:
+                found.setdefault(extra.name, extra)
+    return found
 
 
 def _class(name: str, kind: str) -> type:

@@ -20,12 +20,13 @@ __all__ = [
 ]
 
 
-def check_place(out: str | None, endings: Iterable[str] = (".json",)) -> None:
+def check_place(out: str | None, endings: Iterable[str] = (".json",), option: str = "out") -> None:
     """Raises ConfigError for a place that cannot be written.
 
     Args:
         out: A folder to make or to fill, or a file with one of the endings.
         endings: In small letters.
+        option: Who named the place, for messages; so in all of this file.
     """
     if out is None:
         return
@@ -34,22 +35,23 @@ def check_place(out: str | None, endings: Iterable[str] = (".json",)) -> None:
         if place.suffix.lower() in endings:
             place = place.parent
         elif place.suffix.lower() in SUFFIXES:
-            raise ConfigError(f"--out {out}: what is written here fills a folder; name one.")
+            raise ConfigError(f"{option} {out}: what is written here fills a folder; name one.")
     while not place.exists():
         place = place.parent
     if not place.is_dir():
-        raise ConfigError(f"--out {out}: {place} is a file; name a folder, or a .json file.")
+        raise ConfigError(f"{option} {out}: {place} is a file; name a folder, or a .json file.")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise ConfigError(f"--out {out}: the folder {place} cannot be written to.")
+        raise ConfigError(f"{option} {out}: the folder {place} cannot be written to.")
 
 
-def one_file(out: str, count: int, transparent: bool) -> Path | None:
-    """Returns the one image file that `--out` names, or None where it names a folder.
+def one_file(out: str, count: int, transparent: bool, option: str = "out") -> Path | None:
+    """Returns the one image file that `out` names, or None where it names a folder.
 
     Args:
         out: What the user wrote.
         count: How many images there will be.
         transparent: Whether the file must hold an opacity.
+        option: See `check_place`.
 
     Raises:
         ConfigError: For several images, or a format that cannot hold what is to be written.
@@ -62,7 +64,7 @@ def one_file(out: str, count: int, transparent: bool) -> Path | None:
     picture_format(path, transparent)
     if count != 1:
         raise ConfigError(
-            f"--out {out}: one file cannot hold {count} images. Name a folder: it gets one file "
+            f"{option} {out}: one file cannot hold {count} images. Name a folder: it gets one file "
             "for each."
         )
     return path
@@ -83,12 +85,12 @@ def free_name(stem: str, taken: set[str]) -> str:
     return name
 
 
-def check_inputs_stay(inputs: Iterable[str], targets: Iterable[Path]) -> None:
+def check_inputs_stay(inputs: Iterable[str], targets: Iterable[Path], option: str = "out") -> None:
     """Raises ConfigError if a file that is to be written is one that is to be read."""
     read = {os.path.realpath(path) for path in inputs}
     for target in targets:
         if os.path.realpath(target) in read:
-            raise ConfigError(f"--out: {target} would replace an image of yours. Name a folder.")
+            raise ConfigError(f"{option}: {target} would replace an image of yours. Name a folder.")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,69 @@
+"""What systems take besides images, as options of a command: `--boxes FILE`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from tfseg import models
+from tfseg.errors import ConfigError
+
+__all__ = ["add_arguments", "add_evaluation_arguments", "of_evaluation", "of_files"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds an option for each extra that a system declares."""
+    for name, extra in models.declared_extras().items():
+        parser.add_argument(f"--{name}", metavar="FILE", help=extra.option_help)
+
+
+def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the same for an evaluation, which has the truth as well."""
+    for name, extra in models.declared_extras().items():
+        parser.add_argument(f"--{name}", metavar="WHICH", help=extra.evaluation_help)
+
+
+def of_files(args: argparse.Namespace, model, count: int) -> dict:
+    """Returns the extras of `predict` that the arguments name, read from their files.
+
+    Args:
+        args: What was given.
+        model: Whose extras these are to be.
+        count: Number of images.
+
+    Raises:
+        ConfigError: If the model takes none of that name, or one value is to serve several images.
+        DataError: If a file holds something else.
+    """
+    from tfseg.engine.extras import from_file
+
+    return _given(
+        args, model, lambda extra, file: from_file(extra, file, count, _label(extra, file))
+    )
+
+
+def of_evaluation(args: argparse.Namespace, model) -> dict:
+    """Returns the extras of `evaluate` that the arguments name: "truth", or what a file holds."""
+    from tfseg.engine.extras import TRUTH, from_file
+
+    def value(extra, word: str):
+        return word if word == TRUTH else from_file(extra, word, None, _label(extra, word))
+
+    return _given(args, model, value)
+
+
+def _given(args: argparse.Namespace, model, value: Callable) -> dict:
+    taken, given = {extra.name: extra for extra in getattr(model, "predict_extras", ())}, {}
+    for name in models.declared_extras():
+        word = getattr(args, name)
+        if word is None:
+            continue
+        if name not in taken:
+            takes = f" It takes --{', --'.join(taken)}." if taken else ""
+            raise ConfigError(f"--{name}: a {model.system} model takes no {name}.{takes}")
+        given[name] = value(taken[name], word)
+    return given
+
+
+def _label(extra, file: str) -> str:
+    return f"--{extra.name} {file}"
