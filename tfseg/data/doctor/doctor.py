@@ -17,6 +17,7 @@ from tfseg.data.doctor.statistics import Statistics
 from tfseg.data.opening import formats
 from tfseg.data.opening.parts import PART_OPTIONS, Parts, open_parts
 from tfseg.data.opening.sources import open_dataset, recognise
+from tfseg.data.reading.format import Format
 from tfseg.data.reading.labels import alike_labels
 from tfseg.data.reading.problem import EXAMINE, Problem
 from tfseg.errors import DataError
@@ -36,7 +37,7 @@ def diagnose(
     data: Dataset | str | os.PathLike,
     *,
     split: str = "train",
-    format: str = "auto",
+    format: str | Format = "auto",
     limit: int | None = None,
     against: Dataset | str | os.PathLike | None = None,
     limits: Limits | None = None,
@@ -60,7 +61,7 @@ def diagnose(
     Args:
         data: A dataset, or a path as in `tfseg.data.open_dataset`.
         split: The part, where `data` is a path.
-        format: The format, where `data` is a path.
+        format: The format, where `data` is a path, as in `tfseg.data.open_dataset`.
         limit: Look at the first images only. Records of a COCO file are all checked.
         against: Another part (a dataset, a path, or a split's name): shared images are errors.
         limits: What the network that is to be trained takes; None counts with `SMALLEST`.

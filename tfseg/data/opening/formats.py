@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 
+from tfseg.data.reading.format import Format
 from tfseg.errors import ConfigError
 
 __all__ = ["FORMATS", "every", "named"]
@@ -34,12 +35,14 @@ FORMATS = tuple(HOMES)
 """Names of all formats."""
 
 
-def named(name: str):
-    """Returns the `Format` of a name.
+def named(name: str | Format) -> Format:
+    """Returns the record of a name; a record of one's own as it is.
 
     Raises:
         ConfigError: There is none; names the nearest.
     """
+    if isinstance(name, Format):
+        return name
     if name not in HOMES:
         near = difflib.get_close_matches(str(name), HOMES, 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -47,6 +50,6 @@ def named(name: str):
     return importlib.import_module(HOMES[name]).FORMAT
 
 
-def every() -> tuple:
+def every() -> tuple[Format, ...]:
     """Returns all records, in the order of the list."""
     return tuple(map(named, HOMES))

@@ -66,10 +66,9 @@ def open_dataset(
         return open_parts(text, split, open_one=open_dataset, **given)
     if format == "auto":
         format = recognise(text, split)
-    chosen = format if isinstance(format, Format) else formats.named(format)
     if classes is not None:
         options["classes"] = classes
-    return chosen.dataset(text, split, options)
+    return formats.named(format).dataset(text, split, options)
 
 
 def recognise(path: str, split: str = "train") -> str:
