@@ -26,7 +26,7 @@ def tfseg_file(settings: dict):
     """A file of the shipped model, run as docs/phone.md does."""
     import cv2
 
-    from tfseg.export.quantize.runner import OpenVinoRunner, PhoneRunner
+    from tfseg.export.phone.runner import OpenVinoRunner, PhoneRunner
     from tfseg.geometry.proportional import ImageFit
 
     hold_to(settings["threads"])

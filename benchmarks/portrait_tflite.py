@@ -29,20 +29,21 @@ def main() -> None:
     parser.add_argument("--output", default="benchmarks/results/portrait_tflite.json")
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from tfseg.export.quantize.compare import compare
-    from tfseg.export.quantize.table import table_text
+    from tfseg.export.phone.compare import compare
+    from tfseg.export.phone.part import phone_part
+    from tfseg.export.phone.table import table_text
     from tfseg.models.portrait import PortraitSegmenter
 
     shape = tuple(args.size)
-    model = PortraitSegmenter(preset=args.preset, image_size=shape)
-    files = converted(model, shape)
+    part = phone_part(PortraitSegmenter(preset=args.preset, image_size=shape))
+    files = converted(part)
     if args.keep:
         for name, content in files.items():
             Path(args.keep, f"{name}.tflite").write_bytes(content)
-    rows = compare(files, model, rounds=args.rounds)
+    rows = compare(files, part, rounds=args.rounds)
     details = {
         "preset": args.preset,
-        "picture": f"{shape[0]} x {shape[1]} (rows x columns)",
+        "image": f"{shape[0]} x {shape[1]} (rows x columns)",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
     print(table_text(rows, details))
@@ -52,23 +53,20 @@ def main() -> None:
     Path(args.output).write_text(json.dumps(results, indent=2) + "\n")
 
 
-def converted(model, shape: tuple[int, int]) -> dict[str, bytes]:
+def converted(part) -> dict[str, bytes]:
     """Returns the four files of a model with whatever weights it has."""
-    from tfseg.export.quantize import aware as rounding
-    from tfseg.export.quantize import convert
-    from tfseg.export.quantize.input import network_input
-    from tfseg.export.quantize.optional import tf_keras
-    from tfseg.export.quantize.phone import build_phone
+    from tfseg.export.phone import convert, rounding
+    from tfseg.export.phone.optional import tf_keras
 
-    network = build_phone(tf_keras(), model.config.graph, shape, model.keras_model.graph)
-    pictures = np.random.default_rng(0).integers(0, 256, (4, *shape, 3), np.uint8)
+    network = rounding.equalized(part.network(tf_keras()))
+    images = np.random.default_rng(0).integers(0, 256, (4, *part.image_size, 3), np.uint8)
     aware = rounding.quantised(network)
-    rounding.calibrate(aware, network, [network_input(pictures)])
+    rounding.calibrate(aware, network, [part.reading.values(images)])
     return {
         "float32": convert.float_file(network),
         "float16": convert.float_file(network, half=True),
-        "int8_post_training": convert.post_training_file(network, pictures),
-        "int8": convert.int8_file(aware),
+        "int8_post_training": convert.post_training_file(network, images, part.reading),
+        "int8": convert.int8_file(aware, part.reading),
     }
 
 

@@ -7,8 +7,9 @@ import pytest
 from tfseg import models
 from tfseg.cli.main import main
 from tfseg.config.train import TrainConfig
-from tfseg.export.quantize import pipeline
-from tfseg.export.quantize.training import FineTuning
+from tfseg.export.phone import pipeline
+from tfseg.export.phone.training import FineTuning
+from tfseg.models.mask_rcnn import MaskRCNN
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def asked(pretend, monkeypatch, tmp_path):
 
     model = SimpleNamespace(
         system="portrait",
+        phone_part="tfseg.export.graphs.portrait_phone",
         class_names=("suit", "dress"),
         config=SimpleNamespace(train=TrainConfig()),
         set_params=lambda **params: found["set"].update(params),
@@ -37,8 +39,9 @@ def test_the_words_reach_the_pipeline(asked, capsys):
     words = ["quantize", "model", "--data", "photos", "--out", "phone", "--epochs", "2"]
     words += ["--steps", "5", "--learning-rate", "0.001", "--image-size", "256", "192"]
     words += ["--batch-size", "4", "--limit", "7", "--license", "MIT", "--resume"]
+    words += ["--kernel-limit", "127"]
     assert main(words) == 0
-    assert asked["plan"] == FineTuning(2, 5, 0.001)
+    assert asked["plan"] == FineTuning(2, 5, 0.001, 127)
     assert (asked["train"], asked["val"], asked["directory"]) == ("train", "val", "phone")
     assert (asked["image_size"], asked["limit"], asked["license"]) == ((256, 192), 7, "MIT")
     assert (asked["resume"], asked["overwrite"]) == (True, False)
@@ -53,7 +56,8 @@ def test_without_words_the_models_own_settings_hold(asked):
 
 
 def test_a_mask_rcnn_is_refused_before_its_data_is_read(asked, pretend, capsys):
-    asked["model"].system = "mask_rcnn"
+    asked["model"].system, asked["model"].phone_part = "mask_rcnn", ""
+    asked["model"].no_phone_part = MaskRCNN.no_phone_part
     assert main(["quantize", "model", "--data", "photos", "--out", "p"]) == 1
     assert "proposals" in capsys.readouterr().err
     assert pretend.opened == []

@@ -6,6 +6,7 @@ import pytest
 
 # The small system of the engine's tests is exported here.
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
+sys.path.insert(0, str(Path(__file__).parent / "phone"))  # networks.py
 
 
 def pytest_collection_modifyitems(items):

@@ -1,6 +1,8 @@
 import errno
 import json
 import os
+import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -83,8 +85,8 @@ def test_what_lies_beside_the_graph(exported):
 
 
 def test_a_changed_file_is_noticed(exported, tmp_path):
-    model, _ = exported
-    folder = model.export(tmp_path / "m" / "1")
+    model, made = exported
+    folder = Path(shutil.copytree(made, tmp_path / "m" / "1"))
     (folder / "labels.txt").write_text("other\n")
     with pytest.raises(ExportError, match=r"labels\.txt: differs"):
         saved_model.verify(folder)
@@ -106,10 +108,11 @@ def test_a_failed_export_leaves_nothing_and_keeps_what_was_there(exported, tmp_p
     folder.mkdir()
     (folder / "precious.txt").write_text("x")
 
-    def full(*args, **kwargs):
+    def full(estimator, serving, new):
+        (new / "saved_model.pb").write_text("half of it")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(saved_model, "write_model_card", full)
+    monkeypatch.setattr(saved_model, "_write_graph", full)
     with pytest.raises(ExportError, match="No space left on device"):
         model.export(folder, overwrite=True)
     assert os.listdir(tmp_path) == ["model"] and os.listdir(folder) == ["precious.txt"]

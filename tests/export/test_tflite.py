@@ -1,26 +1,28 @@
 """`export(format="tflite")`: one file with its description, and refusals with their reasons."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
+from toy_estimator import ToyEstimator
 
 from tfseg.data.synthetic import SyntheticPeople
 from tfseg.engine.inputs import Item
 from tfseg.errors import ExportError
 from tfseg.export import saved_model, tflite
-from tfseg.export.quantize.flatbuffer import facts
-from tfseg.export.quantize.metadata import read_metadata
-from tfseg.export.quantize.runner import PhoneRunner, to_logits
+from tfseg.export.graphs.portrait_phone import to_logits
+from tfseg.export.phone.description import read_metadata
+from tfseg.export.phone.flatbuffer import facts
+from tfseg.export.phone.part import phone_part
+from tfseg.export.phone.runner import PhoneRunner
+from tfseg.models.mask_rcnn import MaskRCNN
 
 
-@pytest.mark.parametrize(
-    ("system", "reason"),
-    [("mask_rcnn", "proposals"), ("hptr", "attention"), ("toy", "whole-integer")],
-)
-def test_other_systems_are_refused_with_the_reason(system, reason):
-    with pytest.raises(ExportError, match=f"'{system}' model cannot become.*{reason}"):
-        tflite.export(SimpleNamespace(system=system), "somewhere")
+def test_other_systems_are_refused_with_the_reason():
+    for system, name, reason in (
+        (MaskRCNN(classes=["a"]), "mask_rcnn", "Region proposals"),
+        (ToyEstimator(classes=["a"]), "toy", "names no part of it that phones run"),
+    ):
+        with pytest.raises(ExportError, match=f"'{name}' model cannot become.*{reason}"):
+            tflite.export(system, "somewhere")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def model():
     return made
 
 
-def test_words_that_cannot_be_are_told_before_any_work(model, tmp_path):
+def test_arguments_that_cannot_be_are_told_before_any_work(model, tmp_path):
     with pytest.raises(ExportError, match="quantization: expected one of none, float16, int8"):
         model.export(tmp_path / "x", format="tflite", quantization="int4")
     with pytest.raises(ExportError, match="pass data=dataset"):
@@ -65,7 +67,7 @@ def test_the_float_file_sees_what_predict_sees(model, tmp_path):
 
 
 @pytest.mark.slow
-def test_post_training_int8_takes_its_ranges_from_pictures(model, tmp_path):
+def test_post_training_int8_takes_its_ranges_from_images(model, tmp_path):
     people = SyntheticPeople(6, size=(80, 70), seed=3)
     folder = model.export(tmp_path / "p", format="tflite", quantization="int8", data=people)
     content = (folder / tflite.MODEL_FILE).read_bytes()
@@ -73,6 +75,6 @@ def test_post_training_int8_takes_its_ranges_from_pictures(model, tmp_path):
     assert read_metadata(content)[0]["input"]["mean"] == [128.0] * 3
     whole = model.export(tmp_path / "w", format="tflite")
     runners = [PhoneRunner(file) for file in (content, (whole / tflite.MODEL_FILE).read_bytes())]
-    picture = tflite.some(model, people, (64, 96), 1)[0]
-    one, other = (runner(picture) for runner in runners)
+    image = phone_part(model).images(people, 1)[0]
+    one, other = (runner(image) for runner in runners)
     assert np.abs(one - other).mean() < 0.03

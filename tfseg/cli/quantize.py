@@ -1,6 +1,7 @@
-"""Make an int8 model for telephones: calibrate, train on through the rounding, convert, compare.
+"""Make files for phones: convert, calibrate, train on through the rounding of int8, compare.
 
-Only portrait models have such a form. OUT gets float32.tflite, float16.tflite,
+A system has them of the part that phones can run, all of it or its dense layers; one that has no
+such part is refused with the reason. OUT gets float32.tflite, float16.tflite,
 int8_post_training.tflite, int8.tflite (trained for it) and comparison.md: how good each is on the
 validation images, how large and how fast, and where the time goes.
 """
@@ -21,8 +22,8 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the words of this verb."""
-    parser.add_argument("model_dir", help="folder of a saved portrait model, such as runs/x/best")
+    """Adds the arguments of this verb."""
+    parser.add_argument("model_dir", help="folder of a saved model, such as runs/x/best")
     datasets.add_arguments(parser)
     datasets.add_split_arguments(parser)
     parser.add_argument("--config", metavar="FILE", help="read the data as this file says")
@@ -40,6 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=datasets.positive, help="of an epoch; default: all images")
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="default: 0.0001")
+    parser.add_argument(
+        "--kernel-limit",
+        type=int,
+        choices=[64, 127],
+        default=64,
+        help="greatest number of int8.tflite's kernels: within 64 no sum saturates on x86 "
+        "processors without dot products of bytes (AVX2, with OpenVINO), for one bit; 127 uses all "
+        "of int8, for phones and newer x86; default: 64, as the bit costs little (docs/phone.md)",
+    )
     parser.add_argument("--batch-size", type=datasets.positive, help="default: the model's own")
     parser.add_argument("--augmentation", help="default: the model's own")
     parser.add_argument("--limit", type=datasets.positive, help="measure the first N images only")
@@ -54,24 +64,25 @@ def run(args: argparse.Namespace) -> int:
 
     settings = datasets.data_section(args)
     quiet.import_backend()
-    from tfseg.export import folder, tflite
+    from tfseg.export import folder
+    from tfseg.export.phone.part import require_phone_part
 
     folder.free_folder(args.out, args.overwrite)
     model = models.load(args.model_dir)
-    tflite.refuse_other_systems(model, f"{args.model_dir}: ")
+    require_phone_part(model, f"{args.model_dir}: ")
     train, val = datasets.open_both(args, settings, whole_maps=True)
     changed = {"batch_size": args.batch_size, "augmentation": args.augmentation}
     changed = {f"train__{key}": value for key, value in changed.items() if value is not None}
     model.set_params(**changed)
-    from tfseg.export.quantize.pipeline import quantize
-    from tfseg.export.quantize.training import FineTuning
+    from tfseg.export.phone.pipeline import quantize
+    from tfseg.export.phone.training import FineTuning
 
     quantize(
         model,
         train,
         val,
         args.out,
-        plan=FineTuning(args.epochs, args.steps, args.learning_rate),
+        plan=FineTuning(args.epochs, args.steps, args.learning_rate, args.kernel_limit),
         image_size=None if args.image_size is None else tuple(args.image_size),
         limit=args.limit,
         resume=args.resume,

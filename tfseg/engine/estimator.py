@@ -47,6 +47,9 @@ class Estimator(PredictVerbs, FileVerbs):
             skip_mismatch) -> LoadReport` for weight files of other programs.
         serving_graph: Module with `serving(estimator, **options)`, which an exported model is made
             by, see `tfseg.export.endpoints`; without it the model cannot be exported.
+        phone_part: Module with `part(estimator, image_size)`, which files for phones are made of,
+            see `tfseg.export.phone.part`.
+        no_phone_part: Why there is none, for the message.
         cuts_out: Whether predictions have the label map "alpha", the foreground's opacity.
         fitted: Whether there are weights to predict with: trained, loaded, or set by hand.
         random_layers: Layers that the weight files so far had nothing for; while there are some
@@ -65,6 +68,8 @@ class Estimator(PredictVerbs, FileVerbs):
     measures: tuple[Measure, ...] = ()
     weight_readers: tuple[str, ...] = ()
     serving_graph: str = ""
+    phone_part: str = ""
+    no_phone_part: str = "The system names no part of it that phones run."
     cuts_out: bool = False
 
     def __init_subclass__(cls, **options):

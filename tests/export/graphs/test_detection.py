@@ -24,15 +24,19 @@ def mirror(inputs, training):
     return {"detections": rows, "masks": tf.zeros((tf.shape(window)[0], 2, 28, 28))}
 
 
-@pytest.mark.parametrize("sides", [(64, 64), (48, 64), (0, 64)])
 @pytest.mark.parametrize("fit_class", [SquareResize, MatterportResize])
-def test_the_square_equals_that_of_the_data_room(sides, fit_class):
+def test_the_square_equals_that_of_the_data_room(fit_class):
+    for sides in ((64, 64), (48, 64), (0, 64)):
+        square_equals(fit_class, sides)
+
+
+def square_equals(fit_class, sides):
     graph = DetectionGraph(mirror, ("thing",), *sides, exact=fit_class is MatterportResize)
     resize = fit_class(*sides)
     fit = tf.function(graph._fit, input_signature=[tf.TensorSpec((None, None, None, 3))])
     random = np.random.default_rng(1)
     sizes = [(1, 1), (64, 64), (1000, 10), (10, 1000), (63, 65), (300, 400)]
-    sizes += [tuple(random.integers(1, 500, 2)) for _ in range(25)]
+    sizes += [tuple(random.integers(1, 500, 2)) for _ in range(12)]
     for height, width in sizes:
         image = random.integers(0, 256, (height, width, 3)).astype(np.uint8)
         plan = resize.plan((height, width))

@@ -37,9 +37,9 @@ def test_it_loads_by_name_and_its_files_are_small(shipped, repo_root):
 def test_its_files_for_phones_follow_it(shipped, repo_root, name):
     pytest.importorskip("ai_edge_litert")
     pytest.importorskip("tensorflow")
-    from tfseg.export.quantize.flatbuffer import facts
-    from tfseg.export.quantize.metadata import read_metadata
-    from tfseg.export.quantize.runner import PhoneRunner
+    from tfseg.export.phone.description import read_metadata
+    from tfseg.export.phone.flatbuffer import facts
+    from tfseg.export.phone.runner import PhoneRunner
 
     content = (repo_root / "savedmodels" / "portrait" / f"{name}.tflite").read_bytes()
     told, labels = read_metadata(content)
@@ -56,7 +56,7 @@ def test_its_files_for_phones_follow_it(shipped, repo_root, name):
 def test_the_guides_lines_for_openvino_run_it(repo_root, tmp_path, monkeypatch):
     pytest.importorskip("openvino")
     pytest.importorskip("ai_edge_litert")
-    from tfseg.export.quantize.runner import OpenVinoRunner, PhoneRunner
+    from tfseg.export.phone.runner import OpenVinoRunner, PhoneRunner
 
     content = (repo_root / "savedmodels" / "portrait" / "int8.tflite").read_bytes()
     (tmp_path / "phone").mkdir()

@@ -62,6 +62,11 @@ class MaskRCNN(Estimator):
         "tfseg.convert.tflite_mobilenet",
     )
     serving_graph = "tfseg.export.graphs.detection"
+    no_phone_part = (
+        "Region proposals, NMS and RoI alignment gather by computed positions, which TFLite has no "
+        "whole-integer operations for, so that it would run on the slow path or not at all; its "
+        "dense layers alone, backbone and pyramid, find nothing."
+    )
     config: MaskRCNNConfig
 
     def _build(self) -> keras.Model:

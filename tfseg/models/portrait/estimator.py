@@ -49,6 +49,7 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
     }
     weight_readers = ("tfseg.convert.keras_applications", "tfseg.convert.tflite_mobilenet")
     serving_graph = "tfseg.export.graphs.portrait"
+    phone_part = "tfseg.export.graphs.portrait_phone"
     config: PortraitConfig
 
     def _build(self) -> keras.Model:

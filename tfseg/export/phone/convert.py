@@ -1,4 +1,4 @@
-"""TFLite files of the phone's network: float32, float16, and two kinds of int8."""
+"""TFLite files of a network: float32, float16, and two kinds of int8."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from tfseg.errors import ExportError
-from tfseg.export.quantize.flatbuffer import facts, widened_weights
-from tfseg.export.quantize.input import INPUT_RANGE, network_input
+from tfseg.export.phone.flatbuffer import facts, widened_weights
+from tfseg.export.phone.part import Reading
 
 __all__ = ["any_size_file", "float_file", "int8_file", "post_training_file", "resized_like"]
 
@@ -24,7 +24,7 @@ def float_file(model, half: bool = False) -> bytes:
     """Returns a TFLite file with float32 input and output, its weights float16 if `half`.
 
     Args:
-        model: What `phone.build_phone` made, in either Keras.
+        model: A functional model of one size and one output, in either Keras.
         half: Half the size; computed in float32 where there is no float16 hardware.
     """
     import tensorflow as tf
@@ -36,7 +36,7 @@ def float_file(model, half: bool = False) -> bytes:
     return _converted(converter)
 
 
-def any_size_file(model, preprocess) -> bytes:
+def any_size_file(model, preprocess: Callable) -> bytes:
     """Returns a TFLite file of a network for images of any size, uint8.
 
     Its weights are float32, but float16 for the largest tensors where the file would be larger
@@ -69,48 +69,48 @@ def resized_like(x, like):
     return tf.image.resize(x, tf.shape(like)[1:3])
 
 
-def post_training_file(model, pictures: Iterable[np.ndarray]) -> bytes:
+def post_training_file(model, images: Iterable[np.ndarray], reading: Reading) -> bytes:
     """Returns an int8 TFLite file of a network that never met rounding.
 
     Args:
-        model: What `phone.build_phone` made, in either Keras.
-        pictures: Some dozens, uint8 `(H, W, 3)` of the network's size: ranges come from them.
+        model: A functional model of one size and one output, in either Keras.
+        images: Some dozens, uint8 `(H, W, 3)` of the network's size: ranges come from them.
+        reading: How the network reads them.
 
     Raises:
         ExportError: If there is no image, or float tensors remain.
     """
     import tensorflow as tf
 
-    pictures = [np.array(picture) for picture in pictures]
-    if not pictures:
+    images = [np.array(image) for image in images]
+    if not images:
         raise ExportError(
             "post-training quantisation needs images to learn ranges from, and got none. Some "
             "dozens of the training images are enough."
         )
-    for picture in pictures:
+    for image in images:
         # With the darkest and the brightest grey value the input has one step for each value.
-        picture[0, :2] = [[0], [255]]
+        image[0, :2] = [[0], [255]]
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: (
-        [network_input(picture)[None]] for picture in pictures
-    )
+    converter.representative_dataset = lambda: ([reading.values(image)[None]] for image in images)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     return _whole_int8(converter)
 
 
-def int8_file(aware) -> bytes:
+def int8_file(aware, reading: Reading) -> bytes:
     """Returns the int8 TFLite file of a network with rounding built in.
 
     Args:
-        aware: What `aware.quantised` made, calibrated, perhaps trained, and settled.
+        aware: What `rounding.quantised` made, calibrated, perhaps trained, and settled.
+        reading: How it reads images.
 
     Raises:
         ExportError: If float tensors remain.
     """
     import tensorflow as tf
 
-    converter = _converter(aware, rounded_input=True)
+    converter = _converter(aware, reading.limits)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return _whole_int8(converter)
 
@@ -130,15 +130,15 @@ def _whole_int8(converter) -> bytes:
     return content
 
 
-def _converter(model, rounded_input: bool = False):
+def _converter(model, rounded_to: tuple[float, float] | None = None):
     import tensorflow as tf
 
-    shape = tuple(model.inputs[0].shape[1:])
+    shape, name = tuple(model.inputs[0].shape[1:]), model.output_names[0]
 
     def run(image):
-        if rounded_input:
-            image = tf.quantization.fake_quant_with_min_max_args(image, *INPUT_RANGE)
-        return {"probability": model(image, training=False)}
+        if rounded_to is not None:
+            image = tf.quantization.fake_quant_with_min_max_args(image, *rounded_to)
+        return {name: model(image, training=False)}
 
     spec = tf.TensorSpec((1, *shape), tf.float32, "image")
     concrete = tf.function(run, input_signature=[spec]).get_concrete_function()

@@ -1,9 +1,4 @@
-"""Training on through the rounding, so that the weights settle where int8 can follow.
-
-The loss is training's main one: softmax cross-entropy at label size over the pixels whose label is
-not 255. The auxiliary losses are left out with the outputs they need: they shape features, and
-features are what is kept here.
-"""
+"""Training on through the rounding, so that the weights settle where int8 can follow."""
 
 from __future__ import annotations
 
@@ -20,14 +15,11 @@ import numpy as np
 from tfseg import files
 from tfseg.engine.progress import Progress
 from tfseg.errors import ConfigError, ExportError, TrainingError
-from tfseg.export.quantize.aware import settle
-from tfseg.export.quantize.input import network_input
-from tfseg.export.quantize.optional import tf_keras
-from tfseg.export.quantize.phone import LOGITS
+from tfseg.export.phone.optional import tf_keras
+from tfseg.export.phone.part import PhonePart
+from tfseg.export.phone.rounding import KERNEL_LIMITS, settle
 
-__all__ = ["FineTuning", "fine_tune", "main_loss"]
-
-_STAGE = "int8"
+__all__ = ["FineTuning", "fine_tune"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +30,13 @@ class FineTuning:
         epochs: Epochs; 0 leaves it at calibration.
         steps: Steps of an epoch; None is one pass over the data.
         learning_rate: Of Adam at the first step; it falls to 0 as half a cosine.
+        kernel_limit: See `rounding.KERNEL_LIMITS`.
     """
 
     epochs: int = 3
     steps: int | None = None
     learning_rate: float = 1e-4
+    kernel_limit: int = 64
 
     def __post_init__(self):
         for name, value, least in (("epochs", self.epochs, 0), ("steps", self.steps, 1)):
@@ -52,10 +46,13 @@ class FineTuning:
                 raise ConfigError(f"{name}: expected an integer from {least}, got {value!r}.")
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate: expected 0 to 1, got {self.learning_rate!r}.")
+        if self.kernel_limit not in KERNEL_LIMITS:
+            raise ConfigError(f"kernel_limit: expected 64 or 127, got {self.kernel_limit!r}.")
 
 
 def fine_tune(
     aware,
+    part: PhonePart,
     loader,
     plan: FineTuning,
     *,
@@ -67,8 +64,9 @@ def fine_tune(
     """Trains a calibrated network in place, and returns one dict of losses for each epoch.
 
     Args:
-        aware: What `aware.quantised` made, calibrated.
-        loader: A `tfseg.data.loader.Loader` of `image` uint8 and `labels` `(B, H, W)`.
+        aware: What `rounding.quantised` made, calibrated.
+        part: Whose network it is, and what it learns.
+        loader: A `tfseg.data.loader.Loader` of what `PhonePart.loader` says.
         plan: How long and how fast.
         checkpoint: A `.npz` file that is written after each epoch, whole or not at all.
         resume: Continue from that file if it is there.
@@ -81,19 +79,19 @@ def fine_tune(
     """
     steps = plan.steps or loader.steps_per_pass
     facts = {**dataclasses.asdict(plan), "steps": steps, **(facts or {})}
-    step, optimizer = _training_step(aware, plan.learning_rate, steps * plan.epochs)
+    step, optimizer = _training_step(aware, part, plan.learning_rate, steps * plan.epochs)
     variables = [*aware.variables, *optimizer.variables]
     history = _restored(checkpoint, variables, facts) if resume and checkpoint else []
     if len(history) >= plan.epochs:
         settle(aware)
         return history
-    progress = Progress(_Job(steps, plan.epochs), stream)
+    progress = Progress(_Job(steps, plan.epochs, part.estimator), stream)
     progress.on_train_begin()
     batches = loader.batches(len(history) * steps)
     try:
         for epoch in range(len(history), plan.epochs):
             progress.on_epoch_begin(epoch)
-            logs = _epoch(step, batches, steps, progress, loader, epoch)
+            logs = _epoch(step, batches, steps, progress, part, loader, epoch)
             settle(aware)
             history.append(logs)
             progress.on_epoch_end(epoch, logs)
@@ -104,41 +102,21 @@ def fine_tune(
     return history
 
 
-def main_loss(logits, labels):
-    """Returns the mean cross-entropy over the pixels that count, a scalar; 0 if there are none.
-
-    Args:
-        logits: float32 `(B, H, W, N)`; of two classes `(B, H, W, 1)`, their difference.
-        labels: Integers `(B, H, W)`, 255 is ignored.
-    """
-    import tensorflow as tf
-
-    labels = tf.cast(labels, tf.int32)
-    counted = tf.cast(labels != 255, tf.float32)
-    known = tf.where(labels == 255, 0, labels)
-    if logits.shape[-1] == 1:
-        each = tf.nn.sigmoid_cross_entropy_with_logits(
-            labels=tf.cast(known, tf.float32), logits=logits[..., 0]
-        )
-    else:
-        each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=known, logits=logits)
-    return tf.math.divide_no_nan(tf.reduce_sum(each * counted), tf.reduce_sum(counted))
-
-
 @dataclasses.dataclass(frozen=True)
 class _Job:
     """What `Progress` asks of a training."""
 
     steps: int
     epochs: int
-    stage: str = _STAGE
+    estimator: object
+    stage: str = "int8"
 
 
-def _epoch(step: Callable, batches, steps: int, progress, loader, epoch: int) -> dict:
+def _epoch(step: Callable, batches, steps: int, progress, part, loader, epoch: int) -> dict:
     total = 0.0
     for number in range(steps):
-        batch = next(batches)
-        loss = float(step(network_input(batch["image"]), batch["labels"]))
+        batch = dict(next(batches))
+        loss = float(step(part.reading.values(batch.pop("image")), batch))
         if not math.isfinite(loss):
             ids = loader.image_ids(epoch * steps + number)
             raise TrainingError(
@@ -150,22 +128,22 @@ def _epoch(step: Callable, batches, steps: int, progress, loader, epoch: int) ->
     return {"loss": total / steps}
 
 
-def _training_step(aware, learning_rate: float, count: int):
-    """Returns `(images, labels) -> loss` that moves the weights, and its optimizer."""
+def _training_step(aware, part: PhonePart, learning_rate: float, count: int):
+    """Returns `(images, batch) -> loss` that moves the weights, and its optimizer."""
     import tensorflow as tf
 
     keras = tf_keras()
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, max(count, 1))
     optimizer = keras.optimizers.Adam(rate)
-    network = keras.Model(aware.inputs, aware.get_layer(LOGITS).output)
+    network = keras.Model(aware.inputs, aware.get_layer(part.loss_layer).output)
     learnt = network.trainable_variables
     optimizer.build(learnt)
     zeros = _zeros(network)
 
     @tf.function(reduce_retracing=True)
-    def step(images, labels):
+    def step(images, batch):
         with tf.GradientTape() as tape:
-            loss = main_loss(network(images, training=True), labels)
+            loss = part.loss(network(images, training=True), batch)
         optimizer.apply_gradients(zip(tape.gradient(loss, learnt), learnt))
         for variable, inside in zeros:
             variable.assign(variable * inside)
@@ -175,16 +153,15 @@ def _training_step(aware, learning_rate: float, count: int):
 
 
 def _zeros(network) -> list[tuple]:
-    """Returns the kernels that have zeros where a dilated one has nothing, and where not."""
+    """Returns the depthwise kernels with places that are 0 for all channels, as where a dilated one
+    has nothing, and 1 for the other places: these learn, those do not."""
     found = []
     for layer in network.layers:
         if type(getattr(layer, "layer", None)).__name__ == "DepthwiseConv2D":
             for weight, *_ in layer._weight_vars:
-                size = weight.shape[0]
-                if size > 3:
-                    inside = np.zeros(weight.shape, np.float32)
-                    inside[:: (size - 1) // 2, :: (size - 1) // 2] = 1
-                    found.append((weight, inside))
+                inside = np.any(weight.numpy() != 0, axis=(2, 3), keepdims=True)
+                if not inside.all():
+                    found.append((weight, inside.astype(np.float32)))
     return found
 
 

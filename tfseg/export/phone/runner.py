@@ -10,62 +10,50 @@ from pathlib import Path
 import numpy as np
 
 from tfseg.errors import ExportError
-from tfseg.export.quantize.input import FLOAT_MEAN, network_input
-from tfseg.export.quantize.optional import litert, openvino
+from tfseg.export.phone.optional import litert, openvino
+from tfseg.export.phone.part import Reading
 
-__all__ = ["OpenVinoRunner", "PhoneRunner", "Runner", "to_logits"]
+__all__ = ["OpenVinoRunner", "PhoneRunner", "Runner"]
 
-_LEAST = 1 / 512  # half an int8 step of probability: nothing is more certain than the file can say
+_USUAL = Reading()
 
 
 class Runner:
-    """What runs one file of `convert`; subclasses bring the runtime.
+    """What runs one file of `convert`; subclasses bring the runtime: `invoke()` computes the last
+    image once more, which is what is to be timed, `_set` gives an input, `_get` copies the output.
 
     Args:
-        source: LiteRT's description of the input.
-        result: Its description of the output.
+        details: LiteRT's descriptions of the input and the output.
+        reading: How the network reads an image.
     """
 
-    def __init__(self, source: Mapping, result: Mapping):
-        self._input, self._output = source, result
+    def __init__(self, details: tuple[Mapping, Mapping], reading: Reading):
+        (self._input, self._output), self._reading = details, reading
 
     @property
     def image_shape(self) -> tuple[int, int]:
         """`(H, W)` of the images it takes."""
         return tuple(int(side) for side in self._input["shape"][1:3])
 
-    def __call__(self, picture: np.ndarray) -> np.ndarray:
-        """Returns the probabilities in an image, uint8 `(H, W, 3)`: float32 `(H, W, 1 or N)`."""
-        return self.dequantised(self.raw(picture))
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Returns what the network finds in an image, uint8 `(H, W, 3)`: float32 `(h, w, D)`."""
+        output = self.raw(image)
+        if output.dtype != np.int8:
+            return output
+        scale, zero = self._output["quantization"]
+        return (output.astype(np.float32) - zero) * np.float32(scale)
 
-    def raw(self, picture: np.ndarray) -> np.ndarray:
+    def raw(self, image: np.ndarray) -> np.ndarray:
         """Returns the output as the file gives it, without the batch axis."""
         if self._input["dtype"] == np.int8:
             scale, zero = self._input["quantization"]
-            values = np.rint(network_input(picture) / scale + zero).clip(-128, 127).astype(np.int8)
+            values = np.rint(self._reading.values(image) / scale + zero)
+            values = values.clip(-128, 127).astype(np.int8)
         else:
-            values = network_input(picture, FLOAT_MEAN)
+            values = self._reading.values(image, self._reading.float_mean)
         self._set(values[None])
         self.invoke()
         return self._get()[0]
-
-    def dequantised(self, output: np.ndarray) -> np.ndarray:
-        """Returns an output of `raw` as probabilities, float32."""
-        scale, zero = self._output["quantization"]
-        if output.dtype != np.int8:
-            return output
-        return (output.astype(np.float32) - zero) * np.float32(scale)
-
-    def invoke(self) -> None:
-        """Computes the last image once more: what is to be timed."""
-        raise NotImplementedError
-
-    def _set(self, values: np.ndarray) -> None:
-        raise NotImplementedError
-
-    def _get(self) -> np.ndarray:
-        """Returns a copy of the output."""
-        raise NotImplementedError
 
 
 class PhoneRunner(Runner):
@@ -74,14 +62,15 @@ class PhoneRunner(Runner):
     Args:
         content: The file.
         threads: Threads of the interpreter.
+        reading: How the network reads an image.
 
     Raises:
         ExportError: If this is no TFLite file, or a package is missing.
     """
 
-    def __init__(self, content: bytes, threads: int = 1):
+    def __init__(self, content: bytes, threads: int = 1, reading: Reading = _USUAL):
         self._interpreter = _interpreter(content, threads)
-        super().__init__(*_details(self._interpreter))
+        super().__init__(_details(self._interpreter), reading)
 
     def invoke(self) -> None:
         """Computes the last image once more."""
@@ -103,13 +92,14 @@ class OpenVinoRunner(Runner):
     Args:
         content: The file.
         threads: Threads of the runtime.
+        reading: How the network reads an image.
 
     Raises:
         ExportError: If this is no TFLite file, or a package is missing.
     """
 
-    def __init__(self, content: bytes, threads: int = 1):
-        super().__init__(*_details(_interpreter(content)))  # OpenVINO tells no steps
+    def __init__(self, content: bytes, threads: int = 1, reading: Reading = _USUAL):
+        super().__init__(_details(_interpreter(content)), reading)  # OpenVINO tells no steps
         core = openvino().Core()
         settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
         with tempfile.TemporaryDirectory() as folder:  # of TFLite it reads files alone, not bytes
@@ -143,15 +133,3 @@ def _interpreter(content: bytes, threads: int = 1):
 
 def _details(interpreter) -> tuple[Mapping, Mapping]:
     return interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-
-
-def to_logits(probability: np.ndarray) -> np.ndarray:
-    """Returns float32 `(H, W, N)` whose softmax are the probabilities, for the estimator's own way
-    from the network's output to a prediction.
-
-    Args:
-        probability: float32 `(H, W, N)`, or `(H, W, 1)` of two classes, that of the second.
-    """
-    if probability.shape[-1] == 1:
-        probability = np.concatenate([1 - probability, probability], axis=-1)
-    return np.log(np.maximum(probability, _LEAST, dtype=np.float32))

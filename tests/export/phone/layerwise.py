@@ -9,14 +9,14 @@ from __future__ import annotations
 import ai_edge_litert.interpreter as litert
 import numpy as np
 
-from tfseg.export.quantize.input import network_input
-from tfseg.export.quantize.optional import tf_keras
+from tfseg.export.phone.optional import tf_keras
+from tfseg.export.phone.part import Reading
 
 
-def differences(aware, content: bytes, picture: np.ndarray) -> dict[str, float]:
+def differences(aware, content: bytes, image: np.ndarray) -> dict[str, float]:
     """Returns for each layer that rounds the largest difference, in steps of its output."""
-    tensors = _tensors(content, picture)
-    values = {"image": network_input(picture)[None]}
+    tensors = _tensors(content, image)
+    values = {"image": Reading().values(image)[None]}
     found = {}
     for layer in aware.layers:
         if not getattr(layer, "_output_quantizers", None):
@@ -40,7 +40,7 @@ def differences(aware, content: bytes, picture: np.ndarray) -> dict[str, float]:
     return found
 
 
-def _tensors(content: bytes, picture: np.ndarray) -> list[tuple[np.ndarray, float]]:
+def _tensors(content: bytes, image: np.ndarray) -> list[tuple[np.ndarray, float]]:
     """Returns the value and the step of every int8 tensor after a run, constants included."""
     interpreter = litert.Interpreter(
         model_content=content,
@@ -49,7 +49,7 @@ def _tensors(content: bytes, picture: np.ndarray) -> list[tuple[np.ndarray, floa
     )
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]
-    values = (picture.astype(np.int16) - 128).astype(np.int8)[None]
+    values = (image.astype(np.int16) - 128).astype(np.int8)[None]
     interpreter.set_tensor(source["index"], values)
     interpreter.invoke()
     found = []

@@ -1,14 +1,13 @@
-"""The tf_keras twin and the phone's form against the Keras 3 network with the same weights."""
+"""The phone's form of the portrait network against the Keras 3 network with the same weights."""
 
 import keras
 import numpy as np
 import pytest
-from networks import original, pictures
+from networks import images, original
 
-from tfseg.errors import ExportError
-from tfseg.export.quantize import phone, twin
-from tfseg.export.quantize.input import FLOAT_MEAN, network_input
-from tfseg.export.quantize.optional import tf_keras
+from tfseg.export.graphs.portrait_network import build_any_size, build_phone
+from tfseg.export.phone.optional import tf_keras
+from tfseg.export.phone.part import Reading
 from tfseg.models.portrait.graph import GraphOptions
 
 slow = pytest.mark.slow
@@ -32,25 +31,24 @@ CASES = [
 
 @pytest.mark.parametrize(("options", "shape"), CASES)
 def test_equal_weights_give_equal_outputs(options, shape):
-    source = original(options)
-    images = network_input(pictures(2, shape), FLOAT_MEAN)
-    expected = source(images, training=False)
-    found = twin.build_twin(options, shape, source)(images, training=False)
-    assert set(found) == set(expected)
-    for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
-    model = phone.build_phone(tf_keras(), options, shape, source)
-    probability = keras.ops.convert_to_numpy(keras.ops.softmax(expected["logits"]))
+    source, reading = original(options), Reading()
+    values = reading.values(images(2, shape), reading.float_mean)
+    expected = source(values, training=False)["logits"]
+    probability = keras.ops.convert_to_numpy(keras.ops.softmax(expected))
     if options.classes == 2:
         probability = probability[..., 1:]
     # Not a constant map, which would equal anything: it varies by hundreds of tolerances.
     assert np.ptp(probability[..., -1]) > 0.002
-    np.testing.assert_allclose(model(images, training=False), probability, atol=1e-5)
+    model = build_phone(tf_keras(), options, shape, source)
+    np.testing.assert_allclose(model(values, training=False), probability, atol=1e-5)
+    difference = expected[..., 1:] - expected[..., :1] if options.classes == 2 else expected
+    any_size = build_any_size(options, source)
+    np.testing.assert_allclose(any_size(values, training=False), difference, atol=1e-4)
 
 
 def test_the_phone_has_no_layer_that_it_can_spare():
     options = GraphOptions(2, "light")
-    model = phone.build_phone(keras, options, (64, 64))
+    model = build_phone(keras, options, (64, 64))
     kinds = {type(layer).__name__ for layer in model.layers}
     assert not {"ResizeLike", "Resizing"} & kinds
     assert all(layer.dilation_rate == (1, 1) for layer in model.layers if "Conv2D" in str(layer))
@@ -59,15 +57,3 @@ def test_the_phone_has_no_layer_that_it_can_spare():
     assert model.output_shape == (None, 64, 64, 1)
     enlarged = [x for x in model.layers if type(x).__name__ == "UpSampling2D"]
     assert {x.name for x in enlarged if x.output.shape[-1] > 1} == {"layer4_aspp_spread"}
-
-
-def test_weights_of_other_options_are_refused():
-    source = original(GraphOptions(2, "light"))
-    with pytest.raises(ExportError, match="different options"):
-        twin.copy_weights(source, twin.build_twin(GraphOptions(3, "light"), (64, 64)))
-
-
-@pytest.mark.parametrize("shape", [(16, 64), (64,), (64.5, 64), None, "64", (64, 64, 3)])
-def test_a_bad_size_is_refused(shape):
-    with pytest.raises(ExportError, match="rows, columns"):
-        twin.build_twin(GraphOptions(2), shape)

@@ -10,18 +10,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from layerwise import differences
-from networks import greatest_of_kernels, original, pictures
+from networks import greatest_of_kernels, images, original
 from PIL import Image
 
-from tfseg.export.quantize import aware as rounding
-from tfseg.export.quantize import convert
-from tfseg.export.quantize.describe import described
-from tfseg.export.quantize.flatbuffer import facts
-from tfseg.export.quantize.input import network_input
-from tfseg.export.quantize.metadata import read_metadata
-from tfseg.export.quantize.optional import tf_keras
-from tfseg.export.quantize.phone import build_phone
-from tfseg.export.quantize.runner import PhoneRunner
+from tfseg.export.graphs.portrait_network import build_phone
+from tfseg.export.graphs.portrait_phone import part
+from tfseg.export.phone import convert, rounding
+from tfseg.export.phone.description import described, read_metadata
+from tfseg.export.phone.flatbuffer import facts
+from tfseg.export.phone.optional import tf_keras
+from tfseg.export.phone.part import Reading
+from tfseg.export.phone.runner import PhoneRunner
 from tfseg.geometry.proportional import ImageFit
 from tfseg.models.portrait import PortraitSegmenter
 from tfseg.models.portrait.decode import decode
@@ -49,20 +48,21 @@ CASES = [
 def quantised(request):
     """The network with rounding and the file made of it, some images, and the exact outputs."""
     options, shape = request.param
-    images = pictures(4, shape)
-    network = build_phone(tf_keras(), options, shape, original(options))
+    given = images(4, shape)
+    values = Reading().values(given)
+    network = rounding.equalized(build_phone(tf_keras(), options, shape, original(options)))
     aware = rounding.quantised(network)
-    rounding.calibrate(aware, network, [network_input(images)])
-    exact = network(network_input(images), training=False).numpy()
-    rounded = aware(network_input(images), training=False).numpy()
-    content = convert.int8_file(aware)
+    rounding.calibrate(aware, network, [values])
+    exact = network(values, training=False).numpy()
+    rounded = aware(values, training=False).numpy()
+    content = convert.int8_file(aware, Reading())
     return SimpleNamespace(
         classes=options.classes,
         # On so few pixels the plain network with random weights gives a nearly constant map.
         range=1.5 / 256 if options.decoder == "aspp" else 0.1,
         aware=aware,
         content=content,
-        pictures=images,
+        images=given,
         exact=exact,
         rounded=rounded,
     )
@@ -82,7 +82,7 @@ def test_kernels_leave_room_for_sums_of_16_bits(quantised):
 
 
 def test_each_layer_of_the_file_equals_the_network_with_rounding(quantised):
-    found = differences(quantised.aware, quantised.content, quantised.pictures[0])
+    found = differences(quantised.aware, quantised.content, quantised.images[0])
     assert len(found) > 60
     for name, steps in found.items():
         # Between sizes without a whole factor the integer kernel rounds places to 1/1024 pixel.
@@ -91,7 +91,7 @@ def test_each_layer_of_the_file_equals_the_network_with_rounding(quantised):
 
 
 def test_the_files_output_follows_the_network_with_rounding(quantised):
-    found = np.stack([PhoneRunner(quantised.content)(image) for image in quantised.pictures])
+    found = np.stack([PhoneRunner(quantised.content)(image) for image in quantised.images])
     off = np.abs(found - quantised.rounded)
     assert np.ptp(quantised.rounded) > quantised.range
     # Random weights magnify what each layer rounds otherwise: see docs/phone.md.
@@ -111,11 +111,11 @@ def test_calibration_alone_keeps_the_network(quantised):
 
 
 def test_the_guides_program_runs_without_tfseg(quantised, tmp_path):
-    content, images = quantised.content, quantised.pictures
-    shape = images.shape[1:3]
+    content, given = quantised.content, quantised.images
+    shape = given.shape[1:3]
     names = ("person", "dog")[: quantised.classes - 1]
     model = PortraitSegmenter(classes=names, image_size=shape)
-    (tmp_path / "phone.tflite").write_bytes(described(content, model, shape, license="MIT"))
+    (tmp_path / "phone.tflite").write_bytes(described(content, part(model, shape), license="MIT"))
     told, labels = read_metadata((tmp_path / "phone.tflite").read_bytes())
     assert labels == ["background", *names]
     assert (told["license"], told["input"]["mean"]) == ("MIT", [128.0] * 3)
@@ -124,7 +124,7 @@ def test_the_guides_program_runs_without_tfseg(quantised, tmp_path):
     for name in ("tfseg", "keras", "tf_keras", "tensorflow", "cv2"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('not on a telephone')")
     # Twice as large and wider than the network's image: it has black above and below.
-    photo = np.repeat(np.repeat(images[0][: shape[0] // 2], 2, 0), 2, 1)
+    photo = np.repeat(np.repeat(given[0][: shape[0] // 2], 2, 0), 2, 1)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     subprocess.run(
         [sys.executable, "cut_out.py", "phone.tflite", "photo.png", "cut.png"],

@@ -8,30 +8,27 @@ import sys
 import pytest
 
 from tfseg.errors import ExportError
-from tfseg.export.quantize import optional
+from tfseg.export.phone import optional
 
 
-@pytest.mark.parametrize(
-    ("load", "module", "extra"),
-    [
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
+    for load, module, extra in (
         (optional.tf_keras, "tf_keras", "quantize"),
         (optional.tfmot, "tensorflow_model_optimization", "quantize"),
         (optional.litert, "ai_edge_litert.interpreter", "quantize"),
         (optional.openvino, "openvino", "openvino"),
-    ],
-)
-def test_a_missing_package_is_named_with_its_remedy(monkeypatch, load, module, extra):
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ExportError, match=rf'pip install "tfseg\[{extra}\]"') as error:
-        load()
-    assert module.split(".")[0] in str(error.value)
+    ):
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(ExportError, match=rf'pip install "tfseg\[{extra}\]"') as error:
+            load()
+        assert module.split(".")[0] in str(error.value)
 
 
 def test_openvino_reports_to_nobody(tmp_path):
     pytest.importorskip("openvino")
     code = (
         "import sys\n"
-        "from tfseg.export.quantize import optional\n"
+        "from tfseg.export.phone import optional\n"
         "optional.openvino().Core()\n"
         "print('openvino_telemetry' in sys.modules)"
     )
@@ -42,25 +39,25 @@ def test_openvino_reports_to_nobody(tmp_path):
     assert done.stdout.strip() == "False" and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("before", [None, "0"])
-def test_the_environment_stays_as_it_was(monkeypatch, before):
+def test_the_environment_stays_as_it_was(monkeypatch):
     def imported(name):
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # what tfmot does when it is imported
         return name
 
-    monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
-    if before is not None:
-        monkeypatch.setenv("TF_USE_LEGACY_KERAS", before)
     monkeypatch.setattr(importlib, "import_module", imported)
-    assert optional.tfmot() == "tensorflow_model_optimization"
-    assert os.environ.get("TF_USE_LEGACY_KERAS") == before
+    for before in (None, "0"):
+        monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
+        if before is not None:
+            monkeypatch.setenv("TF_USE_LEGACY_KERAS", before)
+        assert optional.tfmot() == "tensorflow_model_optimization"
+        assert os.environ.get("TF_USE_LEGACY_KERAS") == before
 
 
 @pytest.mark.slow
 def test_keras_stays_keras_3_for_everybody_else():
     code = (
         "import os, keras, tensorflow as tf\n"
-        "from tfseg.export.quantize import optional\n"
+        "from tfseg.export.phone import optional\n"
         "optional.tfmot(); optional.tf_keras()\n"
         "print('TF_USE_LEGACY_KERAS' in os.environ, tf.keras.__version__[0], keras.__version__[0])"
     )

@@ -1,0 +1,1 @@
+"""From the dense part of a trained network to files for phones, and what that costs."""
