@@ -76,33 +76,16 @@ def operation_names(model) -> list[str]:
 def single_operation(model, index: int) -> bytes:
     """Returns a file that holds one operation of a model's first graph: what it computes from are
     inputs, its constants stay, with the operations that widen float16 ones to float32."""
-    schema, graph = _schema(), model.subgraphs[0]
-    chosen = [*_widened(model, graph.operators[index]), graph.operators[index]]
-    part, lone = schema.ModelT(), schema.SubGraphT()
-    part.version, part.subgraphs, part.buffers = model.version, [lone], [schema.BufferT()]
-    part.operatorCodes, lone.operators, lone.tensors, lone.inputs = [], [], [], []
-    places, made = {-1: -1}, set()
-    for original in chosen:
-        operation = copy.copy(original)
-        for old in (*original.inputs, *original.outputs):
-            if old in places:
-                continue
-            tensor = copy.copy(graph.tensors[old])
-            constant = _constant(model, tensor)
-            places[old] = len(lone.tensors)
-            if old in original.inputs and not constant and old not in made:
-                lone.inputs.append(places[old])
-            if constant:
-                part.buffers.append(model.buffers[tensor.buffer])
-            tensor.buffer = len(part.buffers) - 1 if constant else 0
-            lone.tensors.append(tensor)
-        made.update(original.outputs)
-        part.operatorCodes.append(model.operatorCodes[original.opcodeIndex])
-        operation.opcodeIndex = len(part.operatorCodes) - 1
-        operation.inputs = [places[old] for old in original.inputs]
-        operation.outputs = [places[old] for old in original.outputs]
-        lone.operators.append(operation)
+    part, lone = copy.copy(model), copy.copy(model.subgraphs[0])
+    lone.operators = [*_widened(model, lone.operators[index]), lone.operators[index]]
+    read = dict.fromkeys(int(old) for op in lone.operators for old in op.inputs if old >= 0)
+    made = {int(old) for operation in lone.operators for old in operation.outputs}
+    constants = {old for old in read if _constant(model, lone.tensors[old])}
+    lone.inputs = [old for old in read if old not in constants | made]
     lone.outputs = list(lone.operators[-1].outputs)
+    kept, empty = {lone.tensors[old].buffer for old in constants}, _schema().BufferT()
+    part.buffers = [b if place in kept else empty for place, b in enumerate(model.buffers)]
+    part.subgraphs, part.metadata, part.signatureDefs = [lone], None, None
     return _file(part)
 
 

@@ -84,25 +84,27 @@ def quantize(
     for needed in (tf_keras, tfmot, litert) if part.learns else (litert,):
         needed()
     folder, plan = free_folder(directory, overwrite), plan or FineTuning()
-    train = align_classes(train, estimator.class_names, "training dataset")
-    if val is not None:
-        val = align_classes(val, estimator.class_names, "validation dataset")
-    images, history, checkpoint = part.images(train, 4 * calibration_batches), [], None
+    train, val = _aligned(estimator, train, val)
+    images, aware, history, checkpoint = part.images(train, 4 * calibration_batches), None, [], None
     if part.learns:
         trained = _trained(part, train, folder, calibration_batches, plan, resume)
         network, aware, history, checkpoint = trained
     else:
-        network, aware = part.network(keras), None
+        network = part.network(keras)
     contents = _contents(part, network, aware, images, license)
     rows = compare(contents, part, val, limit=limit, rounds=rounds, progress=progress)
-    details = _details(part, plan, history, val, limit)
-    with writing(folder) as new:
-        for name, content in contents.items():
-            (new / FILES[name]).write_bytes(content)
-        write_table(rows, new, details, estimator.measures)
+    _write(part, folder, contents, rows, _details(part, plan, history, val, limit))
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return rows
+
+
+def _aligned(estimator, train, val) -> tuple:
+    """Returns both datasets with the model's class ids."""
+    train = align_classes(train, estimator.class_names, "training dataset")
+    if val is not None:
+        val = align_classes(val, estimator.class_names, "validation dataset")
+    return train, val
 
 
 def _trained(part: PhonePart, train, folder, batches: int, plan: FineTuning, resume: bool):
@@ -168,6 +170,14 @@ def _contents(part: PhonePart, network, aware, images, license: str) -> dict[str
     if aware is not None:
         made["int8"] = convert.int8_file(aware, part.reading)
     return {name: described(content, part, license) for name, content in made.items()}
+
+
+def _write(part: PhonePart, folder, contents: Mapping[str, bytes], rows, details: dict) -> None:
+    """Writes files and table into the folder, all or none of them."""
+    with writing(folder) as new:
+        for name, content in contents.items():
+            (new / FILES[name]).write_bytes(content)
+        write_table(rows, new, details, part.estimator.measures)
 
 
 def _details(part: PhonePart, plan: FineTuning, history: Sequence[Mapping], val, limit) -> dict:

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from tfseg import files
+from tfseg.config import Config, setting
 from tfseg.engine.progress import Progress
-from tfseg.errors import ConfigError, ExportError, TrainingError
+from tfseg.errors import ExportError, TrainingError
 from tfseg.export.phone.optional import tf_keras
 from tfseg.export.phone.part import PhonePart
 from tfseg.export.phone.rounding import KERNEL_LIMITS, settle
@@ -23,7 +24,7 @@ __all__ = ["FineTuning", "fine_tune"]
 
 
 @dataclasses.dataclass(frozen=True)
-class FineTuning:
+class FineTuning(Config):
     """How long and how fast the rounded network learns.
 
     Attributes:
@@ -33,21 +34,10 @@ class FineTuning:
         kernel_limit: See `rounding.KERNEL_LIMITS`.
     """
 
-    epochs: int = 3
-    steps: int | None = None
-    learning_rate: float = 1e-4
-    kernel_limit: int = 64
-
-    def __post_init__(self):
-        for name, value, least in (("epochs", self.epochs, 0), ("steps", self.steps, 1)):
-            if value is None and name == "steps":
-                continue
-            if not isinstance(value, int) or value < least:
-                raise ConfigError(f"{name}: expected an integer from {least}, got {value!r}.")
-        if not 0 < self.learning_rate < 1:
-            raise ConfigError(f"learning_rate: expected 0 to 1, got {self.learning_rate!r}.")
-        if self.kernel_limit not in KERNEL_LIMITS:
-            raise ConfigError(f"kernel_limit: expected 64 or 127, got {self.kernel_limit!r}.")
+    epochs: int = setting(3, at_least=0)
+    steps: int | None = setting(None, at_least=1)
+    learning_rate: float = setting(1e-4, above=0, below=1)
+    kernel_limit: int = setting(64, choices=KERNEL_LIMITS)
 
 
 def fine_tune(
