@@ -171,7 +171,7 @@ def _files(args, model, cutter: Cutter, named, dataset):
         return CocoOutput(args.out, dataset, args.json)
     if form == "drawn" or args.out is None:
         places.check_place(args.out, option="--out")
-        return Drawings(args.out, args.model_dir)
+        return Drawings(args.out, args.model_dir, names)
     if args.score_threshold is not None and not args.instances:
         raise ConfigError("--score-threshold: a cut-out has no score; it is for --instances.")
     drawn = form is None and args.instances

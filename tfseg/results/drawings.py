@@ -8,25 +8,60 @@ and returns how many there were, the text for JSON, and a line for the user.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
+from tfseg.errors import DataError
 from tfseg.results import places
 from tfseg.results.cut_outs import Cutter, people_paths
 from tfseg.results.recorded import Recorded, pixels
 from tfseg.results.records import counted
+from tfseg.structures.prediction_json import label_map_record
+from tfseg.visualize.answers import draw_answers
+from tfseg.visualize.cutout import save_picture
+from tfseg.visualize.files import save_png
+from tfseg.visualize.regions import named_maps
 
 __all__ = ["Drawings", "People"]
 
 
 class Drawings(Recorded):
-    """Objects drawn on their images, and predictions.json."""
+    """Objects drawn on their images, and predictions.json; of systems that give label maps with
+    names also the numbers of each as a PNG file, `photo_color.png`.
+
+    Args:
+        out: The folder, or None to write nothing.
+        model_dir: Of the model, for the records.
+        names: Of all drawings: no label map takes one of them.
+    """
+
+    def __init__(self, out: str | None, model_dir: str, names: Iterable[str] = ()):
+        super().__init__(out, model_dir)
+        self.taken = set(names)
 
     def add(self, prediction, item, path: str, name: str) -> None:
         """Draws one image."""
         drawing = None if self.out is None else self.out / name
         if drawing is not None:
             _draw(prediction, pixels(item), drawing)
-        self._record(prediction, path, drawing)
+        maps = {n: self._label_map(prediction, n, name) for n in named_maps(prediction)}
+        self._record(prediction, path, drawing, **({"label_maps": maps} if maps else {}))
+
+    def _label_map(self, prediction, label_map: str, name: str) -> dict:
+        """Writes a label map, and returns its record; without a folder the record holds it."""
+        labels, names = prediction.label_maps[label_map], prediction.names_of(label_map)
+        if self.out is None:
+            return label_map_record(labels, names)
+        if labels.max(initial=0) > 255:
+            raise DataError(
+                f"label map {label_map!r} has the number {labels.max()}; a PNG file of numbers "
+                "holds 0 to 255."
+            )
+        file = self.out / places.free_name(f"{Path(name).stem}_{label_map}", self.taken)
+        save_picture(file, labels.astype(np.uint8))
+        return {"file": file.name, "class_names": list(names)}
 
     def finish(self, failed: list[dict]) -> tuple[int, str, str]:
         """Writes predictions.json."""
@@ -52,8 +87,8 @@ class People(Drawings):
     """
 
     def __init__(self, out: str, model_dir: str, cutter: Cutter, file: Path | None, names):
-        super().__init__(out, model_dir)
-        self.cutter, self.file, self.taken, self.cut = cutter, file, set(names), 0
+        super().__init__(out, model_dir, names)
+        self.cutter, self.file, self.cut = cutter, file, 0
 
     def add(self, prediction, item, path: str, name: str) -> None:
         """Draws one image and cuts its people out."""
@@ -80,7 +115,5 @@ class People(Drawings):
 
 
 def _draw(prediction, image, target: Path) -> None:
-    from tfseg.visualize import draw, save_picture, save_png
-
     save = save_png if target.suffix.lower() == ".png" else save_picture
-    save(target, draw(image, prediction))
+    save(target, draw_answers(image, prediction))

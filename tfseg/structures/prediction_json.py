@@ -21,7 +21,7 @@ import numpy as np
 from tfseg.errors import DataError
 from tfseg.structures.attributes import Attribute
 
-__all__ = ["attribute_records", "fields_of", "object_records", "to_dict"]
+__all__ = ["attribute_records", "fields_of", "label_map_record", "object_records", "to_dict"]
 
 
 def to_dict(prediction) -> dict:
@@ -42,7 +42,7 @@ def to_dict(prediction) -> dict:
         content["has_attributes"] = True
     if prediction.label_maps:
         content["label_maps"] = {
-            name: _label_map(labels, prediction.label_names.get(name))
+            name: label_map_record(labels, prediction.label_names.get(name))
             for name, labels in prediction.label_maps.items()
         }
     return content
@@ -135,7 +135,8 @@ def _attributes(records: Sequence[Mapping]) -> tuple[Attribute, ...]:
     )
 
 
-def _label_map(labels, names: Sequence[str] | None) -> dict:
+def label_map_record(labels, names: Sequence[str] | None) -> dict:
+    """Returns the record of one label map; `names` None leaves its class names out."""
     labels = np.asarray(labels)
     flat = labels.reshape(-1)
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])[: flat.size]

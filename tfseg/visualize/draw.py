@@ -10,35 +10,64 @@ import numpy as np
 from PIL import Image
 
 from tfseg.errors import ConfigError, DataError
-from tfseg.structures import Prediction, Sample, rle
+from tfseg.structures import Prediction, Sample
 from tfseg.structures.semantic import IGNORED
 from tfseg.visualize.colors import palette
 from tfseg.visualize.files import as_colours, check_picture
 from tfseg.visualize.gallery import grid
 from tfseg.visualize.label_plates import write_labels
-from tfseg.visualize.regions import as_regions, is_map
+from tfseg.visualize.legend import with_legend
+from tfseg.visualize.painting import (
+    Scene,
+    outline_truth,
+    paint_boxes,
+    paint_masks,
+    scene_of,
+)
+from tfseg.visualize.parts import attribute_lines, attribute_parts
+from tfseg.visualize.regions import as_regions, is_map, names_of
 from tfseg.visualize.skeleton import draw_skeletons
 
 __all__ = ["draw", "enlargement", "side_by_side"]
 
-_CROWD = np.array((150, 150, 158), np.uint8)
+
+@dataclasses.dataclass(frozen=True)
+class _Style:
+    """Options of `draw`."""
+
+    scores: bool
+    masks: bool
+    boxes: bool
+    labels: bool
+    keypoints: bool
+    alpha: float
+    color_by: str
+    text_scale: float
+    legend: bool
+
+    def __post_init__(self):
+        limits = (("alpha", self.alpha, 0, 1), ("text_scale", self.text_scale, 0.5, 4))
+        for name, value, low, high in limits:
+            if not low <= value <= high:
+                raise ConfigError(f"{name}: expected a number from {low} to {high}, got {value!r}.")
+        if self.color_by not in ("auto", "class", "instance"):
+            raise ConfigError(
+                f"color_by: expected 'auto', 'class' or 'instance', got {self.color_by!r}."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
-class _Scene:
-    """What to draw, in pixels of the canvas: the image, enlarged `factor` times."""
+class _Content:
+    """What is drawn: objects or the regions of a map, their attributes, and the legend."""
 
-    found: Prediction | Sample
-    factor: int
-    colours: np.ndarray
-    crowd: np.ndarray
-    line: int
-
-    def mask(self, index: int) -> np.ndarray:
-        """bool `(H, W)`, not enlarged. One at a time: 300 of a photograph do not fit in memory."""
-        if isinstance(self.found, Sample):
-            return self.found.masks[index]
-        return rle.decode(self.found.rles[index])
+    objects: Prediction | Sample
+    names: tuple[str, ...]
+    color_by: str
+    boxes: bool
+    labels: bool
+    parts: Prediction | None = None
+    keys: Sequence[tuple[str, np.ndarray]] = ()
+    lines: Sequence[str] = ()
 
 
 def draw(
@@ -56,11 +85,14 @@ def draw(
     min_side: int | None = None,
     color_by: str = "auto",
     text_scale: float = 1.0,
+    label_map: str | None = None,
+    legend: bool = True,
 ) -> np.ndarray:
     """Returns the image with objects drawn on it, uint8 `(H, W, 3)`; the input is not changed.
 
     Where a class map says all there is (`regions.is_map`), its regions are drawn: filled, outlined
-    and named, without boxes; ignored pixels are striped in grey.
+    and named, without boxes; ignored pixels are striped in grey. Attributes of objects are filled
+    each in its own colour, and the legend tells which, and what they are like.
 
     Args:
         image: uint8 `(H, W, D)`, RGB where D is 3, or `(H, W)`. None: the image of a `Sample`.
@@ -77,30 +109,63 @@ def draw(
             pixels (at most 4 times as many on the long side). None: keep the size.
         color_by: "class", "instance", or "auto": by instance if there is but one class.
         text_scale: Enlarges the letters, from 0.5 to 4.
+        label_map: Draw this one in place of the objects; `answers.draw_answers` draws all.
+        legend: Add one below the image, where there are attributes or a named label map.
 
     Raises:
         DataError: If the image is no image or has another size than the objects.
         ConfigError: If an option is out of range.
     """
     image = _checked(image, objects, truth)
-    _check_options(alpha, text_scale, color_by)
-    factor = enlargement(image.shape[:2], min_side)
+    style = _Style(scores, masks, boxes, labels, keypoints, alpha, color_by, text_scale, legend)
+    content = _content(image, objects, class_names, style, label_map)
+    return _drawn(image, content, style, truth, enlargement(image.shape[:2], min_side))
+
+
+def _content(image, objects, class_names, style: _Style, label_map: str | None) -> _Content:
     names = getattr(objects, "class_names", ()) if class_names is None else tuple(class_names)
+    if label_map is not None:
+        names = names_of(objects, label_map) if class_names is None else names
+        regions = as_regions(image, objects, label_map)
+        keys = _keys(regions, names) if style.legend else []
+        return _Content(
+            regions, names, "class", boxes=False, labels=style.labels and not keys, keys=keys
+        )
     if is_map(objects):
-        objects, color_by, boxes = as_regions(image, objects), "class", False
+        regions = as_regions(image, objects)
+        return _Content(regions, names, "class", boxes=False, labels=style.labels)
+    content = _Content(objects, names, style.color_by, style.boxes, style.labels)
+    parts = attribute_parts(objects) if style.masks else None
+    keys = [] if parts is None or not style.legend else _keys(parts, parts.class_names)
+    lines = attribute_lines(objects, style.scores) if style.legend else []
+    return dataclasses.replace(content, parts=parts, keys=keys, lines=lines)
+
+
+def _drawn(image, content: _Content, style: _Style, truth, factor: int) -> np.ndarray:
+    objects = content.objects
     canvas = np.ascontiguousarray(_enlarge(image, factor)).copy()
-    scene = _scene(objects, factor, names, color_by, canvas.shape[:2])
-    if masks:
-        _paint_masks(canvas, scene, alpha)
-    if boxes:
-        _paint_boxes(canvas, scene)
+    size = canvas.shape[:2]
+    scene = scene_of(objects, factor, content.names, content.color_by, size)
+    if content.parts is not None:
+        paint_masks(canvas, scene_of(content.parts, factor, (), "class", size), style.alpha)
+    if style.masks:  # of objects with attributes the outlines alone
+        paint_masks(canvas, scene, style.alpha if content.parts is None else 0)
+    if content.boxes:
+        paint_boxes(canvas, scene)
     if truth is not None:
-        _outline_truth(canvas, truth, factor, scene.line)
-    if keypoints and objects.keypoints is not None:
+        outline_truth(canvas, truth, factor, scene.line)
+    if style.keypoints and objects.keypoints is not None:
         draw_skeletons(canvas, objects.keypoints * (factor, factor, 1), scene.colours, scene.line)
-    if labels and len(objects):
-        canvas = _write_words(canvas, scene, names, scores, text_scale)
-    return canvas
+    if content.labels and len(objects):
+        canvas = _write_words(canvas, scene, content.names, style.scores, style.text_scale)
+    return with_legend(canvas, content.keys, content.lines, style.text_scale)
+
+
+def _keys(objects: Prediction | Sample, names: tuple) -> list[tuple[str, np.ndarray]]:
+    """Returns the name and the colour of each class that there is, for the legend."""
+    present = [int(k) for k in np.unique(objects.class_ids) if 0 < k <= len(names)]
+    colours = palette(max(present, default=0))
+    return [(names[k - 1], colours[k - 1]) for k in present]
 
 
 def side_by_side(
@@ -119,14 +184,6 @@ def side_by_side(
     left = draw(truth.image, truth, **options)
     right = draw(truth.image, prediction, **options)
     return grid([left, right], list(captions), columns=2)
-
-
-def _check_options(alpha: float, text_scale: float, color_by: str) -> None:
-    for name, value, low, high in (("alpha", alpha, 0, 1), ("text_scale", text_scale, 0.5, 4)):
-        if not low <= value <= high:
-            raise ConfigError(f"{name}: expected a number from {low} to {high}, got {value!r}.")
-    if color_by not in ("auto", "class", "instance"):
-        raise ConfigError(f"color_by: expected 'auto', 'class' or 'instance', got {color_by!r}.")
 
 
 def _checked(image, objects, truth) -> np.ndarray:
@@ -161,98 +218,14 @@ def _enlarge(image: np.ndarray, factor: int) -> np.ndarray:
     return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
 
 
-def _scene(objects, factor: int, names: tuple, color_by: str, size: tuple[int, int]) -> _Scene:
-    ids = np.maximum(objects.class_ids, 1)
-    by_class = color_by == "class" or (color_by == "auto" and (len(names) > 1 or (ids > 1).any()))
-    position = ids - 1 if by_class else np.arange(len(ids))
-    colours = palette(int(position.max(initial=-1)) + 1)[position]
-    crowd = getattr(objects, "is_crowd", np.zeros(len(ids), bool))
-    colours[crowd] = _CROWD
-    return _Scene(objects, factor, colours, crowd, max(1, round(min(size) / 280)))
-
-
-def _window(mask: np.ndarray) -> tuple[slice, slice] | None:
-    """The rows and columns that hold the mask, a pixel of margin included; None if empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    return (
-        slice(max(0, rows[0] - 1), min(mask.shape[0], rows[-1] + 2)),
-        slice(max(0, columns[0] - 1), min(mask.shape[1], columns[-1] + 2)),
-    )
-
-
-def _smooth(mask: np.ndarray, factor: int) -> np.ndarray:
-    """Enlarges a mask with rounded steps, uint8 0 or 1."""
-    mask = mask.astype(np.uint8)
-    if factor == 1:
-        return mask
-    grown = cv2.resize(mask * 255, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
-    return (grown >= 128).astype(np.uint8)
-
-
-def _regions(scene: _Scene):
-    """Yields `(object, region, offset)`, large objects first so that small ones stay in sight:
-    the mask's window on the canvas as uint8 and its `(x, y)`."""
-    areas = np.prod(scene.found.boxes[:, 2:] - scene.found.boxes[:, :2], axis=1)
-    for index in np.argsort(-np.nan_to_num(areas), kind="stable"):
-        mask = scene.mask(index)
-        window = _window(mask)
-        if window is not None:
-            offset = (window[1].start * scene.factor, window[0].start * scene.factor)
-            yield int(index), _smooth(mask[window], scene.factor), offset
-
-
-def _paint_masks(canvas: np.ndarray, scene: _Scene, alpha: float) -> None:
-    outlines = []
-    for index, region, (x, y) in _regions(scene):
-        view = canvas[y : y + region.shape[0], x : x + region.shape[1]]
-        colour = np.full_like(view, scene.colours[index])
-        blend = cv2.addWeighted(view, 1 - alpha, colour, alpha, 0)
-        if scene.crowd[index]:  # stripes: many objects, none of them told apart
-            down, right = np.indices(region.shape)
-            fill = region * ((down + y + right + x) // (4 * scene.line) % 2).astype(np.uint8)
-        else:
-            fill = region
-        cv2.copyTo(blend, fill, view)
-        found, _ = cv2.findContours(region, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(x, y))
-        outlines.append((found, scene.colours[index].tolist()))
-    for found, colour in outlines:
-        cv2.drawContours(canvas, found, -1, colour, scene.line, cv2.LINE_AA)
-
-
-def _paint_boxes(canvas: np.ndarray, scene: _Scene) -> None:
-    height, width = canvas.shape[:2]
-    for box, colour in zip(scene.found.boxes * scene.factor, scene.colours, strict=True):
-        if not np.isfinite(box).all():
-            continue
-        y1, x1, y2, x2 = np.rint(np.clip(box, 0, (height, width, height, width))).astype(int)
-        if y2 > y1 and x2 > x1:
-            corners = (int(x1), int(y1)), (int(x2) - 1, int(y2) - 1)
-            cv2.rectangle(canvas, *corners, colour.tolist(), scene.line)
-
-
-def _outline_truth(canvas: np.ndarray, truth: Sample, factor: int, line: int) -> None:
-    dash = 5 * line
-    for mask, crowd in zip(truth.masks, truth.is_crowd, strict=True):
-        window = _window(mask)
-        if crowd or window is None:
-            continue
-        offset = (window[1].start * factor, window[0].start * factor)
-        found, _ = cv2.findContours(
-            _smooth(mask[window], factor), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=offset
-        )
-        for contour in found:
-            points = contour[:, 0]
-            cv2.polylines(canvas, [points], True, (0, 0, 0), line)
-            for start in range(0, len(points), 2 * dash):
-                cv2.polylines(canvas, [points[start : start + dash]], False, (255,) * 3, line)
-
-
-def _write_words(canvas: np.ndarray, scene: _Scene, names, scores, scale: float) -> np.ndarray:
-    words = _words(scene.found, names, scores, scene.crowd)
+def _write_words(canvas: np.ndarray, scene: Scene, names, scores, scale: float) -> np.ndarray:
+    found, words = scene.found, _words(scene.found, names, scores, scene.crowd)
+    rows = np.arange(len(found))
+    if isinstance(found, Prediction) and found.order == "given":
+        rows = found.best_first()  # the best ones get the free places
     sheet = Image.fromarray(canvas)
-    write_labels(sheet, scene.found.boxes * scene.factor, words, scene.colours, scale)
+    boxes, words = found.boxes[rows] * scene.factor, [words[row] for row in rows]
+    write_labels(sheet, boxes, words, scene.colours[rows], scale)
     return np.asarray(sheet)
 
 

@@ -40,7 +40,7 @@ def _owners(prediction: Prediction, place) -> np.ndarray:
     known = prediction.label_maps[CLASS_MAP][place] > 0
     owner = np.zeros(known.shape, np.int32)
     # The best is laid on top, should masks overlap.
-    for index in reversed(range(len(prediction))):
+    for index in reversed(prediction.best_first()):
         mask = rle.decode(prediction.rles[index])[place]
         owner[mask] = index + 1
         known |= mask

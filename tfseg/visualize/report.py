@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from tfseg.errors import DataError
@@ -21,7 +20,8 @@ from tfseg.visualize.curves import training_charts
 from tfseg.visualize.draw import draw
 from tfseg.visualize.files import as_colours, check_picture, encoded
 from tfseg.visualize.page import escape, frame, inline_jpeg, legend
-from tfseg.visualize.regions import as_map, as_regions, is_map
+from tfseg.visualize.reduced import reduced
+from tfseg.visualize.regions import as_map, as_regions, is_map, named_maps
 
 __all__ = ["Example", "write_html"]
 
@@ -31,7 +31,8 @@ _LONG_SIDE = 560  # more would be shrunk on the page until labels cannot be read
 @dataclasses.dataclass(frozen=True, eq=False)
 class Example:
     """An image for the report, its prediction beside its truth. Where the prediction has a
-    class map, the plain photo stands before them and a map of the errors behind.
+    class map, the plain photo stands before them and a map of the errors behind; then come its
+    other label maps, as far as their classes have names.
 
     Attributes:
         image: uint8 `(H, W, 3)`.
@@ -166,11 +167,28 @@ def _figure(example) -> str:
     pictures.append(("prediction", _image(example.image, prediction, names, f"Found in {name}")))
     if four:
         pictures.append(("errors", _errors(example, f"Errors in {name}")))
+    pictures += _maps(example, name)
     pair = "".join(f"<div>{picture}{label}</div>" for label, picture in pictures)
     return (
         f'<figure class="example{" wide" * four}"><figcaption><span>{escape(name)}</span>'
         f'<b>{score}</b></figcaption><div class="pair{" four" * four}">{pair}</div></figure>'
     )
+
+
+def _maps(example, name: str) -> list[tuple[str, str]]:
+    """Returns label and image of each named label map: the truth, if it has the map, and what was
+    found."""
+    pictures = []
+    for label_map in named_maps(example.prediction):
+        names = example.prediction.names_of(label_map)
+        if example.truth is not None and label_map in example.truth.label_maps:
+            words = f"Truth of {name}, {label_map}"
+            picture = _image(example.image, example.truth, names, words, label_map=label_map)
+            pictures.append((escape(f"truth: {label_map}"), picture))
+        words = f"Found in {name}, {label_map}"
+        picture = _image(example.image, example.prediction, names, words, label_map=label_map)
+        pictures.append((escape(label_map), picture))
+    return pictures
 
 
 def _has_map(example) -> bool:
@@ -184,11 +202,18 @@ def _identity(example) -> str:
 
 
 def _image(
-    image: np.ndarray, objects: Prediction | Sample, names: tuple, words: str, counted: bool = True
+    image: np.ndarray,
+    objects: Prediction | Sample,
+    names: tuple,
+    words: str,
+    counted: bool = True,
+    label_map: str | None = None,
 ) -> str:
-    image, objects = _reduced(as_colours(image), objects)
-    picture = draw(image, objects, class_names=names, min_side=320, text_scale=1.35)
-    return _inline(picture, f"{words}: {_counts(image, objects, names)}" if counted else words)
+    image, objects = reduced(as_colours(image), objects, _LONG_SIDE)
+    options = dict(class_names=names, min_side=320, text_scale=1.35, label_map=label_map)
+    picture = draw(image, objects, **options)
+    told = f"{words}: {_counts(image, objects, names, label_map)}" if counted else words
+    return _inline(picture, told)
 
 
 def _inline(picture: np.ndarray, words: str) -> str:
@@ -196,9 +221,12 @@ def _inline(picture: np.ndarray, words: str) -> str:
     return inline_jpeg(content, words, picture.shape[:2])
 
 
-def _counts(image: np.ndarray, objects: Prediction | Sample, names: tuple) -> str:
-    if is_map(objects):
-        ids = [i for i in as_regions(image, objects).class_ids if i != IGNORED]
+def _counts(
+    image: np.ndarray, objects: Prediction | Sample, names: tuple, label_map: str | None
+) -> str:
+    if label_map is not None or is_map(objects):
+        regions = as_regions(image, objects, label_map or CLASS_MAP)
+        ids = [i for i in regions.class_ids if i != IGNORED]
         found = [names[i - 1] if 0 < i <= len(names) else f"class {i}" for i in ids]
         return ", ".join(found) or "background alone"
     known = [names[i - 1] if 0 < i <= len(names) else f"class {i}" for i in objects.class_ids]
@@ -207,47 +235,10 @@ def _counts(image: np.ndarray, objects: Prediction | Sample, names: tuple) -> st
 
 
 def _errors(example, words: str) -> str:
-    image, truth = _reduced(as_colours(example.image), as_map(example.truth))
-    _, prediction = _reduced(as_colours(example.image), example.prediction)
+    image, truth = reduced(as_colours(example.image), as_map(example.truth), _LONG_SIDE)
+    _, prediction = reduced(as_colours(example.image), example.prediction, _LONG_SIDE)
     picture = draw_errors(image, truth, prediction, min_side=320)
     classes, found = truth.label_maps[CLASS_MAP], prediction.label_maps[CLASS_MAP]
     counted = classes != IGNORED
     share = float((counted & (classes != found)).sum() / max(1, counted.sum()))
     return _inline(picture, f"{words}: {share:.1%} of the pixels")
-
-
-def _reduced(image: np.ndarray, objects: Prediction | Sample):
-    """Shrinks a large image with its objects before drawing, so that lines and letters keep
-    their size on the page."""
-    scale = _LONG_SIDE / max(np.shape(image)[:2])
-    if scale >= 1:
-        return image, objects
-    if isinstance(objects, Prediction) and is_map(objects):
-        objects = objects[:0]  # the map says it all, and stays one when both are shrunk
-    size = tuple(max(1, round(scale * n)) for n in image.shape[:2])
-    small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
-    masks = np.zeros((len(objects), *size), bool)
-    for index in range(len(objects)):
-        mask = (
-            objects[index : index + 1].masks[0]
-            if isinstance(objects, Prediction)
-            else (objects.masks[index])
-        )
-        grey = cv2.resize(mask.astype(np.uint8) * 255, size[::-1], interpolation=cv2.INTER_AREA)
-        masks[index] = grey >= 128
-    ratio = np.array([size[0] / image.shape[0], size[1] / image.shape[1]] * 2, np.float32)
-    keypoints = objects.keypoints
-    if keypoints is not None:
-        keypoints = keypoints * np.array([ratio[1], ratio[0], 1], np.float32)
-    shared = dict(class_ids=objects.class_ids, boxes=objects.boxes * ratio, keypoints=keypoints)
-    if CLASS_MAP in objects.label_maps:
-        classes = np.asarray(objects.label_maps[CLASS_MAP]).astype(np.uint8)
-        classes = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST)
-        shared["label_maps"] = {CLASS_MAP: classes}
-    if isinstance(objects, Sample):
-        return small, Sample(
-            small, objects.image_id, masks=masks, is_crowd=objects.is_crowd, **shared
-        )
-    return small, Prediction.from_masks(
-        masks, size=size, scores=objects.scores, class_names=objects.class_names, **shared
-    )
