@@ -27,6 +27,7 @@ np.save(sys.argv[2], model.predict(Squares(1))[0].boxes)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.jax
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_trained_on_jax_and_exported_through_tensorflow(tmp_path):

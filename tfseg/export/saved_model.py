@@ -35,10 +35,6 @@ def export(
 ) -> Path:
     """Writes a SavedModel that needs TensorFlow alone, and returns its folder.
 
-    A model that fits each image into a canvas of its own (`image_fit="padded"`) is exported with
-    one canvas of the largest size for all. What surrounds an image then differs from `predict`,
-    which changes features near its edges, and with `norm="group"` everywhere: compare first.
-
     Beside it: `labels.txt` (line k names class id k), `model_card.md`, `SHA256SUMS`.
 
     Args:
@@ -48,8 +44,7 @@ def export(
         metrics: Measures for the model card, such as a `Report`.
         data: What it was trained on, for the model card.
         license: Licence of the weights, for the model card.
-        options: Those of the system, see `serving` in its graph module, such as
-            `tfseg.export.graphs.detection`.
+        options: Those of the system, see `serving` in its graph module.
 
     Raises:
         ConfigError: For an option that this system does not have, or a value out of its limits.

@@ -20,6 +20,10 @@ __all__ = ["DetectionGraph", "serving"]
 def serving(estimator, *, score_threshold: float | None = None) -> Serving:
     """Returns what a SavedModel of a model that finds objects is made of.
 
+    A model that fits each image into a canvas of its own (`image_fit="padded"`) is exported with
+    one canvas of the largest size for all. What surrounds an image then differs from `predict`,
+    which changes features near its edges, and with `norm="group"` everywhere: compare first.
+
     Args:
         estimator: A fitted estimator whose network takes `image`, `window` and `min_score`.
         score_threshold: Lowest score that the model returns; None takes that of `predict`.
