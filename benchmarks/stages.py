@@ -1,4 +1,4 @@
-"""Where the time of one inference goes: preparing, body, pyramid, proposals, heads, pasting.
+"""Where the time of one inference goes: preparing, backbone, pyramid, proposals, heads, pasting.
 
 The network of `inference.py`. Each stage is compiled by itself and fed the real output of the one
 before it; "whole" is the compiled network in one piece, which may overlap what the parts cannot.
@@ -63,7 +63,7 @@ def _stages(network) -> list:
     import tensorflow as tf
     from keras import ops
 
-    from tfseg.models.mask_rcnn.stages import detections
+    from tfseg.models.two_stage.rules import detections
 
     config = network.config
 
@@ -88,7 +88,7 @@ def _stages(network) -> list:
         return network.align(levels, boxes, config.mask_pool_size), class_ids
 
     stages = [
-        ("body", lambda image: network.body(network.preprocess(image), training=False)),
+        ("backbone", lambda image: network.backbone(network.preprocess(image), training=False)),
         ("pyramid", network.fpn),
         ("region proposal head", lambda *levels: (list(levels), *network.rpn(list(levels)))),
         ("proposals (NMS)", propose),

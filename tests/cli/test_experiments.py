@@ -208,7 +208,7 @@ class Broken(BaseException):
 
 
 @pytest.fixture
-def small_body(monkeypatch):
+def small_backbone(monkeypatch):
     """A body of five convolutions, which compiles in a tenth of the time."""
     import keras
 
@@ -221,14 +221,14 @@ def small_body(monkeypatch):
             x = keras.layers.Conv2D(8, 3, 2, "same", activation="relu", name=f"conv{index}")(x)
             stages[f"C{index}"] = x
         del stages["C1"]
-        return keras.Model(image, stages, name="small_body")
+        return keras.Model(image, stages, name="small_backbone")
 
-    monkeypatch.setattr(network, "build_body", build)
+    monkeypatch.setattr(network, "build_backbone", build)
 
 
 @pytest.mark.slow
 def test_two_experiments_on_drawn_people_broken_off_and_taken_up(
-    tmp_path, small_body, monkeypatch, capsys
+    tmp_path, small_backbone, monkeypatch, capsys
 ):
     from tfseg.engine.callbacks import Keeper
 

@@ -58,15 +58,15 @@ def test_a_resnet_gives_their_features(theirs, matterport_model, tmp_path):
     matterport_model.keras_model.get_layer("fpn").lateral[0].bias.assign(np.full(16, 3.0))
     report = matterport_model.load_weights(path)
     assert len(report.loaded) == 106 and not report.skipped and not report.unused
-    # All that is no body stays as it was, and is listed.
+    # All that is no backbone stays as it was, and is listed.
     assert len(report.missing) == 27
     assert {"fpn_p2", "rpn_class_raw", "mrcnn_mask", "mrcnn_class_bn1"} <= set(report.missing)
     kept = layers_of(matterport_model.keras_model)["fpn_c2p2"]["bias"]
     assert np.all(keras.ops.convert_to_numpy(kept.value) == 3)
     # Padded on both sides as theirs, so that features can be compared.
     same = resnet("resnet50", input_shape=(64, 64, 3), symmetric_padding=True)
-    body = matterport_model.keras_model.body
-    for ours, loaded in zip(same.weights, body.weights, strict=True):
+    backbone = matterport_model.keras_model.backbone
+    for ours, loaded in zip(same.weights, backbone.weights, strict=True):
         ours.assign(loaded)
     image = np.random.default_rng(1).normal(0, 60, (1, 64, 64, 3)).astype(np.float32)
     expected = theirs(image[..., ::-1], training=False)
@@ -136,7 +136,7 @@ def test_mobilenet_gives_their_features(tmp_path):
     image = np.random.default_rng(1).uniform(-1, 1, (1, 64, 64, 3)).astype(np.float32)
     stage = theirs.get_layer("block_16_project_BN").output
     expected = keras.Model(theirs.input, stage)(image, training=False)
-    close(model.keras_model.body(image, training=False)["C5"], expected)
+    close(model.keras_model.backbone(image, training=False)["C5"], expected)
     wide = MaskRCNN(classes=("a",), backbone="mobilenet_v2", image_size=64)
     with pytest.raises(WeightsError, match="Make it with backbone_width=0.35"):
         wide.load_weights(path)
@@ -154,7 +154,7 @@ def test_mobilenet_fills_the_portrait_networks_encoder(tmp_path):
     assert len(report.loaded) == 102 and not report.skipped and not model.fitted
     image = np.random.default_rng(1).uniform(-1, 1, (1, 64, 64, 3)).astype(np.float32)
     expected = keras.Model(theirs.input, theirs.get_layer("block_5_add").output)(image)
-    close(model.keras_model.body(image, training=False)["C3"], expected)
+    close(model.keras_model.backbone(image, training=False)["C3"], expected)
 
 
 def test_what_does_not_fit_is_refused_with_the_remedy(theirs, matterport_model, tmp_path):
@@ -176,7 +176,7 @@ def test_what_does_not_fit_is_refused_with_the_remedy(theirs, matterport_model, 
         matterport_model.load_weights(path)
     cut = {name: variables for name, variables in shapes.items() if name != "conv3_block2_2_bn"}
     write_keras2(path, cut)
-    with pytest.raises(WeightsError, match="1 of 106 layers of the body .*\n.*bn3b_branch2b"):
+    with pytest.raises(WeightsError, match="1 of 106 layers of the backbone .*\n.*bn3b_branch2b"):
         matterport_model.load_weights(path)
     write_keras2(path, {**shapes, "conv1_bn": norm(32)})
     with pytest.raises(WeightsError, match=r"bn_conv1: gamma is \(32,\)"):

@@ -110,7 +110,7 @@ def test_every_call_of_ours_exists(guide):
     assert verbs and verbs <= set(VERBS)
 
 
-def small_body(config, seed):
+def small_backbone(config, seed):
     """Returns five convolutions with the strides of a real body."""
     x = image = keras.Input((config.image_size, config.image_size, 3), name="image")
     stages = {}
@@ -118,7 +118,7 @@ def small_body(config, seed):
         x = keras.layers.Conv2D(8, 3, 2, "same", activation="relu", name=f"block_{index}")(x)
         stages[f"C{index}"] = x
     del stages["C1"]
-    return keras.Model(image, stages, name="small_body")
+    return keras.Model(image, stages, name="small_backbone")
 
 
 class Quick(MaskRCNN):
@@ -148,7 +148,7 @@ class Quick(MaskRCNN):
 def day(tmp_path, monkeypatch):
     """The folder that the guide's blocks are run in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(network, "build_body", small_body)
+    monkeypatch.setattr(network, "build_backbone", small_backbone)
     monkeypatch.setattr(tfseg, "MaskRCNN", Quick, raising=False)
     people = SyntheticPeople(2, size=64, people=(1, 2))
     for name in ("train", "val"):

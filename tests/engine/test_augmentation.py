@@ -114,7 +114,7 @@ def test_keypoints_of_unknown_sides_do_not_stop_a_system_without_keypoints():
             return sample.replace(keypoints=np.ones((1, 5, 3), np.float32))
 
     from tfseg.models.mask_rcnn import MaskRCNN
-    from tfseg.models.mask_rcnn.targets import resize_of
+    from tfseg.models.two_stage.targets import resize_of
 
     model = MaskRCNN(classes=("square",), image_size=64, train=TRAIN.to_dict())
     loader = model._loader(Pointed(4), training=True, augment=Augmenter(iaa.Fliplr(1.0)))

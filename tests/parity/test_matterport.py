@@ -101,7 +101,7 @@ def model(estimator):
 @pytest.fixture(scope="module")
 def forward(model, reference):
     """All tensors of one forward pass, as NumPy but for the pyramid."""
-    stages = model.body(model.preprocess(reference["square"][None]))
+    stages = model.backbone(model.preprocess(reference["square"][None]))
     levels = model.fpn(stages)
     logits, deltas = model.rpn(levels)
     return {"stages": stages, "levels": levels, "logits": logits, "deltas": deltas}

@@ -20,7 +20,7 @@ from tfseg.data.images.images import read_image
 from tfseg.engine.inputs import Item
 from tfseg.models.mask_rcnn import MaskRCNN, network
 from tfseg.models.mask_rcnn.losses import loss_terms
-from tfseg.models.mask_rcnn.targets import encode
+from tfseg.models.two_stage.targets import encode
 from tfseg.nn.ops.boxes import normalize
 from tfseg.nn.ops.roi_align import pixel_levels, roi_align
 from tfseg.structures import Sample
@@ -100,7 +100,7 @@ def inputs(estimator, image):
 @pytest.fixture(scope="module")
 def forward(model, inputs):
     """All tensors of one forward pass up to the proposals."""
-    stages = model.body(model.preprocess(inputs["image"]))
+    stages = model.backbone(model.preprocess(inputs["image"]))
     levels = model.fpn(stages)
     logits, deltas = model.rpn(levels)
     return {"stages": stages, "levels": levels, "logits": logits, "deltas": deltas}
@@ -154,7 +154,7 @@ def test_another_epsilon_gives_the_other_reference(model, inputs, reference):
     try:
         for layer in norms:
             layer.epsilon = 0.0
-        stages = model.body(model.preprocess(inputs["image"]))
+        stages = model.backbone(model.preprocess(inputs["image"]))
     finally:
         for layer in norms:
             layer.epsilon = 1e-5

@@ -1,4 +1,4 @@
-"""ImageNet weights of Keras Applications for the body: ResNet-50, ResNet-101 and MobileNetV2.
+"""ImageNet weights of Keras Applications for the backbone: ResNet-50, ResNet-101 and MobileNetV2.
 
 Such a file has nothing for the pyramid and the heads; they stay as they are, are listed as
 missing, and have to be trained. Both generations of files are read: with the names of today
@@ -16,7 +16,7 @@ from tfseg.convert.source import Source
 from tfseg.convert.transfer import fit_first, layers_of
 from tfseg.engine import weights
 from tfseg.errors import WeightsError
-from tfseg.nn.backbones.imagenet import adapt, imagenet_name, own_layers
+from tfseg.nn.backbones.imagenet import adapt, imagenet_name, weighted_layers
 from tfseg.nn.backbones.mobilenet_v2 import round_channels
 from tfseg.nn.backbones.resnet import BLOCKS
 from tfseg.structures import LoadReport
@@ -60,22 +60,22 @@ def describe(path: str | os.PathLike) -> Source:
                 f"{os.fspath(path)}: a ResNet with {blocks} blocks in its stages. Known are "
                 f"{', '.join(f'{name} {counts}' for name, counts in BLOCKS.items())}."
             )
-    note = "The file has weights of the body alone: train the model before it predicts."
+    note = "The file has weights of the backbone alone: train the model before it predicts."
     return Source(
         os.fspath(path), "Keras Applications", "matterport", backbone, None, settings, notes=(note,)
     )
 
 
 def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadReport:
-    """Gives a model's body the weights of a file; all of the body or, on an error, nothing.
+    """Gives a model's backbone the weights of a file; all of the backbone or, on an error, nothing.
 
     The first convolution is turned from BGR to RGB where the file wants that, and the norms'
-    scales make up for another epsilon, so that features come out as there. All of the body must
+    scales make up for another epsilon, so that features come out as there. All of the backbone must
     fit; with `skip_mismatch` its first layer is fitted to an image of other channels than three.
     The pyramid and the heads are listed as missing, in any case.
 
     Raises:
-        WeightsError: If the file is damaged, or the model has another body.
+        WeightsError: If the file is damaged, or the model has another backbone.
     """
     source = describe(path)
     config = model.config
@@ -83,12 +83,12 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
     layers = keras_h5.index(path)
     old = "res2a_branch2a" in layers
     kind = "mobilenet_v2" if "Conv1" in layers else "old" if old else "new"
-    body = own_layers(model.keras_model.body)
-    places = {name: name if old else imagenet_name(name) for name in body}
+    backbone = weighted_layers(model.keras_model.backbone)
+    places = {name: name if old else imagenet_name(name) for name in backbone}
     found = keras_h5.read(path, layers, {place for place in places.values() if place in layers})
     stored = {
         name: adapt(layer, found[place], epsilon=_EPSILON[kind], flip_channels=True)
-        for (name, layer), place in zip(body.items(), places.values())
+        for (name, layer), place in zip(backbone.items(), places.values())
         if place in found
     }
     weights.check_finite(source.path, stored)
@@ -96,9 +96,9 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
         stored = fit_first(source, config, stored)
     unused = sorted(set(layers) - set(places.values()))
     matched = weights.match(layers_of(model.keras_model), stored, source.path, unused)
-    _check_body(source, config, matched.report, body)
+    _check_backbone(source, config, matched.report, backbone)
     weights.give(matched)
-    _LOG.warning("%s: only the body has weights now; train the model before it predicts.", path)
+    _LOG.warning("%s: only the backbone has weights now; train the model before it predicts.", path)
     return matched.report
 
 
@@ -119,13 +119,13 @@ def _check_settings(source: Source, config):
         )
 
 
-def _check_body(source: Source, config, report: LoadReport, body):
+def _check_backbone(source: Source, config, report: LoadReport, backbone):
     wrong = {n: f"{n}: {r}" for n, r in report.skipped.items()}
-    wrong.update({n: f"{n}: not in the file" for n in report.missing if n in body})
+    wrong.update({n: f"{n}: not in the file" for n in report.missing if n in backbone})
     if wrong:
         hint = " Pass skip_mismatch=True to fit the first layer." if config.channels != 3 else ""
         raise WeightsError(
-            f"{source.path}: {len(wrong)} of {len(body)} layers of the body do not fit:\n  "
+            f"{source.path}: {len(wrong)} of {len(backbone)} layers of the backbone do not fit:\n  "
             + "\n  ".join(list(wrong.values())[:6])
             + f"\nThe file is damaged, or of another network than {source.backbone}.{hint}"
         )

@@ -1,6 +1,6 @@
 """Weights of matterport/Mask_RCNN: `mask_rcnn_coco.h5` and whatever was trained from it.
 
-Our layers bear that program's names, so the map says which names there are, for each body, and
+Our layers bear that program's names, so the map says which names there are, for each backbone, and
 nothing is guessed: 235 layers with weights for ResNet-101, 133 for ResNet-50.
 """
 
@@ -33,8 +33,8 @@ _MARKS = {*_PYRAMID, *_RPN, *_BOX_HEAD, *_MASK_HEAD}
 
 def layer_names(backbone: str) -> tuple[str, ...]:
     """Returns the names of all layers with weights of that program's network."""
-    body = (name for pair in resnet_layers(backbone) for name in pair)
-    return (*body, *_PYRAMID, *_RPN, *_BOX_HEAD, *_MASK_HEAD)
+    names = (name for pair in resnet_layers(backbone) for name in pair)
+    return (*names, *_PYRAMID, *_RPN, *_BOX_HEAD, *_MASK_HEAD)
 
 
 def recognises(path: str | os.PathLike) -> bool:
@@ -77,7 +77,7 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
     """Gives a model with `origin="matterport"` the weights of a file, see `transfer`.
 
     Raises:
-        WeightsError: If the file is damaged, for another body, or does not fit.
+        WeightsError: If the file is damaged, for another backbone, or does not fit.
     """
     source = describe(path)
     layers = keras_h5.index(path)

@@ -1,4 +1,4 @@
-"""What a foreign weight file is: whose, for which body, for how many classes."""
+"""What a foreign weight file is: whose, for which backbone, for how many classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READERS = (
     "tfseg.convert.keras_applications",
     "tfseg.convert.tflite_mobilenet",
 )
-"""The files of this room that read weights of Mask R-CNN or of its body."""
+"""The files of this room that read weights of Mask R-CNN or of its backbone."""
 _MOST_CLASSES = 100_000
 
 
@@ -32,7 +32,7 @@ class Source:
         program: Who wrote it, for people.
         origin: The setting `origin` of a model that takes it.
         backbone: The setting `backbone`.
-        class_count: Its classes with the background; None for a body alone.
+        class_count: Its classes with the background; None for a backbone alone.
         settings: Further settings that follow from the shapes in the file.
         usual: Settings that such files are used with, where the user does not say otherwise.
         notes: What its user should know, as sentences.
@@ -59,7 +59,7 @@ class Source:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of its classes, see `tfseg.convert.coco_names`; none for a body alone."""
+        """Names of its classes, see `tfseg.convert.coco_names`; none for a backbone alone."""
         return () if self.class_count is None else class_names(self.class_count - 1)
 
     def __str__(self) -> str:

@@ -61,7 +61,7 @@ def transfer(
         skip_mismatch: Take what fits.
 
     Raises:
-        WeightsError: If the model is built for another origin or body, or too little fits.
+        WeightsError: If the model is built for another origin or backbone, or too little fits.
     """
     config = model.config
     _check_settings(source, config, skip_mismatch)

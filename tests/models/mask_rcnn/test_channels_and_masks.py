@@ -12,8 +12,8 @@ import tfseg
 from tfseg.errors import DataError, WeightsError
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
-from tfseg.models.mask_rcnn.initial_weights import copy_body
 from tfseg.models.mask_rcnn.losses import loss_terms
+from tfseg.models.two_stage.initial_weights import copy_backbone
 from tfseg.nn.backbones.resnet import resnet
 from tfseg.nn.rcnn.heads import MaskHead
 
@@ -53,15 +53,15 @@ SETTINGS = dict(
 )
 
 
-def small_body(config, seed):
-    """Returns five convolutions with the strides and the outputs of a real body."""
+def small_backbone(config, seed):
+    """Returns five convolutions with the strides and the outputs of a real backbone."""
     x = image = keras.Input((64, 64, config.channels), name="image")
     stages = {}
     for index in range(1, 6):
         x = keras.layers.Conv2D(4 * index, 3, 2, "same", activation="relu", name=f"conv{index}")(x)
         stages[f"C{index}"] = x
     del stages["C1"]
-    return keras.Model(image, stages, name="small_body")
+    return keras.Model(image, stages, name="small_backbone")
 
 
 class Shapes:
@@ -85,11 +85,11 @@ class Shapes:
 
 
 def make(**changes):
-    """Returns a model with random weights and a small body."""
+    """Returns a model with random weights and a small backbone."""
     model = tfseg.MaskRCNN({**SETTINGS, **changes})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_body", small_body)
-        assert model.keras_model.body.name == "small_body"
+        patch.setattr(network, "build_backbone", small_backbone)
+        assert model.keras_model.backbone.name == "small_backbone"
     model.fitted = True
     return model
 
@@ -184,7 +184,7 @@ def test_an_exported_model_reads_the_same_channels(model, tmp_path):
 def test_published_weights_fit_other_channels(channels):
     theirs = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(64, 64, 3))
     ours = resnet("resnet50", input_shape=(64, 64, channels))
-    report = copy_body(theirs, ours, flip_channels=True)
+    report = copy_backbone(theirs, ours, flip_channels=True)
     assert len(report.loaded) == 106
     kernel = np.asarray(theirs.get_layer("conv1_conv").kernel)[:, :, ::-1]
     layers = {layer.name: layer for layer in ours._flatten_layers()}

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tfseg.models.mask_rcnn import network, stages
+from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.models.two_stage import rules
 
 pytestmark = pytest.mark.both_backends
 LIMIT = 20
@@ -73,7 +74,7 @@ def test_masks_are_those_of_the_head_on_every_place(model):
     steps = _numpy(model.steps_from(levels, *model.rpn(levels)))
     found = steps["detections"][..., 4] > 0
     assert found.any()
-    boxes = stages.to_units(model.config, steps["detections"][..., :4], (64, 64))
+    boxes = rules.to_units(model.config, steps["detections"][..., :4], (64, 64))
     ids = steps["detections"][..., 4].astype(np.int32)
     features = model.align(levels, boxes, model.config.mask_pool_size)
     expected = ops.convert_to_numpy(ops.sigmoid(model.mask_head(features, ids, training=False)))

@@ -47,15 +47,15 @@ TARGETS = ["anchor_matches", "roi_targets", "mask_targets"]
 SAMPLE = SyntheticPeople(3, size=(90, 140), people=(2, 2))[1]
 
 
-def small_body(config, seed):
-    """Returns five convolutions with the strides of a real body, which run in no time."""
+def small_backbone(config, seed):
+    """Returns five convolutions with the strides of a real backbone, which run in no time."""
     x = image = keras.Input((config.image_size, config.image_size, 3), name="image")
     stages = {}
     for index in range(1, 6):
         x = keras.layers.Conv2D(8, 3, 2, "same", activation="relu", name=f"block_{index}")(x)
         stages[f"C{index}"] = x
     del stages["C1"]
-    return keras.Model(image, stages, name="small_body")
+    return keras.Model(image, stages, name="small_backbone")
 
 
 def make(**changes):
@@ -63,7 +63,7 @@ def make(**changes):
     model = MaskRCNN(**{**SETTINGS, **changes})
     with pytest.MonkeyPatch.context() as patch:
         if not changes:
-            patch.setattr(network, "build_body", small_body)
+            patch.setattr(network, "build_backbone", small_backbone)
         # Weights of chance say "background" everywhere; a model of chance should find something.
         model.keras_model.box_head.score.bias.assign(BIAS)
     model.fitted = True

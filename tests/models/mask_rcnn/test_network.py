@@ -40,8 +40,8 @@ SETTINGS = dict(
 )
 
 
-def small_body(config, seed):
-    """Returns five convolutions with the strides, the outputs and the norm of a real body."""
+def small_backbone(config, seed):
+    """Returns five convolutions with the strides, the outputs and the norm of a real backbone."""
     x = image = keras.Input((config.image_size, config.image_size, 3), name="image")
     stages = {}
     for index in range(5):
@@ -51,15 +51,15 @@ def small_body(config, seed):
         x = x if layer is None else layer(x)
         x = stages[f"C{index + 1}"] = keras.layers.ReLU(dtype=dtype)(x)
     del stages["C1"]
-    return keras.Model(image, stages, name="small_body")
+    return keras.Model(image, stages, name="small_backbone")
 
 
 def make(real_body=False, **changes):
-    """Returns a network; its body is a small one, which compiles in a tenth of the time."""
+    """Returns a network; its backbone is a small one, which compiles in a tenth of the time."""
     keras.utils.set_random_seed(0)
     with pytest.MonkeyPatch.context() as patch:
         if not real_body:
-            patch.setattr(network, "build_body", small_body)
+            patch.setattr(network, "build_backbone", small_backbone)
         return network.build(MaskRCNNConfig(**{**SETTINGS, **changes}))
 
 
@@ -113,8 +113,8 @@ def test_size_and_names_of_the_specification(backbone, classes, total, statistic
     assert len([n for n in weighted if n.startswith("mrcnn_")]) == 16
     assert len([n for n in weighted if n.startswith("rpn_")]) == 3
     assert len([n for n in weighted if n.startswith("fpn_")]) == 8
-    body_and_pyramid = built.body.count_params() + built.fpn.count_params()
-    assert body_and_pyramid == {"resnet50": 26_932_096, "resnet101": 46_002_560}[backbone]
+    backbone_and_pyramid = built.backbone.count_params() + built.fpn.count_params()
+    assert backbone_and_pyramid == {"resnet50": 26_932_096, "resnet101": 46_002_560}[backbone]
     assert built.anchors.shape == (65_472, 4)
 
 
@@ -278,14 +278,14 @@ def compiled(model, **options):
 def test_stock_fit_reports_each_term_and_runs_the_body_once_a_step(monkeypatch):
     model = compiled(make(), run_eagerly=True)
     calls = []
-    original = type(model.body).call
+    original = type(model.backbone).call
 
     def counted(self, *args, **kwargs):
-        if self is model.body:
+        if self is model.backbone:
             calls.append(kwargs.get("training"))
         return original(self, *args, **kwargs)
 
-    monkeypatch.setattr(type(model.body), "call", counted)
+    monkeypatch.setattr(type(model.backbone), "call", counted)
     history = model.fit(generator(3), steps_per_epoch=3, epochs=1, verbose=0)
     assert len(calls) == 3
     model.fit(

@@ -25,15 +25,15 @@ RULES = {
 SHAPES = [(150, 320), (64, 64), (320, 33)]
 
 
-def small_body(config, seed):
-    """Returns five convolutions with the strides and outputs of a real body, for any size."""
+def small_backbone(config, seed):
+    """Returns five convolutions with the strides and outputs of a real backbone, for any size."""
     x = image = keras.Input((None, None, 3), name="image")
     stages = {}
     for index in range(5):
         x = keras.layers.Conv2D(8, 3, 2, "same", activation="relu", name=f"block_{index}")(x)
         stages[f"C{index + 1}"] = x
     del stages["C1"]
-    return keras.Model(image, stages, name="small_body")
+    return keras.Model(image, stages, name="small_backbone")
 
 
 def make(**changes):
@@ -59,7 +59,7 @@ def make(**changes):
     )
     model = tfseg.MaskRCNN(**{**settings, **changes})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_body", small_body)
+        patch.setattr(network, "build_backbone", small_backbone)
         rpn, head = model.keras_model.rpn, model.keras_model.box_head
     for layer in (head.score, rpn.score):
         layer.kernel.assign(np.random.default_rng(0).normal(0, 0.3, layer.kernel.shape))

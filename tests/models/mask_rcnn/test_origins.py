@@ -13,8 +13,8 @@ from tfseg.errors import ConfigError
 from tfseg.geometry.padded import PaddedResize
 from tfseg.models.mask_rcnn import MaskRCNN, MaskRCNNConfig, network
 from tfseg.models.mask_rcnn.losses import TERMS
-from tfseg.models.mask_rcnn.origins import FILLED, ORIGINS, Origin
-from tfseg.models.mask_rcnn.targets import encode
+from tfseg.models.mask_rcnn.origins import ORIGINS, Origin
+from tfseg.models.two_stage.targets import encode
 from tfseg.nn.layers.norm import norm
 from tfseg.structures import Sample
 
@@ -44,8 +44,8 @@ SMALL = dict(
 )
 
 
-def small_body(config, seed):
-    """Returns five convolutions with the strides, the outputs and the norm of a real body."""
+def small_backbone(config, seed):
+    """Returns five convolutions with the strides, the outputs and the norm of a real backbone."""
     x = image = keras.Input((None, None, 3), name="image")
     stages = {}
     for index in range(5):
@@ -53,13 +53,13 @@ def small_body(config, seed):
         x = norm(config.norm, f"bn{index + 1}a")(x)
         x = stages[f"C{index + 1}"] = keras.layers.ReLU()(x)
     del stages["C1"]
-    return keras.Model(image, stages, name="small_body")
+    return keras.Model(image, stages, name="small_backbone")
 
 
 def estimator(**changes):
     keras.utils.set_random_seed(0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_body", small_body)
+        patch.setattr(network, "build_backbone", small_backbone)
         model = MaskRCNN(**{**SMALL, **changes})
         assert model.keras_model.built
     model.fitted = True
@@ -129,7 +129,7 @@ def test_every_entry_of_a_preset_is_a_setting_and_fills_it(origin):
     names = {field.name for field in dataclasses.fields(Origin)}
     assert names <= set(MaskRCNNConfig.setting_names())
     config = MaskRCNNConfig(classes=("a",), origin=origin, backbone="resnet50")
-    for name in FILLED:
+    for name in vars(ORIGINS[origin]).keys() - {"image_min_size"}:
         assert getattr(config, name) == getattr(ORIGINS[origin], name), name
 
 
@@ -157,7 +157,7 @@ def test_another_origin_brings_its_values_but_for_what_was_given():
 
 def test_an_estimator_shows_and_copies_what_differs():
     model = MaskRCNN(classes=("a",), origin="torchvision", train_rois=64)
-    assert repr(model) == "MaskRCNN(classes=('a',), origin='torchvision', train_rois=64)"
+    assert repr(model) == "MaskRCNN(classes=('a',), train_rois=64, origin='torchvision')"
     copy = MaskRCNN(**model.get_params(deep=False))
     assert copy.config == model.config
     assert copy.set_params(origin="matterport").config.image_size == 1024
@@ -236,7 +236,7 @@ def test_a_model_comes_back_from_its_folder(model, tmp_path):
     before = model.predict(image, score_threshold=0.0)[0]
     model.save(tmp_path / "saved")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_body", small_body)
+        patch.setattr(network, "build_backbone", small_backbone)
         loaded = MaskRCNN.load(tmp_path / "saved")
         assert loaded.config == model.config
         after = eager(loaded).predict(image, score_threshold=0.0)[0]

@@ -18,7 +18,7 @@ from tfseg.data.synthetic import SyntheticPeople
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.losses import TERMS
-from tfseg.models.mask_rcnn.targets import encode
+from tfseg.models.two_stage.targets import encode
 from tfseg.studies.experiment_files import read_experiment
 
 FOLDER = Path(__file__).resolve().parents[3] / "configs" / "mask_rcnn"
@@ -48,15 +48,15 @@ SETTINGS = dict(
 )
 
 
-def plain_body(config, seed):
-    """Returns five convolutions with the strides and the outputs of a real body."""
+def plain_backbone(config, seed):
+    """Returns five convolutions with the strides and the outputs of a real backbone."""
     x = image = keras.Input((config.image_size, config.image_size, 3))
     stages = {}
     for index in range(1, 6):
         x = keras.layers.Conv2D(8, 3, 2, "same", activation="relu", name=f"conv{index}")(x)
         stages[f"C{index}"] = x
     del stages["C1"]
-    return keras.Model(image, stages, name="plain_body")
+    return keras.Model(image, stages, name="plain_backbone")
 
 
 def change(name: str) -> dict:
@@ -69,7 +69,7 @@ def change(name: str) -> dict:
 def make(**changes):
     keras.utils.set_random_seed(0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_body", plain_body)
+        patch.setattr(network, "build_backbone", plain_backbone)
         return network.build(MaskRCNNConfig(**{**SETTINGS, **changes}))
 
 

@@ -10,7 +10,7 @@ import tfseg
 from tfseg.data.dataset import check_dataset
 from tfseg.data.doctor.doctor import diagnose
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
-from tfseg.models.mask_rcnn.targets import encode
+from tfseg.models.two_stage.targets import encode
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Bodies of keras_cv and keras_hub: names, levels, norms, stages, published weights."""
+"""Backbones of keras_cv and keras_hub: names, levels, norms, stages, published weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfseg.nn.backbones import foreign, foreign_names
 from tfseg.nn.backbones import keras_cv_architectures as cv
 from tfseg.nn.backbones import keras_hub_architectures as hub
 from tfseg.nn.backbones.first_kernel import fit_channels
-from tfseg.nn.backbones.foreign import foreign_body, published_body, stage_layers
+from tfseg.nn.backbones.foreign import foreign_backbone, published_backbone, stage_layers
 from tfseg.nn.backbones.foreign_names import Foreign, find, suggestions
 
 SMALL = {
@@ -50,7 +50,7 @@ def libraries(request):
 
 def small(name, shape=(64, 64, 3), **options):
     keras.utils.set_random_seed(0)
-    return foreign_body(find(name), input_shape=shape, options=SMALL[name], **options)
+    return foreign_backbone(find(name), input_shape=shape, options=SMALL[name], **options)
 
 
 def numbers(stages):
@@ -64,9 +64,9 @@ def picture(channels=3, seed=0):
 
 @pytest.mark.parametrize("name", ["keras_cv:ResNetBackbone", "keras_cv:MobileNetV3Backbone"])
 def test_stages_have_the_strides_of_a_pyramid(name):
-    body = small(name, (64, 64, 4))
-    assert body.input_shape == (None, 64, 64, 4)
-    sides = {stage: tuple(value.shape[1:3]) for stage, value in body.output.items()}
+    backbone = small(name, (64, 64, 4))
+    assert backbone.input_shape == (None, 64, 64, 4)
+    sides = {stage: tuple(value.shape[1:3]) for stage, value in backbone.output.items()}
     assert sides == {"C2": (16, 16), "C3": (8, 8), "C4": (4, 4), "C5": (2, 2)}
 
 
@@ -85,27 +85,29 @@ def test_weights_are_called_the_same_whatever_was_built_before():
 @pytest.mark.parametrize("name", NORMED)
 def test_frozen_norms_keep_their_statistics(name, call_model):
     if keras.backend.backend() == "jax" and name != NORMED[-1]:
-        pytest.skip("the other body shows it; compiling this one takes half a minute")
+        pytest.skip("the other backbone shows it; compiling this one takes half a minute")
     image = picture()
-    body = small(name, norm_kind="frozen")
-    means = [w for w in body.weights if w.path.endswith("moving_mean")]
+    backbone = small(name, norm_kind="frozen")
+    means = [w for w in backbone.weights if w.path.endswith("moving_mean")]
     assert means
     before = [np.array(w) for w in means]
-    trained, tested = (numbers(call_model(body, image, training=t)) for t in (True, False))
+    trained, tested = (numbers(call_model(backbone, image, training=t)) for t in (True, False))
     for stage, value in tested.items():
         np.testing.assert_array_equal(trained[stage], value)
     assert all(np.array_equal(np.array(w), b) for w, b in zip(means, before))
-    assert any(w.path.endswith("gamma") for w in body.trainable_weights)
+    assert any(w.path.endswith("gamma") for w in backbone.trainable_weights)
 
 
 @tensorflow_only
 @pytest.mark.parametrize("name", NORMED)
 def test_batch_norms_collect_their_statistics(name):
     image = picture()
-    body = small(name, norm_kind="batch", momentum=0.5)
-    norms = [x for x in body._flatten_layers() if isinstance(x, keras.layers.BatchNormalization)]
+    backbone = small(name, norm_kind="batch", momentum=0.5)
+    norms = [
+        x for x in backbone._flatten_layers() if isinstance(x, keras.layers.BatchNormalization)
+    ]
     assert {layer.momentum for layer in norms} == {0.5}
-    trained, tested = (numbers(body(image, training=t)) for t in (True, False))
+    trained, tested = (numbers(backbone(image, training=t)) for t in (True, False))
     assert not np.allclose(trained["C5"], tested["C5"])
     assert all(np.abs(np.array(layer.moving_mean)).max() > 0 for layer in norms)
 
@@ -118,37 +120,37 @@ def test_other_norms_are_refused(kind):
 
 @pytest.mark.parametrize("name", ["keras_cv:MobileNetV3Backbone"])
 def test_stages_are_cut_where_the_levels_are(name, call_model):
-    body, image = small(name), picture()
-    later = {stage: stage_layers(body, stage) for stage in (3, 4, 5)}
-    assert later[5] < later[4] < later[3] < {layer.name for layer in body.layers}
+    backbone, image = small(name), picture()
+    later = {stage: stage_layers(backbone, stage) for stage in (3, 4, 5)}
+    assert later[5] < later[4] < later[3] < {layer.name for layer in backbone.layers}
     for stage, names in later.items():
-        before = numbers(call_model(body, image))
-        for layer in body.layers:
+        before = numbers(call_model(backbone, image))
+        for layer in backbone.layers:
             if layer.name in names:
                 for weight in layer.trainable_weights:
                     weight.assign(np.array(weight) + 0.3)
-        after = numbers(call_model(body, image))
+        after = numbers(call_model(backbone, image))
         changed = {s for s in before if not np.allclose(before[s], after[s])}
         assert changed == {f"C{s}" for s in range(stage, 6)}
 
 
 def test_half_precision_and_the_policy_outside():
-    body = small("keras_cv:ResNetBackbone", dtype="mixed_bfloat16")
-    assert {layer.compute_dtype for layer in body.layers if layer.weights} == {"bfloat16"}
-    assert {str(weight.dtype) for weight in body.weights} == {"float32"}
+    backbone = small("keras_cv:ResNetBackbone", dtype="mixed_bfloat16")
+    assert {layer.compute_dtype for layer in backbone.layers if layer.weights} == {"bfloat16"}
+    assert {str(weight.dtype) for weight in backbone.weights} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
 
 
 def test_options_that_the_library_refuses():
     with pytest.raises(ConfigError, match="ResNetBackbone has no option depth.*stackwise_filters"):
-        foreign_body(find("keras_cv:ResNetBackbone"), options={"depth": 3})
+        foreign_backbone(find("keras_cv:ResNetBackbone"), options={"depth": 3})
     with pytest.raises(ConfigError, match="backbone_options: .*does not take"):
-        foreign_body(find("keras_cv:ResNetBackbone"), options={"block_type": "other"})
+        foreign_backbone(find("keras_cv:ResNetBackbone"), options={"block_type": "other"})
 
 
 def test_a_transformer_needs_a_fixed_size():
     with pytest.raises(ConfigError, match="fixed size of input"):
-        foreign_body(find("keras_hub:MiTBackbone"))
+        foreign_backbone(find("keras_hub:MiTBackbone"))
 
 
 def test_levels_that_are_missing_are_told_with_those_that_are_there():
@@ -237,7 +239,7 @@ def test_a_missing_library_is_told_with_the_command(library, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.setitem(sys.modules, f"{library}.models", None)
     with pytest.raises(ConfigError, match=rf"pip install 'tfseg\[{library.replace('_', '-')}\]'"):
-        foreign_body(find(f"{library}:MiTBackbone"))
+        foreign_backbone(find(f"{library}:MiTBackbone"))
 
 
 def test_a_library_that_does_not_import_is_told_with_its_own_words(monkeypatch):
@@ -246,7 +248,7 @@ def test_a_library_that_does_not_import_is_told_with_its_own_words(monkeypatch):
 
     monkeypatch.setattr(foreign.importlib, "import_module", broken)
     with pytest.raises(ConfigError, match=r"cannot be imported.*backend_utils.*from keras_hub"):
-        foreign_body(find("keras_cv:resnet18"))
+        foreign_backbone(find("keras_cv:resnet18"))
 
 
 # --------------------------------------------------------------------------------------- weights
@@ -265,9 +267,9 @@ def test_weights_of_a_preset_in_a_folder(name, tmp_path):
         backbone = owner(**options)
         backbone.save_to_preset(folder)
     there = find(f"{source.library}:{folder}")
-    body = foreign_body(there, input_shape=(64, 64, 3))
-    loaded = published_body(there, (64, 64, 3))
-    assert [w.path for w in loaded.weights] == [w.path for w in body.weights]
+    backbone = foreign_backbone(there, input_shape=(64, 64, 3))
+    loaded = published_backbone(there, (64, 64, 3))
+    assert [w.path for w in loaded.weights] == [w.path for w in backbone.weights]
     expected = {w.path: np.array(w) for w in backbone.weights}
     for weight in loaded.weights:
         np.testing.assert_array_equal(np.array(weight), expected[weight.path])
@@ -282,12 +284,12 @@ def test_without_network_the_cause_and_the_ways_out_are_told(name, monkeypatch):
     monkeypatch.setattr("kagglehub.model_download", refuse)
     words = "api.kaggle.com.*network access.*initial_weights=None"
     with pytest.raises(WeightsError, match=words):
-        published_body(find(name))
+        published_backbone(find(name))
 
 
 def test_a_folder_that_holds_no_preset(tmp_path):
     with pytest.raises(ConfigError, match=r"preset.*cannot be read.*save_to_preset"):
-        foreign_body(find(f"keras_hub:{tmp_path}/nothing"))
+        foreign_backbone(find(f"keras_hub:{tmp_path}/nothing"))
 
 
 @pytest.mark.without_libraries
@@ -342,14 +344,14 @@ def test_every_architecture_builds_runs_and_has_the_stated_number_of_weights(pre
     monkeypatch.setattr(
         foreign, "_construct", lambda *given: made.append(construct(*given)) or made[0]
     )
-    body = foreign_body(source, input_shape=(64, 64, 3))
-    stages = numbers(body(picture()[:1]))
+    backbone = foreign_backbone(source, input_shape=(64, 64, 3))
+    stages = numbers(backbone(picture()[:1]))
     assert {n: v.shape[1] for n, v in stages.items()} == {"C2": 16, "C3": 8, "C4": 4, "C5": 2}
     assert all(np.isfinite(value).all() for value in stages.values())
-    paths = [weight.path for weight in body.weights]
+    paths = [weight.path for weight in backbone.weights]
     assert len(set(paths)) == len(paths)
-    late = stage_layers(body, 3)
-    inner = {x.name for layer in body.layers for x in layer._flatten_layers(include_self=False)}
+    late = stage_layers(backbone, 3)
+    inner = {x.name for layer in backbone.layers for x in layer._flatten_layers(include_self=False)}
     assert not late & inner
     (backbone,) = made
     own = source.class_name in ("EfficientNetBackbone", "CSPNetBackbone")

@@ -12,7 +12,7 @@ from tfseg.nn.backbones.resnet import BLOCKS, resnet
 
 
 @functools.lru_cache(maxsize=2)
-def body(name, **options):
+def backbone(name, **options):
     return resnet(name, input_shape=(64, 64, 3), **options)
 
 
@@ -23,7 +23,7 @@ def parts(model):
 
 @pytest.mark.parametrize(("name", "count"), [("resnet50", 23_587_712), ("resnet101", 42_658_176)])
 def test_parameters_of_the_specification(name, count):
-    assert body(name).count_params() == count
+    assert backbone(name).count_params() == count
 
 
 @pytest.mark.parametrize("name", ["resnet50", "resnet101"])
@@ -34,12 +34,12 @@ def test_names_of_the_published_weights(name):
             label = f"{stage}{'abcdefghijklmnopqrstuvw'[index]}"
             for branch in ("2a", "2b", "2c", *(["1"] if index == 0 else [])):
                 expected |= {f"res{label}_branch{branch}", f"bn{label}_branch{branch}"}
-    assert {weight.path.split("/")[0] for weight in body(name).weights} == expected
+    assert {weight.path.split("/")[0] for weight in backbone(name).weights} == expected
     assert len(expected) == {"resnet50": 106, "resnet101": 208}[name]
 
 
 def test_shapes_of_the_stages():
-    shapes = {name: tuple(x.shape) for name, x in body("resnet50").output.items()}
+    shapes = {name: tuple(x.shape) for name, x in backbone("resnet50").output.items()}
     assert shapes == {
         "C2": (None, 16, 16, 256),
         "C3": (None, 8, 8, 512),
@@ -51,7 +51,7 @@ def test_shapes_of_the_stages():
 def test_the_stride_sits_on_the_first_convolution_of_a_stage():
     strides = {
         layer.name: layer.strides
-        for layer in parts(body("resnet50"))
+        for layer in parts(backbone("resnet50"))
         if layer.name.startswith("res") and hasattr(layer, "strides")
     }
     halving = {name for name, stride in strides.items() if stride == (2, 2)}
@@ -59,14 +59,14 @@ def test_the_stride_sits_on_the_first_convolution_of_a_stage():
 
 
 def test_every_normalisation_has_the_epsilon_of_the_published_weights():
-    norms = [layer for layer in parts(body("resnet50")) if "bn" in layer.name]
+    norms = [layer for layer in parts(backbone("resnet50")) if "bn" in layer.name]
     assert {layer.epsilon for layer in norms} == {1e-3}
 
 
 def dropped(**options):
     return {
         layer.name.removeprefix("drop")
-        for layer in parts(body("resnet50", **options))
+        for layer in parts(backbone("resnet50", **options))
         if layer.name.startswith("drop")
     }
 
@@ -84,7 +84,7 @@ def test_dropout_of_the_last_stages_and_both_kinds():
 
 
 def test_dropout_comes_before_the_last_convolution_and_off_the_skip_path():
-    model = body("resnet50", dropout=("identity", "conv"), dropout_stages=(5, 4))
+    model = backbone("resnet50", dropout=("identity", "conv"), dropout_stages=(5, 4))
     for layer in model.layers:
         if layer.name.startswith("drop"):
             label = layer.name.removeprefix("drop")
@@ -93,7 +93,7 @@ def test_dropout_comes_before_the_last_convolution_and_off_the_skip_path():
 
 
 def test_dropout_adds_no_weights_and_differs_between_blocks():
-    model = body("resnet50", dropout=("identity",), dropout_rate=0.5)
+    model = backbone("resnet50", dropout=("identity",), dropout_rate=0.5)
     assert model.count_params() == 23_587_712
     ones = np.ones((1, 4, 4, 64), np.float32)
     masks = []
@@ -108,7 +108,7 @@ TORCHVISION = dict(epsilon=1e-5, stride_on_3x3=True, conv_bias=False, symmetric_
 
 
 def test_torchvisions_resnet_has_its_size_strides_and_epsilon():
-    model = body("resnet50", **TORCHVISION)
+    model = backbone("resnet50", **TORCHVISION)
     # torchvision's 25,557,032 without the last layer, and 53,120 stored statistics.
     assert model.count_params() == 25_557_032 - (2048 * 1000 + 1000) + 53_120
     strides = {
@@ -120,14 +120,14 @@ def test_torchvisions_resnet_has_its_size_strides_and_epsilon():
     assert halving == {f"res{s}a_branch{b}" for s in (3, 4, 5) for b in ("2b", "1")}
     assert {layer.epsilon for layer in parts(model) if "bn" in layer.name} == {1e-5}
     assert {w.path.split("/")[0] for w in model.weights} == {
-        w.path.split("/")[0] for w in body("resnet50").weights
+        w.path.split("/")[0] for w in backbone("resnet50").weights
     }
 
 
 def test_symmetric_padding_comes_before_the_window():
-    shapes = {name: x.shape for name, x in body("resnet50", **TORCHVISION).output.items()}
-    assert shapes == {name: x.shape for name, x in body("resnet50").output.items()}
-    pool = body("resnet50", **TORCHVISION).get_layer("pool1")
+    shapes = {name: x.shape for name, x in backbone("resnet50", **TORCHVISION).output.items()}
+    assert shapes == {name: x.shape for name, x in backbone("resnet50").output.items()}
+    pool = backbone("resnet50", **TORCHVISION).get_layer("pool1")
     assert pool.padding == "valid" and pool.input.shape[1:3] == (34, 34)
-    conv = body("resnet50", **TORCHVISION).get_layer("res3a_branch2b_unit")
+    conv = backbone("resnet50", **TORCHVISION).get_layer("res3a_branch2b_unit")
     assert conv.input.shape[1:3] == (18, 18)

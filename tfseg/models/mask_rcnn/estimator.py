@@ -17,9 +17,9 @@ from tfseg.geometry.resize import ResizePlan, SquareResize
 from tfseg.metrics import instances
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
-from tfseg.models.mask_rcnn.decode import decode
-from tfseg.models.mask_rcnn.initial_weights import has_statistics, load_initial
-from tfseg.models.mask_rcnn.targets import encode, resize_of
+from tfseg.models.two_stage.decode import decode
+from tfseg.models.two_stage.initial_weights import has_statistics, load_initial
+from tfseg.models.two_stage.targets import encode, resize_of
 from tfseg.structures import Prediction, Sample
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ class MaskRCNN(Estimator):
         config, loaded = self.config, bool(self.random_layers)
         if not loaded:
             load_initial(self.keras_model)
-        # A converted body alone is saved as not fitted, and has its statistics.
+        # A converted backbone alone is saved as not fitted, and has its statistics.
         random = loaded or config.initial_weights is None
         if random and config.norm == "frozen" and not has_statistics(self.keras_model):
             _LOG.warning(
-                "The body starts from random weights, and norm='frozen' keeps statistics that "
+                "The backbone starts from random weights, and norm='frozen' keeps statistics that "
                 "nothing has learnt: losses begin in the thousands. Load weights, set "
                 "initial_weights, or train from scratch with norm='batch' or norm='group'."
             )

@@ -15,7 +15,7 @@ from keras import ops
 
 from tfseg.engine.inputs import as_item
 from tfseg.errors import DataError
-from tfseg.models.mask_rcnn import stages
+from tfseg.models.two_stage import rules
 from tfseg.nn.rcnn.rpn import objectness
 from tfseg.structures import Prediction, Sample
 from tfseg.visualize.boxes import as_picture
@@ -140,9 +140,9 @@ def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspect
     window = ops.convert_to_tensor(batch["window"])
     steps = network.steps_from(levels, logits, deltas, window)
     shape = tuple(batch["image"].shape[1:3])
-    everyone = stages.anchors(config, shape)
+    everyone = rules.anchors(config, shape)
     scores = _numpy(ops.sigmoid(objectness(logits)))[0]
-    counts = stages.level_counts(config, shape)
+    counts = rules.level_counts(config, shape)
     ends = np.cumsum([int(np.prod(count)) for count in counts])[:-1]
     candidates, refined = _unsuppressed(config, logits, deltas, steps, shape, window)
     proposals = steps["proposals"][:, : int(np.sum(_numpy(steps["valid"])))]
@@ -157,8 +157,8 @@ def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspect
         objectness=tuple(p.reshape(c) for p, c in zip(np.split(scores, ends), counts)),
         top_anchors=np.argsort(-scores, kind="stable")[: config.pre_nms_limit],
         candidates=candidates,
-        proposals=_numpy(stages.to_pixels(config, proposals, shape))[0],
-        roi_levels=_numpy(stages.roi_levels(config, proposals, shape))[0],
+        proposals=_numpy(rules.to_pixels(config, proposals, shape))[0],
+        roi_levels=_numpy(rules.roi_levels(config, proposals, shape))[0],
         probabilities=_numpy(steps["probabilities"])[0, : proposals.shape[1]],
         refined=refined[0],
         refined_ids=refined[1],
@@ -181,16 +181,16 @@ def _unsuppressed(config, logits, deltas, steps, shape, window):
     """Returns the boxes before the suppression of proposals, and `(boxes, class ids, scores)`
     before that of detections, in pixels."""
     limit = config.pre_nms_limit
-    count = sum(min(limit, int(np.prod(c))) for c in stages.level_counts(config, shape))
+    count = sum(min(limit, int(np.prod(c))) for c in rules.level_counts(config, shape))
     count = count if config.proposal_rule == "per_level" else min(count, limit)
     loose = config.replace(
         rpn_nms_threshold=_EVERYTHING,
         detection_nms_threshold=_EVERYTHING,
         max_detections=int(steps["proposals"].shape[1]),
     )
-    boxes, valid = stages.proposals(loose, logits, deltas, shape, window, count, limit)
-    candidates = _numpy(stages.to_pixels(config, boxes, shape))[0][_numpy(valid)[0]]
-    boxes, ids, scores = stages.detections(
+    boxes, valid = rules.proposals(loose, logits, deltas, shape, window, count, limit)
+    candidates = _numpy(rules.to_pixels(config, boxes, shape))[0][_numpy(valid)[0]]
+    boxes, ids, scores = rules.detections(
         loose,
         steps["proposals"],
         steps["valid"],
@@ -200,7 +200,7 @@ def _unsuppressed(config, logits, deltas, steps, shape, window):
         window,
     )
     ids, scores = _numpy(ids)[0], _numpy(scores)[0]
-    boxes = _numpy(stages.to_pixels(config, boxes, shape))[0]
+    boxes = _numpy(rules.to_pixels(config, boxes, shape))[0]
     return candidates, (boxes[ids > 0], ids[ids > 0], scores[ids > 0])
 
 
@@ -229,8 +229,8 @@ def _truth(estimator, sample: Sample) -> TruthInspection:
         boxes=inputs["gt_boxes"][some],
         class_ids=inputs["gt_class_ids"][some],
         anchor_match=outputs["rpn_match"],
-        anchors=stages.anchors(config, shape),
-        rois=_numpy(stages.to_pixels(config, outputs["rois"], shape)) * outputs["valid"][:, None],
+        anchors=rules.anchors(config, shape),
+        rois=_numpy(rules.to_pixels(config, outputs["rois"], shape)) * outputs["valid"][:, None],
         roi_class_ids=outputs["class_ids"],
         valid=outputs["valid"],
         positive=outputs["positive"],

@@ -11,12 +11,13 @@ import numpy as np
 from keras import ops
 
 from tfseg.errors import ConfigError
-from tfseg.models.mask_rcnn import stages
-from tfseg.models.mask_rcnn.body import build_body, preprocess
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
-from tfseg.models.mask_rcnn.groups import layer_group, weighted_layers
 from tfseg.models.mask_rcnn.losses import TERMS, l2_penalty, loss_terms
 from tfseg.models.mask_rcnn.training_pass import train_from
+from tfseg.models.two_stage import rules
+from tfseg.models.two_stage.backbone import build_backbone, preprocess
+from tfseg.models.two_stage.groups import layer_group
+from tfseg.nn.backbones.imagenet import weighted_layers
 from tfseg.nn.layers.fpn import FeaturePyramid
 from tfseg.nn.ops.boxes import normalize
 from tfseg.nn.ops.first_rows import on_first_rows
@@ -35,7 +36,7 @@ def build(config: MaskRCNNConfig) -> MaskRCNNNetwork:
 
 @keras.saving.register_keras_serializable("tfseg")
 class MaskRCNNNetwork(keras.Model):
-    """Body, feature pyramid, region proposals, box head and mask head.
+    """Backbone, feature pyramid, region proposals, box head and mask head.
 
     Args:
         config: All settings.
@@ -61,7 +62,7 @@ class MaskRCNNNetwork(keras.Model):
         super().__init__(name="mask_rcnn", dtype=dtype, autocast=False, **kwargs)
         self.config = config
         seeds = iter(range(config.train.seed, config.train.seed + 10))
-        self.body = build_body(config, next(seeds))
+        self.backbone = build_backbone(config, next(seeds))
         self.fpn = FeaturePyramid(config.pyramid_channels, name="fpn", dtype=dtype)
         self.rpn = RegionProposalNetwork(
             config.rpn_channels,
@@ -114,12 +115,12 @@ class MaskRCNNNetwork(keras.Model):
 
     def anchors_of(self, image_shape: tuple[int, int]) -> np.ndarray:
         """Returns the anchors of an input of shape `(H, W)`, float32 `(A, 4)` in pixels."""
-        return stages.anchors(self.config, image_shape)
+        return rules.anchors(self.config, image_shape)
 
     def build_weights(self):
         """Creates all weights; the shapes follow from the settings."""
         config = self.config
-        shapes = {name: x.shape for name, x in self.body.output.items()}
+        shapes = {name: x.shape for name, x in self.backbone.output.items()}
         self.fpn.build(shapes)
         channels = config.pyramid_channels
         self.rpn.build([(None, None, None, channels)] * 5)
@@ -133,12 +134,12 @@ class MaskRCNNNetwork(keras.Model):
             self.build_weights()
 
     def preprocess(self, image):
-        """Returns the image as the body expects it, see `tfseg.models.mask_rcnn.body`."""
+        """Returns the image as the backbone expects it, see `tfseg.models.two_stage.backbone`."""
         return preprocess(image, self.config, self.compute_dtype)
 
     def pyramid(self, image, training=None):
         """Returns `[P2, ..., P6]` of an image with values 0 to 255."""
-        return self.fpn(self.body(self.preprocess(image), training=training))
+        return self.fpn(self.backbone(self.preprocess(image), training=training))
 
     def call(self, inputs, training=None):
         """Returns the raw tensors of training, or detections and masks for testing.
@@ -194,7 +195,7 @@ class MaskRCNNNetwork(keras.Model):
         }
 
     def propose(self, logits, deltas, count: int, *, pre_nms=None, shape=None, window=None):
-        """Returns `count` proposals per image, see `tfseg.models.mask_rcnn.stages`.
+        """Returns `count` proposals per image, see `tfseg.models.two_stage.rules`.
 
         Args:
             logits: From the region proposal network, as the deltas.
@@ -210,7 +211,7 @@ class MaskRCNNNetwork(keras.Model):
         shape = shape or self.image_shape
         if window is None:
             window = _whole(logits, shape)
-        return stages.proposals(
+        return rules.proposals(
             self.config,
             logits,
             deltas,
@@ -222,7 +223,7 @@ class MaskRCNNNetwork(keras.Model):
 
     def align(self, levels, boxes, size: int):
         """Returns the features of P2 to P5 under boxes in the units of `config.box_units`."""
-        return stages.align(self.config, levels, boxes, stages.image_shape(levels), size)
+        return rules.align(self.config, levels, boxes, rules.image_shape(levels), size)
 
     def mask_logits(self, levels, boxes, class_ids, count, training=None):
         """Returns the mask logits of boxes, float32 `(B, N, m, m)`; zeros behind the first ones.
@@ -272,7 +273,7 @@ class MaskRCNNNetwork(keras.Model):
             `config.box_units`, `valid` bool `(B, P)`, `probabilities` float32 `(B, P, C)`,
             `box_deltas` float32 `(B, P, C, 4)`.
         """
-        config, shape = self.config, stages.image_shape(levels)
+        config, shape = self.config, rules.image_shape(levels)
         window = _whole(logits, shape) if window is None else ops.cast(window, "float32")
         proposals, valid = self.propose(
             logits, deltas, config.proposals_test, shape=shape, window=window
@@ -281,12 +282,12 @@ class MaskRCNNNetwork(keras.Model):
             self.align(levels, proposals, config.pool_size), training=False
         )
         probabilities = ops.softmax(class_logits)
-        boxes, class_ids, scores = stages.detections(
+        boxes, class_ids, scores = rules.detections(
             config, proposals, valid, probabilities, box_deltas, shape, window, min_score
         )
         found = class_ids > 0
         mask_logits = self.mask_logits(levels, boxes, class_ids, _most(found), training=False)
-        pixels = stages.to_pixels(config, boxes, shape)
+        pixels = rules.to_pixels(config, boxes, shape)
         pixels = ops.where(found[..., None], pixels, ops.zeros_like(pixels))
         columns = [pixels, ops.cast(class_ids, "float32")[..., None], scores[..., None]]
         masks = ops.sigmoid(mask_logits)
@@ -332,4 +333,4 @@ def _most(some):
 
 def _whole(logits, shape: tuple[int, int]):
     """Returns a window over the whole input for each image, float32 `(B, 4)`."""
-    return ops.broadcast_to(stages.whole(shape), (ops.shape(logits)[0], 4))
+    return ops.broadcast_to(rules.whole(shape), (ops.shape(logits)[0], 4))

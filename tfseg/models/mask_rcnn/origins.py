@@ -37,7 +37,7 @@ mrcnn_mask                      roi_heads.mask_predictor.mask_fcn_logits conv
   nothing is flipped.
 - norm: weight, bias, running_mean, running_var are gamma, beta, moving_mean, moving_variance;
   `num_batches_tracked`, where a file has it, means nothing.
-- bias stays `bias`. Convolutions of the body have none (`conv_bias=False`).
+- bias stays `bias`. Convolutions of the backbone have none (`conv_bias=False`).
 - deltas: they order `(dx, dy, dw, dh)`, we `(dy, dx, dh, dw)`. On the output axis, of length
   `4 n` (n is 3 ratios in the RPN, and the classes with the background in the box head), view
   it as `(n, 4)` and take `[:, [1, 0, 3, 2]]`, for the weight and the bias alike.
@@ -63,7 +63,7 @@ from __future__ import annotations
 
 import dataclasses
 
-__all__ = ["FILLED", "ORIGINS", "Origin"]
+__all__ = ["ORIGINS", "Origin"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +141,3 @@ ORIGINS = {
     ),
 }
 """Name of the origin to its settings."""
-
-FILLED = tuple(field.name for field in dataclasses.fields(Origin) if field.name != "image_min_size")
-"""Settings that a configuration takes from its origin when it is made. `image_min_size` is not
-among them: it follows from `image_size` too, see `MaskRCNNConfig.resolved_min_size`."""

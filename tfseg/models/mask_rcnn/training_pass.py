@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
-from tfseg.models.mask_rcnn import stages
+from tfseg.models.two_stage import rules
 from tfseg.nn.rcnn.roi_targets import roi_targets
 from tfseg.nn.rcnn.rpn_targets import rpn_targets
 
@@ -22,7 +22,7 @@ def train_from(network, levels, logits, deltas, inputs, training) -> dict:
         inputs: With `gt_boxes` and the rest of the ground truth.
         training: See `MaskRCNNNetwork.call`.
     """
-    config, shape = network.config, stages.image_shape(levels)
+    config, shape = network.config, rules.image_shape(levels)
     class_ids = ops.cast(inputs["gt_class_ids"], "int32")
     boxes = ops.cast(inputs["gt_boxes"], "float32")
     anchor = rpn_targets(
@@ -41,7 +41,7 @@ def train_from(network, levels, logits, deltas, inputs, training) -> dict:
         shape=shape,
         window=inputs.get("window"),
     )
-    boxes = stages.to_units(config, boxes, shape)
+    boxes = rules.to_units(config, boxes, shape)
     if config.add_truth_to_proposals:
         proposals = ops.concatenate([proposals, boxes], axis=1)
         valid = ops.concatenate([valid, class_ids > 0], axis=1)

@@ -1,6 +1,6 @@
-"""Backbones of keras_cv and keras_hub as bodies with stages C2 to C5.
+"""Networks of keras_cv and keras_hub as backbones with stages C2 to C5.
 
-The only file that knows the two libraries; they are imported when such a body is built.
+The only file that knows the two libraries; they are imported when such a backbone is built.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tfseg.errors import ConfigError, WeightsError
 from tfseg.nn.backbones.foreign_names import Foreign, install_hint, suggestions
 from tfseg.nn.layers.norm import FrozenBatchNormalization
 
-__all__ = ["foreign_body", "published_body", "published_pixels", "stage_layers"]
+__all__ = ["foreign_backbone", "published_backbone", "published_pixels", "stage_layers"]
 
 _STRIDES = (4, 8, 16, 32)
 _PROBE = 64
 
 
-def foreign_body(
+def foreign_backbone(
     source: Foreign,
     *,
     input_shape: tuple = (None, None, 3),
@@ -35,7 +35,7 @@ def foreign_body(
     options: Mapping | None = None,
     dtype=None,
 ) -> keras.Model:
-    """Returns the body: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`, random weights.
+    """Returns the backbone: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`, random weights.
 
     Levels are chosen by their stride, because the libraries do not agree on their names. Layers
     behind the last of them are left out.
@@ -56,13 +56,13 @@ def foreign_body(
     library = _library(source.library)
     with _fresh_names(), _policy(dtype):
         backbone = _construct(library, source, input_shape, options or {})
-        body = _staged(backbone, source)
-    _set_norms(body, norm_kind, momentum)
-    return body
+        backbone = _staged(backbone, source)
+    _set_norms(backbone, norm_kind, momentum)
+    return backbone
 
 
-def published_body(source: Foreign, input_shape: tuple = (None, None, 3)) -> keras.Model:
-    """Returns the body with the weights that its library publishes, which it downloads once.
+def published_backbone(source: Foreign, input_shape: tuple = (None, None, 3)) -> keras.Model:
+    """Returns the backbone with the weights that its library publishes, which it downloads once.
 
     Args:
         source: With `published`.
@@ -106,16 +106,16 @@ def published_pixels(source: Foreign) -> tuple[tuple[float, ...], tuple[float, .
     return tuple((-offset / scale).tolist()), tuple((1 / scale).tolist())
 
 
-def stage_layers(body: keras.Model, stage: int) -> set[str]:
+def stage_layers(backbone: keras.Model, stage: int) -> set[str]:
     """Returns the names of the layers that stages before `stage` do without.
 
     Args:
-        body: Of `foreign_body`.
+        backbone: Of `foreign_backbone`.
         stage: 3, 4 or 5.
     """
-    before = keras.Model(body.inputs, body.output[f"C{stage - 1}"])
+    before = keras.Model(backbone.inputs, backbone.output[f"C{stage - 1}"])
     earlier = {id(layer) for layer in before.layers}
-    return {layer.name for layer in body.layers if id(layer) not in earlier}
+    return {layer.name for layer in backbone.layers if id(layer) not in earlier}
 
 
 def _library(name: str):
@@ -233,7 +233,7 @@ def _levels(backbone: keras.Model) -> dict:
     return {level: backbone.get_layer(name).output for level, name in names.items()}
 
 
-def _set_norms(body: keras.Model, kind: str, momentum: float) -> None:
+def _set_norms(backbone: keras.Model, kind: str, momentum: float) -> None:
     """Makes every batch normalisation, also those inside other layers, keep or collect its
     statistics."""
     if kind not in ("frozen", "batch"):
@@ -242,7 +242,7 @@ def _set_norms(body: keras.Model, kind: str, momentum: float) -> None:
             f"can be 'frozen' or 'batch'; got {kind!r}. Choose resnet50, resnet101 or "
             "mobilenet_v2 for that."
         )
-    for layer in body._flatten_layers(include_self=False):
+    for layer in backbone._flatten_layers(include_self=False):
         if not isinstance(layer, keras.layers.BatchNormalization):
             continue
         if kind == "batch":
@@ -260,7 +260,7 @@ def _set_norms(body: keras.Model, kind: str, momentum: float) -> None:
 
 @contextlib.contextmanager
 def _fresh_names() -> Iterator[None]:
-    """Inside, Keras counts layers without a name from zero, so that a body's weights are called
+    """Inside, Keras counts layers without a name from zero, so that a backbone's weights are called
     the same whatever was built before it: files know them by name."""
     before = global_state.get_global_attribute("object_name_uids")
     global_state.set_global_attribute("object_name_uids", collections.defaultdict(int))

@@ -1,4 +1,4 @@
-"""What Keras Applications' weights have to become to give our bodies its outputs."""
+"""What Keras Applications' weights have to become to give our backbones its outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-__all__ = ["adapt", "imagenet_name", "own_layers"]
+__all__ = ["adapt", "imagenet_name", "weighted_layers"]
 
 _BRANCH = {"1": "0", "2a": "1", "2b": "2", "2c": "3"}
 
@@ -27,11 +27,11 @@ def imagenet_name(name: str) -> str:
     return f"conv{stage}_block{number}_{_BRANCH[branch]}_{leaf}"
 
 
-def own_layers(body: keras.Model) -> dict[str, keras.layers.Layer]:
-    """Returns the body's layers that own weights, by name, however deep they lie."""
+def weighted_layers(network: keras.Model) -> dict[str, keras.layers.Layer]:
+    """Returns the layers that own weights, by name, however deep they lie."""
     return {
         layer.name: layer
-        for layer in body._flatten_layers(include_self=False)
+        for layer in network._flatten_layers(include_self=False)
         if layer._trainable_variables or layer._non_trainable_variables
     }
 

@@ -59,7 +59,7 @@ def mobilenet_v2(
     momentum: float = 0.95,
     dtype=None,
 ) -> keras.Model:
-    """Returns the body: image `(B, H, W, D)` in [-1, 1] to `{"C2": ..., "C5": ...}`.
+    """Returns the backbone: image `(B, H, W, D)` in [-1, 1] to `{"C2": ..., "C5": ...}`.
 
     Args:
         input_shape: Without the batch axis; the channels must be known.

@@ -38,7 +38,7 @@ def resnet(
     seed: int = 0,
     dtype=None,
 ) -> keras.Model:
-    """Returns the body: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`.
+    """Returns the backbone: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`.
 
     Args:
         name: "resnet50" or "resnet101".

@@ -37,7 +37,7 @@ def detect(
         window: float32 `(B, 4)`, normalised: the part of the input that holds the image.
         limit: Detections per image, D.
         min_score: Lower bound of a detection's score.
-        iou_threshold: Of the suppression within a class.
+        iou_threshold: Of the NMS within a class.
         std: Divisors that the deltas carry.
 
     Returns:
@@ -82,7 +82,7 @@ def detect_every_class(
         window: float32 `(B, 4)`, the part of the input that holds the image.
         limit: Detections per image, D.
         min_score: A detection scores more than this.
-        iou_threshold: Of the suppression within a class.
+        iou_threshold: Of the NMS within a class.
         min_size: Least height and width of a box in the window.
         std: Divisors that the deltas carry.
 
@@ -108,13 +108,13 @@ def detect_every_class(
 
 
 def _thinned(boxes, class_ids, ranked, iou_threshold: float, limit: int):
-    """Returns the best `limit` boxes after suppression within each class, zeros as padding.
+    """Returns the best `limit` boxes after NMS within each class, zeros as padding.
 
     Args:
         boxes: float32 `(B, K, 4)`, best first.
         class_ids: int32 `(B, K)`.
         ranked: float32 `(B, K)`, their scores; below 0 for boxes that do not count.
-        iou_threshold: Of the suppression.
+        iou_threshold: Of the NMS.
         limit: Detections per image.
     """
     positions, kept = nms(boxes, ranked >= 0, iou_threshold, limit, groups=class_ids)

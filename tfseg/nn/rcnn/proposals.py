@@ -35,7 +35,7 @@ def propose(
         anchors: float32 `(A, 4)`, normalised.
         pre_nms: Anchors taken by score.
         post_nms: Proposals returned, P.
-        iou_threshold: Of the suppression.
+        iou_threshold: Of the NMS.
         window: Boxes are cut to it.
         std: Divisors that the deltas carry.
 
@@ -81,7 +81,7 @@ def propose_per_level(
         counts: Anchors of each level, numbers or int32 scalars of a graph; their sum is A.
         pre_nms: Anchors taken by score on each level.
         post_nms: Proposals returned, P.
-        iou_threshold: Of the suppression.
+        iou_threshold: Of the NMS.
         window: float32 `(B, 4)`, the part of the input that holds the image.
         min_size: Least height and width of a box in the window.
         std: Divisors that the deltas carry.

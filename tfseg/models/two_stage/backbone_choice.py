@@ -54,7 +54,7 @@ def backbone_faults(config):
     """Yields `(setting, problem)` for whatever does not go with the backbone.
 
     Args:
-        config: A `MaskRCNNConfig`.
+        config: A `RegionSettings`.
     """
     name = config.backbone
     if not is_foreign(name):

@@ -34,7 +34,7 @@ def decode(
         plan: How the image was fitted into the square.
         class_names: Name of class id k at k - 1.
         score_threshold: Drops what scores less; None keeps all.
-        mask_paste: "box", "faded" or "expanded", see `MaskRCNNConfig`.
+        mask_paste: "box", "faded" or "expanded", see `RegionSettings`.
         image_id: For the prediction.
         path: For the prediction.
 

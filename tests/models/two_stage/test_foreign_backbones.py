@@ -12,8 +12,9 @@ import pytest
 import tfseg
 from tfseg.engine.weights import named_weights
 from tfseg.errors import ConfigError, WeightsError
-from tfseg.models.mask_rcnn import initial_weights, network
+from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.models.two_stage import initial_weights
 from tfseg.nn.backbones import foreign
 from tfseg.nn.backbones.foreign_names import find, install_hint
 
@@ -61,13 +62,13 @@ def model(request):
 
 @pytest.mark.both_backends
 def test_settings_names_groups_and_files(model, tmp_path):
-    """One body serves for all of it: building one takes seconds."""
+    """One backbone serves for all of it: building one takes seconds."""
     built = model.keras_model
     weights = named_weights(built)
     assert sum(map(len, weights.values())) == len(built.weights)
     groups = {g: network.layer_group(built, g) for g in ("heads", "5+", "4+", "3+")}
     assert groups["heads"] < groups["5+"] < groups["4+"] < groups["3+"]
-    assert not groups["heads"] & {layer.name for layer in built.body.layers}
+    assert not groups["heads"] & {layer.name for layer in built.backbone.layers}
     model.fitted = True
     image = np.random.default_rng(0).integers(0, 255, (40, 64, 3), np.uint8)
     assert len(model.predict(image)[0]) > 0
@@ -135,12 +136,12 @@ def test_published_weights_fill_the_body(name, channels, first, tmp_path, monkey
     built = network.build(config)
     report = initial_weights.load_initial(built)
     assert report.source == name and report.loaded
-    names = [weight.path for weight in built.body.weights]
+    names = [weight.path for weight in built.backbone.weights]
     (kernel,) = [path for path in names if path.endswith(first)]
-    for weight in built.body.weights:
+    for weight in built.backbone.weights:
         if weight.path != kernel:
             np.testing.assert_array_equal(np.array(weight), expected[weight.path])
-    found = {weight.path: np.array(weight) for weight in built.body.weights}[kernel]
+    found = {weight.path: np.array(weight) for weight in built.backbone.weights}[kernel]
     rows = expected[kernel].reshape(*expected[kernel].shape[:2], -1, 3, found.shape[-1])
     found = found.reshape(*found.shape[:2], -1, channels, found.shape[-1])
     if channels == 1:
@@ -155,10 +156,12 @@ def test_weights_of_another_architecture_are_refused(monkeypatch):
 
     class Network:
         config = MaskRCNNConfig(classes=("a",), backbone=name, initial_weights="preset")
-        body = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="first")])
+        backbone = keras.Sequential(
+            [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="first")]
+        )
 
     other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(5, 3, name="first")])
-    monkeypatch.setattr(initial_weights, "published_body", lambda source, shape: other)
+    monkeypatch.setattr(initial_weights, "published_backbone", lambda source, shape: other)
     with pytest.raises(WeightsError, match="another architecture.*first"):
         initial_weights.load_preset(Network())
 
@@ -183,9 +186,9 @@ def test_training_by_stages_and_the_export(backbone, tmp_path):
     train = dict(batch_size=2, steps_per_epoch=2, stages=stages, workers=1)
     model = tfseg.MaskRCNN(settings(backbone, train=train))
     data = tfseg.SyntheticPeople(4, size=64, people=(1, 2))
-    body = model.keras_model.body
-    statistics = [w for w in body.weights if "moving_" in w.path]
-    scales = [w for w in body.weights if w.path.endswith("gamma")]
+    backbone = model.keras_model.backbone
+    statistics = [w for w in backbone.weights if "moving_" in w.path]
+    scales = [w for w in backbone.weights if w.path.endswith("gamma")]
     before = [np.array(w) for w in (*statistics, *scales)]
     model.fit(data)
     after = [np.array(w) for w in (*statistics, *scales)]

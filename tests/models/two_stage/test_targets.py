@@ -7,7 +7,7 @@ import pytest
 
 from tfseg.geometry.shrink import resize_image
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
-from tfseg.models.mask_rcnn.targets import encode
+from tfseg.models.two_stage.targets import encode
 from tfseg.opencv import cv2
 from tfseg.structures import Sample
 

@@ -1,4 +1,5 @@
-"""The steps of Mask R-CNN whose rules a configuration chooses: anchors, proposals, detections.
+"""The steps of a two-stage network whose rules the settings choose: anchors, proposals,
+detections.
 
 Two units of boxes meet here. Everything between anchors and detections is in the units that
 boxes are regressed in, `config.box_units`; what enters and leaves the network is in pixels.
@@ -14,7 +15,7 @@ import functools
 import numpy as np
 from keras import ops
 
-from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.models.two_stage.region_settings import RegionSettings
 from tfseg.nn.ops.anchors import level_shapes, pyramid_anchors
 from tfseg.nn.ops.boxes import denormalize, normalize
 from tfseg.nn.ops.roi_align import pixel_levels, pyramid_levels, quicker_method, roi_align
@@ -41,7 +42,7 @@ STRIDES = (4, 8, 16, 32, 64)
 _MIN_PROPOSAL, _MIN_DETECTION = 1e-3, 1e-2
 
 
-def anchors(config: MaskRCNNConfig, image_shape: tuple[int, int]):
+def anchors(config: RegionSettings, image_shape: tuple[int, int]):
     """Returns the anchors of an input of that shape, float32 `(A, 4)` in pixels.
 
     Order: level, row, column, ratio. They are computed once for each shape and read-only, or are
@@ -89,19 +90,19 @@ def whole(image_shape):
     return np.array([0, 0, *image_shape], np.float32)
 
 
-def level_counts(config: MaskRCNNConfig, image_shape) -> list[tuple[int, int, int]]:
+def level_counts(config: RegionSettings, image_shape) -> list[tuple[int, int, int]]:
     """Returns `(rows, columns, ratios)` of the anchors on each level, in the anchors' order."""
     step, ratios = config.anchor_stride, len(config.anchor_ratios)
     shapes = level_shapes(image_shape, STRIDES)
     return [(-(-rows // step), -(-columns // step), ratios) for rows, columns in shapes]
 
 
-def to_units(config: MaskRCNNConfig, boxes, image_shape: tuple[int, int]):
+def to_units(config: RegionSettings, boxes, image_shape: tuple[int, int]):
     """Returns boxes `(..., 4)` in pixels in the units of `config.box_units`."""
     return boxes if config.box_units == "pixels" else normalize(boxes, image_shape)
 
 
-def to_pixels(config: MaskRCNNConfig, boxes, image_shape: tuple[int, int]):
+def to_pixels(config: RegionSettings, boxes, image_shape: tuple[int, int]):
     """Returns boxes `(..., 4)` in pixels, the inverse of `to_units`."""
     return boxes if config.box_units == "pixels" else denormalize(boxes, image_shape)
 
@@ -114,7 +115,7 @@ def _least(config, pixels: float, image_shape):
     return pixels / max(image_shape)
 
 
-def proposals(config: MaskRCNNConfig, logits, deltas, image_shape, window, count, pre_nms):
+def proposals(config: RegionSettings, logits, deltas, image_shape, window, count, pre_nms):
     """Returns `(proposals, valid)` by `config.proposal_rule`, see `tfseg.nn.rcnn.proposals`.
 
     Args:
@@ -150,7 +151,7 @@ def proposals(config: MaskRCNNConfig, logits, deltas, image_shape, window, count
     )
 
 
-def align(config: MaskRCNNConfig, levels, boxes, image_shape, size: int):
+def align(config: RegionSettings, levels, boxes, image_shape, size: int):
     """Returns the features of P2 to P5 under boxes, `(B, N, size, size, D)`.
 
     Args:
@@ -170,7 +171,7 @@ def align(config: MaskRCNNConfig, levels, boxes, image_shape, size: int):
     return roi_align(levels[:4], boxes, image_shape, size, sampling=config.roi_align, method=method)
 
 
-def roi_levels(config: MaskRCNNConfig, boxes, image_shape):
+def roi_levels(config: RegionSettings, boxes, image_shape):
     """Returns the pyramid level that each box's features come from, int32 `(..., )` from 2 to 5;
     boxes as in `align`."""
     if config.roi_align == "torchvision":
@@ -181,7 +182,7 @@ def roi_levels(config: MaskRCNNConfig, boxes, image_shape):
 
 
 def detections(
-    config: MaskRCNNConfig,
+    config: RegionSettings,
     rois,
     valid,
     probabilities,
@@ -203,7 +204,7 @@ def detections(
         min_score: float32 `(B,)`, a bound of each image beside `config.score_floor`, or None.
     """
     if min_score is not None:
-        # What is not returned takes no part: in a suppression the lower score loses.
+        # What is not returned takes no part: in NMS the lower score loses.
         min_score = ops.cast(min_score, "float32")[:, None]
         sure = ops.max(probabilities[..., 1:], axis=-1) >= min_score
         valid = ops.logical_and(valid, sure)

@@ -12,13 +12,13 @@ from tfseg.geometry.matterport import MatterportResize
 from tfseg.geometry.mini_masks import mini_masks
 from tfseg.geometry.padded import PaddedResize
 from tfseg.geometry.resize import SquareResize
-from tfseg.models.mask_rcnn.config import MaskRCNNConfig
+from tfseg.models.two_stage.region_settings import RegionSettings
 from tfseg.structures import Sample
 
 __all__ = ["encode", "resize_of"]
 
 
-def resize_of(config: MaskRCNNConfig, *, fixed: bool = False) -> SquareResize | PaddedResize:
+def resize_of(config: RegionSettings, *, fixed: bool = False) -> SquareResize | PaddedResize:
     """Returns how images are fitted into the network's input.
 
     Args:
@@ -36,13 +36,13 @@ def resize_of(config: MaskRCNNConfig, *, fixed: bool = False) -> SquareResize | 
         config.resolved_min_size,
         config.image_size,
         canvas=config.canvas if fixed else None,
-        # The mean becomes 0 in front of the body: nothing is what the origin pads with.
+        # The mean becomes 0 in front of the backbone: nothing is what the origin pads with.
         fill=config.pixel_mean,
     )
 
 
 def encode(
-    sample: Sample, config: MaskRCNNConfig, augment: Callable[[Sample], Sample] | None = None
+    sample: Sample, config: RegionSettings, augment: Callable[[Sample], Sample] | None = None
 ) -> dict[str, np.ndarray]:
     """Returns one image's training inputs.
 

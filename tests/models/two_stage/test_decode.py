@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfseg.geometry.resize import SquareResize
-from tfseg.models.mask_rcnn.decode import decode
+from tfseg.models.two_stage.decode import decode
 
 PLAN = SquareResize(128, 128).plan((50, 100))  # scale 1.28, 64 x 128, 32 rows above
 

@@ -1,4 +1,4 @@
-"""The body that a configuration asks for: how it is built, fed, and cut into training stages."""
+"""The backbone that the settings ask for: how it is built, fed, and cut into training stages."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfseg.models.mask_rcnn.config import MaskRCNNConfig
-from tfseg.nn.backbones.foreign import foreign_body, stage_layers
+from tfseg.models.two_stage.backbone_settings import BackboneSettings
+from tfseg.nn.backbones.foreign import foreign_backbone, stage_layers
 from tfseg.nn.backbones.foreign_names import find, is_foreign
 from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
 from tfseg.nn.backbones.resnet import BLOCKS, resnet
 
-__all__ = ["body_layers", "build_body", "preprocess"]
+__all__ = ["backbone_layers", "build_backbone", "preprocess"]
 
 _RESNET_STAGE = {
     3: r"(res[345].*)|(bn[345].*)",
@@ -26,8 +26,8 @@ _RESNET_STAGE = {
 _MOBILENET_BLOCK = {3: 3, 4: 6, 5: 13}
 
 
-def build_body(config: MaskRCNNConfig, seed: int) -> keras.Model:
-    """Returns the body: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`.
+def build_backbone(config: BackboneSettings, seed: int) -> keras.Model:
+    """Returns the backbone: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`.
 
     Args:
         config: Backbone, image, normalisation and dropout.
@@ -42,7 +42,7 @@ def build_body(config: MaskRCNNConfig, seed: int) -> keras.Model:
         dtype=config.precision,
     )
     if is_foreign(config.backbone):
-        return foreign_body(find(config.backbone), options=config.backbone_options, **common)
+        return foreign_backbone(find(config.backbone), options=config.backbone_options, **common)
     common["epsilon"] = config.norm_epsilon
     if config.backbone in BLOCKS:
         return resnet(
@@ -59,11 +59,11 @@ def build_body(config: MaskRCNNConfig, seed: int) -> keras.Model:
     return mobilenet_v2(width=config.backbone_width, **common)
 
 
-def preprocess(image, config: MaskRCNNConfig, dtype: str):
-    """Returns the image as the body expects it.
+def preprocess(image, config: BackboneSettings, dtype: str):
+    """Returns the image as the backbone expects it.
 
     The pixel mean is subtracted and the result divided by `pixel_std`, which by default are what
-    the body's published weights want; MobileNetV2 gets [-1, 1].
+    the backbone's published weights want; MobileNetV2 gets [-1, 1].
 
     Args:
         image: uint8 or float `(B, H, W, D)`, 0 to 255.
@@ -80,19 +80,19 @@ def preprocess(image, config: MaskRCNNConfig, dtype: str):
     return ops.cast(image, dtype)
 
 
-def body_layers(
-    body: keras.Model, config: MaskRCNNConfig, names: Iterable[str], stage: int
+def backbone_layers(
+    backbone: keras.Model, config: BackboneSettings, names: Iterable[str], stage: int
 ) -> set[str]:
-    """Returns the names of the body's layers from a stage on.
+    """Returns the names of the backbone's layers from a stage on.
 
     Args:
-        body: Of `build_body`.
-        config: Which body it is.
+        backbone: Of `build_backbone`.
+        config: Which backbone it is.
         names: Names of all layers with weights.
         stage: 3, 4 or 5.
     """
     if is_foreign(config.backbone):
-        return stage_layers(body, stage)
+        return stage_layers(backbone, stage)
     if config.backbone in BLOCKS:
         return {name for name in names if re.fullmatch(_RESNET_STAGE[stage], name)}
     first = _MOBILENET_BLOCK[stage]

@@ -1,4 +1,4 @@
-"""ImageNet weights of Keras Applications give our body the outputs of theirs."""
+"""ImageNet weights of Keras Applications give our backbone the outputs of theirs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 from tfseg.engine.estimator import Estimator
 from tfseg.errors import WeightsError
-from tfseg.models.mask_rcnn import initial_weights
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.estimator import MaskRCNN
-from tfseg.models.mask_rcnn.initial_weights import copy_body, load_imagenet
+from tfseg.models.two_stage import initial_weights
+from tfseg.models.two_stage.initial_weights import copy_backbone, load_imagenet
 from tfseg.nn.backbones.imagenet import imagenet_name
 from tfseg.nn.backbones.resnet import resnet
 
@@ -40,7 +40,7 @@ def test_our_resnet_with_their_weights_gives_their_features():
             variance = rng.choice([1e-3, 0.5, 2.0], variance.shape)
             layer.set_weights([0.1 * gamma * np.sqrt(variance), beta + 0.1, mean, variance])
     ours = resnet("resnet50", input_shape=(64, 64, 3))
-    report = copy_body(theirs, ours, flip_channels=True)
+    report = copy_backbone(theirs, ours, flip_channels=True)
     assert len(report.loaded) == 106
     image = rng.normal(0, 50, (1, 64, 64, 3)).astype("float32")
     expected = keras.ops.convert_to_numpy(theirs(image[..., ::-1], training=False))
@@ -54,7 +54,7 @@ def test_without_network_the_message_says_what_to_do(monkeypatch):
 
     class Network:
         config = MaskRCNNConfig(classes=("a",), backbone="resnet50")
-        body = None
+        backbone = None
 
     monkeypatch.setattr(initial_weights.keras.applications, "ResNet50", refuse)
     with pytest.raises(WeightsError, match="initial_weights=None"):
@@ -68,15 +68,15 @@ def test_random_weights_under_frozen_statistics_are_warned_of(monkeypatch, caplo
 
     class Network:
         config = MaskRCNNConfig(classes=("a",), backbone="mobilenet_v2")
-        body = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
+        backbone = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
 
     model = MaskRCNN(classes=("a",), backbone="mobilenet_v2", norm=norm)
     assert model.fit([]) is model
     assert ("statistics that nothing has learnt" in caplog.text) is warned
     caplog.clear()
-    moving_mean = Network.body.layers[0].moving_mean
+    moving_mean = Network.backbone.layers[0].moving_mean
     moving_mean.assign([0.5, 0])
-    model.fit([])  # a converted body
+    model.fit([])  # a converted backbone
     moving_mean.assign([0, 0])
     model.fit([], resume=True)
     model.fitted = True

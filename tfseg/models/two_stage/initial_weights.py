@@ -1,4 +1,4 @@
-"""Published weights for the body: ImageNet weights of Keras Applications by explicit names, and
+"""Published weights for the backbone: ImageNet weights of Keras Applications by explicit names, and
 those that keras_cv and keras_hub publish for their own backbones."""
 
 from __future__ import annotations
@@ -10,36 +10,36 @@ import numpy as np
 
 from tfseg.errors import WeightsError
 from tfseg.nn.backbones.first_kernel import fit_channels
-from tfseg.nn.backbones.foreign import published_body, published_pixels
+from tfseg.nn.backbones.foreign import published_backbone, published_pixels
 from tfseg.nn.backbones.foreign_names import find
-from tfseg.nn.backbones.imagenet import adapt, imagenet_name, own_layers
+from tfseg.nn.backbones.imagenet import adapt, imagenet_name, weighted_layers
 from tfseg.nn.backbones.resnet import BLOCKS
 from tfseg.structures import LoadReport
 
-__all__ = ["copy_body", "has_statistics", "load_imagenet", "load_initial", "load_preset"]
+__all__ = ["copy_backbone", "has_statistics", "load_imagenet", "load_initial", "load_preset"]
 
 _LOG = logging.getLogger(__name__)
 
 
 def load_initial(network: keras.Model) -> LoadReport | None:
-    """Gives the body the weights that `config.initial_weights` names; None where it names none."""
+    """Gives the backbone the weights that `config.initial_weights` names, if it names any."""
     loaders = {"imagenet": load_imagenet, "preset": load_preset}
     load = loaders.get(network.config.initial_weights)
     return None if load is None else load(network)
 
 
 def has_statistics(network: keras.Model) -> bool:
-    """True if a normalisation of the body has means that somebody learnt: not all are zero."""
-    means = (weight for weight in network.body.weights if weight.name == "moving_mean")
+    """True if a normalisation of the backbone has means that somebody learnt: not all are zero."""
+    means = (weight for weight in network.backbone.weights if weight.name == "moving_mean")
     return any(np.any(keras.ops.convert_to_numpy(mean)) for mean in means)
 
 
-def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) -> LoadReport:
-    """Copies the weights of every layer of `body` from the layer of the same meaning in `source`.
+def copy_backbone(source: keras.Model, backbone: keras.Model, *, flip_channels: bool) -> LoadReport:
+    """Copies the weights of every layer of the backbone from the layer of its meaning in `source`.
 
     Args:
         source: A Keras Applications model without its top.
-        body: Our ResNet or MobileNetV2.
+        backbone: Our ResNet or MobileNetV2.
         flip_channels: The source was trained on BGR images and ours come as RGB, see
             `tfseg.nn.backbones.imagenet.adapt`.
 
@@ -48,7 +48,7 @@ def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) ->
     """
     theirs = {layer.name: layer for layer in source.layers}
     fitting = []
-    for name, layer in own_layers(body).items():
+    for name, layer in weighted_layers(backbone).items():
         twin = theirs.get(imagenet_name(name))
         found = {} if twin is None else {w.name: np.asarray(w) for w in twin.weights}
         wanted = {w.name: tuple(w.shape) for w in layer.weights}
@@ -69,17 +69,17 @@ def copy_body(source: keras.Model, body: keras.Model, *, flip_channels: bool) ->
 
 
 def load_imagenet(network: keras.Model) -> LoadReport:
-    """Gives the body ImageNet weights, which Keras downloads once and keeps.
+    """Gives the backbone ImageNet weights, which Keras downloads once and keeps.
 
     Raises:
-        WeightsError: Where they cannot be had, naming the way without them, or where the body
+        WeightsError: Where they cannot be had, naming the way without them, or where the backbone
             computes in another way than theirs.
     """
     config = network.config
     if config.backbone in BLOCKS and (config.stride_on_3x3 or not config.conv_bias):
         raise WeightsError(
             f"Keras Applications' {config.backbone} has biases, and the strides on its 1x1 "
-            "convolutions; a body with stride_on_3x3=True or conv_bias=False, as origin="
+            "convolutions; a backbone with stride_on_3x3=True or conv_bias=False, as origin="
             "'torchvision' has, would compute something else from its ImageNet weights. Use "
             "origin='matterport', or start from torchvision's weights by load_weights(...)."
         )
@@ -104,21 +104,21 @@ def load_imagenet(network: keras.Model) -> LoadReport:
             "them at first use and keeps them in ~/.keras/models; copy them there from a machine "
             "with network access, or set initial_weights=None to start from random weights."
         ) from error
-    report = copy_body(source, network.body, flip_channels=config.backbone in BLOCKS)
+    report = copy_backbone(source, network.backbone, flip_channels=config.backbone in BLOCKS)
     _LOG.info("%s", report)
     return report
 
 
 def load_preset(network: keras.Model) -> LoadReport:
-    """Gives a body of keras_cv or keras_hub the weights that its library publishes for it.
+    """Gives a backbone of keras_cv or keras_hub the weights that its library publishes for it.
 
     Raises:
         WeightsError: Where they cannot be had, or belong to another architecture.
     """
     source = find(network.config.backbone)
-    published = published_body(source, (*network.body.input_shape[1:3], 3))
+    published = published_backbone(source, (*network.backbone.input_shape[1:3], 3))
     theirs = {weight.path: np.asarray(weight) for weight in published.weights}
-    ours = {weight.path: weight for weight in network.body.weights}
+    ours = {weight.path: weight for weight in network.backbone.weights}
     values = {
         path: _fitted(theirs[path], tuple(weight.shape))
         for path, weight in ours.items()
