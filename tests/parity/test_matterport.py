@@ -168,7 +168,10 @@ def test_proposals(model, forward, reference):
 @pytest.mark.parametrize("method", ["products", "gather"])
 def test_roi_align(model, forward, reference, method):
     boxes = reference["roi_align_boxes"][None]
-    pooled = roi_align(forward["levels"][:4], boxes, model.image_shape, 7, method=method)
+    settings = dict(units="normalized", points="corners", level_rule="round")
+    pooled = roi_align(
+        forward["levels"][:4], boxes, model.image_shape, 7, method=method, **settings
+    )
     assert_close(ops.convert_to_numpy(pooled)[0, ..., ::16], reference["roi_align_pooled"])
 
 

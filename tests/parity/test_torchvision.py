@@ -21,8 +21,7 @@ from tfseg.engine.inputs import Item
 from tfseg.models.mask_rcnn import MaskRCNN, network
 from tfseg.models.mask_rcnn.losses import loss_terms
 from tfseg.models.two_stage.targets import encode
-from tfseg.nn.ops.boxes import normalize
-from tfseg.nn.ops.roi_align import pixel_levels, roi_align
+from tfseg.nn.ops.roi_align import roi_align, roi_levels
 from tfseg.structures import Sample
 
 DATA = Path(__file__).parent / "data"
@@ -203,7 +202,8 @@ def test_proposals(model, forward, inputs, reference):
 
 
 def test_levels_of_given_boxes(reference):
-    ours = pixel_levels(swapped(reference["given_boxes"]))
+    boxes = swapped(reference["given_boxes"])
+    ours = roi_levels(boxes, INPUT, units="pixels", rule="floor")
     np.testing.assert_array_equal(ours, reference["given_level"])
 
 
@@ -211,24 +211,19 @@ def test_levels_of_given_boxes(reference):
 @pytest.mark.parametrize(("size", "step"), [(7, 32), (14, 64)])
 def test_features_of_given_boxes(forward, reference, method, size, step):
     boxes = swapped(reference["given_boxes"])[None, : 12 if size == 7 else 6]
-    ours = roi_align(
-        forward["levels"][:4], boxes, INPUT, size, sampling="torchvision", method=method
-    )
+    ours = roi_align(forward["levels"][:4], boxes, INPUT, size, half_pixel=False, method=method)
     ours = ops.convert_to_numpy(ours)[0, ..., ::step].transpose(0, 3, 1, 2)
     assert_close(ours, reference[f"given_pool{size}"])
 
 
 @pytest.mark.parametrize("method", ["products", "gather"])
-@pytest.mark.parametrize(
-    ("sampling", "name"), [("aligned", "aligned"), ("torchvision", "unaligned")]
-)
-def test_roi_align_alone(method, sampling, name):
+@pytest.mark.parametrize(("half_pixel", "name"), [(True, "aligned"), (False, "unaligned")])
+def test_roi_align_alone(method, half_pixel, name):
     with np.load(DATA / "torchvision_roi_align.npz") as stored:
         feature, boxes, expected = stored["feature"], stored["boxes"], stored[name]
     boxes = swapped(boxes)[None]
-    if sampling == "aligned":
-        boxes = normalize(boxes, INPUT)
-    ours = roi_align([feature[None]], boxes, INPUT, 7, sampling=sampling, method=method)
+    settings = dict(half_pixel=half_pixel, method=method)
+    ours = roi_align([feature[None]], boxes, INPUT, 7, **settings)
     ours = ops.convert_to_numpy(ours)[0].transpose(0, 3, 1, 2)
     assert_close(ours, expected)
 

@@ -46,9 +46,17 @@ def test_batch_uses_the_batch_and_moves_its_statistics():
     np.testing.assert_allclose(moved, 0.9 * 3.0 + 0.1 * mean, atol=1e-4)
 
 
-@pytest.mark.parametrize(("channels", "groups"), [(8, 8), (64, 16), (24, 12), (7, 7), (34, 2)])
-def test_group_takes_the_most_groups_that_divide_the_channels(channels, groups):
-    layer = norm("group", "n")
+@pytest.mark.parametrize(
+    ("asked", "channels", "groups"),
+    [
+        *((16, 8, 8), (16, 64, 16), (16, 24, 12), (16, 7, 7), (16, 34, 2)),
+        *((8, 264, 8), (8, 16, 8), (32, 256, 32)),  # groups of 33 channels among them
+    ],
+)
+def test_group_takes_the_groups_asked_for_or_the_most_that_divide_the_channels(
+    asked, channels, groups
+):
+    layer = norm("group", "n", groups=asked)
     x = np.random.default_rng(1).normal(1, 3, (2, 3, 3, channels)).astype(np.float32)
     ours = ops.convert_to_numpy(layer(x))
     assert layer.groups == groups

@@ -8,10 +8,13 @@ import pytest
 from keras import ops
 
 from tfseg.nn.ops.boxes import normalize
-from tfseg.nn.ops.roi_align import crop_and_resize, pixel_levels, pyramid_levels, roi_align
+from tfseg.nn.ops.roi_align import crop_and_resize, roi_align, roi_levels
 
 METHODS = ("products", "gather")
-SAMPLINGS = ("matterport", "aligned")
+MATTERPORT = dict(units="normalized", points="corners", level_rule="round")
+ALIGNED = dict(units="normalized", points=2, half_pixel=True, level_rule="round")
+TORCHVISION = dict(units="pixels", points=2, half_pixel=False, level_rule="floor")
+named = {"ids": lambda given: given["points"]}
 
 
 def bilinear(feature, y, x):
@@ -100,17 +103,17 @@ def test_the_case_uses_every_level():
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("settings", [MATTERPORT, ALIGNED], **named)
 @pytest.mark.parametrize("size", [1, 4])
-def test_against_a_loop(method, sampling, size):
+def test_against_a_loop(method, settings, size):
     features, boxes = case()
-    ours = roi_align(features, boxes, SIZE, size, sampling=sampling, method=method)
+    ours = roi_align(features, boxes, SIZE, size, method=method, **settings)
     ours = ops.convert_to_numpy(ours)
     assert ours.shape == (2, 12, size, size, 3)
     for b in range(2):
         for n, box in enumerate(boxes[b].astype(np.float64)):
             feature = features[slow_level(box, SIZE) - 2][b].astype(np.float64)
-            if sampling == "matterport":
+            if settings is MATTERPORT:
                 expected = slow_crop(feature, box, size)
             else:
                 expected = slow_aligned(feature, box, size, SIZE)
@@ -120,7 +123,8 @@ def test_against_a_loop(method, sampling, size):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_box_over_the_whole_map_is_the_map(method):
     feature = np.random.default_rng(0).random((1, 7, 7, 2)).astype(np.float32)
-    ours = roi_align([feature], np.float32([[[0, 0, 1, 1]]]), (28, 28), 7, method=method)
+    boxes = np.float32([[[0, 0, 1, 1]]])
+    ours = roi_align([feature], boxes, (28, 28), 7, method=method, **MATTERPORT)
     np.testing.assert_allclose(ops.convert_to_numpy(ours)[0, 0], feature[0], atol=1e-5)
 
 
@@ -131,26 +135,28 @@ def test_a_box_that_ends_on_the_border_keeps_its_last_row(method):
     start = random.random((1, 400, 2)).astype(np.float32)
     boxes = np.concatenate([start, np.ones_like(start)], axis=-1)
     feature = np.ones((1, 32, 32, 1), np.float32)
-    ours = roi_align([feature], boxes, (128, 128), 7, method=method)
+    ours = roi_align([feature], boxes, (128, 128), 7, method=method, **MATTERPORT)
     np.testing.assert_allclose(ops.convert_to_numpy(ours), 1, atol=1e-5)
 
 
 def test_no_boxes():
     features, boxes = case()
     for method in METHODS:
-        ours = roi_align(features, boxes[:, :0], SIZE, 4, method=method)
+        ours = roi_align(features, boxes[:, :0], SIZE, 4, method=method, **MATTERPORT)
         assert ops.convert_to_numpy(ours).shape == (2, 0, 4, 4, 3)
 
 
-@pytest.mark.parametrize("sampling", ["matterport", "aligned", "torchvision"])
+@pytest.mark.parametrize(
+    "settings", [MATTERPORT, ALIGNED, TORCHVISION, dict(points="adaptive")], **named
+)
 @pytest.mark.parametrize("method", METHODS)
-def test_a_box_that_is_nan_gives_nan_and_leaves_the_others(method, sampling):
+def test_a_box_that_is_nan_gives_nan_and_leaves_the_others(method, settings):
     # A training that diverges gets this far, and must reach the check of its loss.
     features, boxes = case()
     broken = np.array(boxes, np.float32)
     broken[:, 1] = np.nan
     found = [
-        ops.convert_to_numpy(roi_align(features, given, SIZE, 3, sampling=sampling, method=method))
+        ops.convert_to_numpy(roi_align(features, given, SIZE, 3, method=method, **settings))
         for given in (boxes, broken)
     ]
     assert np.isnan(found[1][:, 1]).all()
@@ -173,14 +179,14 @@ def value_and_gradients(function, inputs):
     return float(value), [g.numpy() for g in tape.gradient(value, variables)]
 
 
-@pytest.mark.parametrize("sampling", SAMPLINGS)
-def test_gradients_of_both_methods_agree_with_each_other_and_with_differences(sampling):
+@pytest.mark.parametrize("settings", [MATTERPORT, ALIGNED], **named)
+def test_gradients_of_both_methods_agree_with_each_other_and_with_differences(settings):
     features, boxes = case(depth=2)
     weight = np.random.default_rng(1).standard_normal((2, 12, 3, 3, 2)).astype(np.float32)
 
     def loss(method):
         def scalar(maps):
-            pooled = roi_align(maps, boxes, SIZE, 3, sampling=sampling, method=method)
+            pooled = roi_align(maps, boxes, SIZE, 3, method=method, **settings)
             return ops.sum(pooled * weight)
 
         return scalar
@@ -202,7 +208,7 @@ def test_no_gradient_flows_to_the_boxes():
     features, boxes = case(depth=1)
 
     def scalar(inputs):
-        pooled = roi_align(features, inputs[0], SIZE, 3, method="products")
+        pooled = roi_align(features, inputs[0], SIZE, 3, method="products", **MATTERPORT)
         return ops.sum(pooled) + ops.sum(inputs[0]) * 2.0
 
     _, (gradient,) = value_and_gradients(scalar, [boxes])
@@ -213,9 +219,10 @@ def test_half_precision_features_keep_their_dtype():
     features, boxes = case()
     half = [ops.cast(f, "bfloat16") for f in features]
     for method in METHODS:
-        ours = roi_align(half, boxes, SIZE, 3, method=method)
+        settings = dict(method=method, **MATTERPORT)
+        ours = roi_align(half, boxes, SIZE, 3, **settings)
         assert keras.backend.standardize_dtype(ours.dtype) == "bfloat16"
-        exact = ops.convert_to_numpy(roi_align(features, boxes, SIZE, 3, method=method))
+        exact = ops.convert_to_numpy(roi_align(features, boxes, SIZE, 3, **settings))
         np.testing.assert_allclose(
             ops.convert_to_numpy(ops.cast(ours, "float32")), exact, atol=0.06
         )
@@ -226,7 +233,7 @@ def test_half_precision_features_keep_their_dtype():
 )
 def test_levels_of_the_specification(pixels, side, level):
     box = np.float32([[0, 0, pixels / side, pixels / side]])
-    assert ops.convert_to_numpy(pyramid_levels(box, (side, side))).tolist() == [level]
+    assert ops.convert_to_numpy(roi_levels(box, (side, side))).tolist() == [level]
 
 
 def test_levels_against_numpy_and_their_limits():
@@ -235,7 +242,7 @@ def test_levels_against_numpy_and_their_limits():
     boxes = np.concatenate([corner, corner + random.uniform(0, 1, (200, 2)) ** 3], 1)
     boxes = boxes.astype(np.float32)
     boxes[:3] = [[0, 0, 0, 0], [0.5, 0.5, 0.5, 0.9], [0, 0, 50, 50]]
-    ours = ops.convert_to_numpy(pyramid_levels(boxes, (512, 384)))
+    ours = ops.convert_to_numpy(roi_levels(boxes, (512, 384)))
     exact = np.array([slow_level(box.astype(np.float64), (512, 384)) for box in boxes])
     assert ours.dtype == np.int32
     np.testing.assert_array_equal(ours, exact)
@@ -289,7 +296,7 @@ def test_unaligned_sampling_against_a_loop(method):
             [[7.3, 9.1, 7.9, 9.9], [250, 185, 256, 192], [0, 0, 0, 0], [30, 5, 150, 170]],
         ]
     )
-    ours = roi_align(features, boxes, SIZE, 3, sampling="torchvision", method=method)
+    ours = roi_align(features, boxes, SIZE, 3, method=method, **TORCHVISION)
     ours = ops.convert_to_numpy(ours)
     for b in range(2):
         for n, box in enumerate(boxes[b].astype(np.float64)):
@@ -303,5 +310,58 @@ def test_unaligned_sampling_against_a_loop(method):
 def test_a_box_of_exactly_224_is_of_level_4_and_one_just_below_of_level_3():
     sides = np.float32([0, 56, 111.9, 112, 223.9, 224, 447.9, 448, 5000])
     boxes = np.stack([sides * 0, sides * 0, sides, sides], axis=1)
-    levels = ops.convert_to_numpy(pixel_levels(boxes))
+    levels = ops.convert_to_numpy(roi_levels(boxes, SIZE, units="pixels", rule="floor"))
     assert levels.tolist() == [2, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def slow_bins(feature, box, size, stride, points, half_pixel):
+    """torchvision's `roi_align` of a box in pixels; `points` None is its sampling_ratio=0."""
+    height, width = feature.shape[:2]
+    y1, x1, y2, x2 = (v / stride - 0.5 * half_pixel for v in box)
+    rows, columns = ((y2 - y1) / size, (x2 - x1) / size)
+    if not half_pixel:
+        rows, columns = max(rows, 1 / size), max(columns, 1 / size)
+    down, right = (points or max(int(np.ceil(bin)), 1) for bin in (rows, columns))
+    out = np.zeros((size, size, feature.shape[2]))
+    for i, j, a, b in np.ndindex(size, size, down, right):
+        y, x = y1 + (i + (a + 0.5) / down) * rows, x1 + (j + (b + 0.5) / right) * columns
+        if -1 <= y <= height and -1 <= x <= width:
+            y, x = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
+            out[i, j] += bilinear(feature, y, x) / (down * right)
+    return out
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("units", ["pixels", "normalized"])
+@pytest.mark.parametrize(
+    ("points", "half_pixel"), [(1, True), (3, False), ("adaptive", True), ("adaptive", False)]
+)
+def test_points_and_units_are_settings_of_their_own(method, units, points, half_pixel):
+    """Bins of up to eight cells on one axis, of one on the other."""
+    features, _ = case()
+    boxes = [[10, 10, 40, 50], [0, 0, 256, 192], [100, 20, 130, 190], [20.5, 3, 190, 30.25]]
+    boxes = np.float32([boxes, boxes[::-1]])
+    given = normalize(boxes, SIZE) if units == "normalized" else boxes
+    settings = dict(units=units, points=points, half_pixel=half_pixel, method=method)
+    ours = ops.convert_to_numpy(roi_align(features, given, SIZE, 3, **settings))
+    for b, n in np.ndindex(2, 4):
+        box = boxes[b, n].astype(np.float64)
+        root = np.sqrt(np.prod(box[2:] - box[:2]))
+        level = int(np.clip(np.floor(4 + np.log2(root / 224)), 2, 5)) - 2
+        each = None if points == "adaptive" else points
+        feature, stride = features[level][b].astype(np.float64), 8 << level
+        expected = slow_bins(feature, box, 3, stride, each, half_pixel)
+        np.testing.assert_allclose(ours[b, n], expected, atol=2e-4, err_msg=f"box {n}")
+
+
+@pytest.mark.parametrize("rule", ["floor", "round"])
+def test_the_level_of_a_box_hardly_depends_on_its_units(rule):
+    corner = np.random.default_rng(6).uniform(0, 400, (300, 2))
+    sides = np.random.default_rng(7).uniform(10, 600, (300, 2))
+    boxes = np.concatenate([corner, corner + sides], axis=1).astype(np.float32)
+    ours = roi_levels(boxes, (1024, 1000), units="pixels", rule=rule)
+    other = roi_levels(normalize(boxes, (1024, 1000)), (1024, 1000), rule=rule)
+    exact = 4 + np.log2(np.sqrt(sides.prod(axis=1)) / 224)
+    exact = np.clip(np.floor(exact) if rule == "floor" else np.round(exact), 2, 5)
+    np.testing.assert_array_equal(ops.convert_to_numpy(ours), exact)
+    assert np.mean(ops.convert_to_numpy(other) != exact) < 0.02

@@ -44,6 +44,17 @@ def test_box_head_against_numpy():
     np.testing.assert_allclose(deltas, move.reshape(2, 3, 3, 4), atol=1e-3)
 
 
+def test_a_head_without_regression_classifies_alike_and_has_no_layer_for_it():
+    both, one = BoxHead(3, 6, norm_kind="none"), BoxHead(3, 6, norm_kind="none", regress=False)
+    for head in (both, one):
+        head.build(X.shape)
+        randomise(head)
+    logits, nothing = one(X)
+    np.testing.assert_array_equal(*(ops.convert_to_numpy(v) for v in (logits, both(X)[0])))
+    assert nothing is None
+    assert names(both) - names(one) == {"mrcnn_bbox_fc"}
+
+
 def test_mask_head_draws_the_asked_class_of_the_full_map():
     head = MaskHead(4, 6, convs=2)
     head.build(X.shape)
@@ -143,7 +154,8 @@ def test_the_region_proposal_network_has_three_weighted_layers():
 @pytest.mark.parametrize(
     "layer",
     [
-        BoxHead(3, 6, pool_size=5, norm_kind="group", momentum=0.9, name="a"),
+        BoxHead(3, 6, pool_size=5, norm_kind="group", momentum=0.9, groups=4, name="a"),
+        BoxHead(3, 6, regress=False, name="a"),
         MaskHead(3, 6, convs=2, norm_kind="batch", name="b"),
         RegionProposalNetwork(7, ratios=2, stride=2, name="c"),
     ],

@@ -232,6 +232,24 @@ def test_detections_of_every_class_against_numpy(limit, min_score, threshold):
         assert not boxes[b, count:].any() and not scores[b, count:].any()
 
 
+@pytest.mark.parametrize("rule", [detect, detect_every_class])
+def test_without_regression_the_proposals_stay_where_they_are(rule):
+    proposals, valid, probabilities, deltas, window = proposals_case(3)
+    settings = dict(limit=20, min_score=0.2, iou_threshold=0.5)
+    if rule is detect_every_class:
+        settings["min_size"] = 0.01
+    one, other = (
+        [
+            ops.convert_to_numpy(v)
+            for v in rule(proposals, valid, probabilities, d, window, **settings)
+        ]
+        for d in (None, np.zeros_like(deltas))
+    )
+    assert (one[1] > 0).any()
+    for a, b in zip(one, other):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_one_proposal_can_be_several_classes_and_the_bound_itself_is_too_low():
     probabilities = np.float32([[[0.1, 0.4, 0.25, 0.25]]])
     box = np.float32([[[0.2, 0.2, 0.6, 0.6]]])

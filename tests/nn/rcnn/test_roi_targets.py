@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tfseg.nn.rcnn.roi_targets import RoITargets, negative_count, roi_targets
+from tfseg.nn.rcnn.roi_sampling import RoISamples, jitter, negative_count, sample_rois
+from tfseg.nn.rcnn.roi_targets import RoITargets, mask_targets, roi_targets
 
 
 @pytest.mark.parametrize(("positives", "negatives"), [(66, 134), (10, 20), (0, 0), (1, 2)])
@@ -201,3 +202,46 @@ def test_averaged_masks_against_a_loop():
                     expected[i // 2, j // 2] += rows @ mask @ columns / 4
         np.testing.assert_allclose(target, expected, atol=1e-5)
     assert set(np.unique(run(inputs, count=4, fraction=0.5).masks)) == {0, 1}
+
+
+def test_jittered_boxes_stay_near_in_the_window_and_differ():
+    random = np.random.default_rng(0)
+    corner = random.uniform(20, 60, (2, 500, 2))
+    boxes = np.concatenate([corner, corner + [20, 30]], axis=-1).astype(np.float32)
+    boxes[:, -1] = 0  # padding
+    boxes[:, -2] = 70, 60, 95, 100  # beyond the window after most moves
+    window = np.float32([[0, 0, 100, 100], [0, 0, 96, 97]])
+    ours = ops.convert_to_numpy(jitter(boxes, window, 3))
+    np.testing.assert_array_equal(ours[:, -1], 0)
+    assert (ours[..., 2:] <= window[:, None, 2:]).all()
+    moved, before = ours[0, :-2].astype(np.float64), boxes[0, :-2].astype(np.float64)
+    size = before[:, 2:] - before[:, :2]
+    shift = ((moved[:, 2:] + moved[:, :2]) - (before[:, 2:] + before[:, :2])) / 2 / size
+    growth = (moved[:, 2:] - moved[:, :2]) / size
+    for value, limits in ((shift, (-0.15, 0.15)), (growth, (0.85, 1.15))):
+        assert limits[0] - 1e-5 <= value.min() and value.max() <= limits[1] + 1e-5
+        assert value.std() == pytest.approx(0.3 / np.sqrt(12), rel=0.1)  # evenly distributed
+    assert np.corrcoef(shift[:, 0], growth[:, 1])[0, 1] == pytest.approx(0, abs=0.15)
+    np.testing.assert_array_equal(ops.convert_to_numpy(jitter(boxes, window, None)), boxes)
+
+
+def test_a_moved_sample_gets_the_part_of_the_mask_under_its_new_place():
+    proposals, valid, ids, boxes, masks = scene()
+    samples = sample_rois(
+        *(proposals.astype(np.float32), valid, ids.astype(np.int32), boxes.astype(np.float32)),
+        **dict(count=30, fraction=0.33, seed=0),
+    )
+    samples = RoISamples(*[ops.convert_to_numpy(value) for value in samples])
+    places = samples.positive.shape[1]
+    owners = boxes.astype(np.float32)[0, samples.owner[0]]
+    np.testing.assert_array_equal(samples.truth[0], owners)
+    rois = samples.rois.copy()
+    rois[:, :places] += np.float32([0.03, -0.02, 0.03, -0.02])
+    ours = ops.convert_to_numpy(mask_targets(samples._replace(rois=rois), masks, 8))
+    for k in np.flatnonzero(samples.positive[0]):
+        owner = samples.owner[0, k]
+        exact = slow_mask(
+            masks[0, owner].astype(float), rois[0, k].astype(float), boxes[0, owner], 8
+        )
+        sure = np.abs(exact - 0.5) > 1e-3
+        np.testing.assert_array_equal(ours[0, k][sure], np.round(exact)[sure])

@@ -158,7 +158,7 @@ def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspect
         top_anchors=np.argsort(-scores, kind="stable")[: config.pre_nms_limit],
         candidates=candidates,
         proposals=_numpy(rules.to_pixels(config, proposals, shape))[0],
-        roi_levels=_numpy(rules.roi_levels(config, proposals, shape))[0],
+        roi_levels=_numpy(rules.levels_of(config, proposals, shape))[0],
         probabilities=_numpy(steps["probabilities"])[0, : proposals.shape[1]],
         refined=refined[0],
         refined_ids=refined[1],

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Literal
 
 from tfseg.config.base import setting
 from tfseg.models.two_stage.backbone_settings import BackboneSettings
 
 __all__ = ["RegionSettings"]
+
+_ROI_SAMPLING = {
+    "matterport": dict(units="normalized", points="corners", level_rule="round"),
+    "aligned": dict(units="normalized", points=2, half_pixel=True, level_rule="round"),
+    "torchvision": dict(units="pixels", points=2, half_pixel=False, level_rule="floor"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +109,11 @@ class RegionSettings(BackboneSettings):
                 f"should not exceed detection_min_confidence ({self.detection_min_confidence}); "
                 f"got {self.score_floor}.",
             )
+
+    @property
+    def roi_sampling(self) -> Mapping:
+        """The arguments of `tfseg.nn.ops.roi_align.roi_align` that `roi_align` stands for."""
+        return _ROI_SAMPLING[self.roi_align]
 
     @property
     def resolved_pre_nms_train(self) -> int:

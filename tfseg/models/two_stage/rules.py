@@ -18,7 +18,7 @@ from keras import ops
 from tfseg.models.two_stage.region_settings import RegionSettings
 from tfseg.nn.ops.anchors import level_shapes, pyramid_anchors
 from tfseg.nn.ops.boxes import denormalize, normalize
-from tfseg.nn.ops.roi_align import pixel_levels, pyramid_levels, quicker_method, roi_align
+from tfseg.nn.ops.roi_align import quicker_method, roi_align, roi_levels
 from tfseg.nn.rcnn.detections import detect, detect_every_class
 from tfseg.nn.rcnn.proposals import propose, propose_per_level
 
@@ -30,8 +30,8 @@ __all__ = [
     "image_shape",
     "is_open",
     "level_counts",
+    "levels_of",
     "proposals",
-    "roi_levels",
     "to_pixels",
     "to_units",
     "whole",
@@ -161,24 +161,25 @@ def align(config: RegionSettings, levels, boxes, image_shape, size: int):
         image_shape: `(H, W)` of the network's input.
         size: Rows and columns of the result.
     """
-    wanted = "pixels" if config.roi_align == "torchvision" else "normalized"
-    if config.box_units != wanted:
-        change = normalize if wanted == "normalized" else denormalize
-        boxes = change(boxes, image_shape)
+    boxes = _in_roi_units(config, boxes, image_shape)
     method = "auto"
     if is_open(image_shape):
         method = quicker_method([side // STRIDES[0] for side in config.canvas])
-    return roi_align(levels[:4], boxes, image_shape, size, sampling=config.roi_align, method=method)
+    return roi_align(levels[:4], boxes, image_shape, size, method=method, **config.roi_sampling)
 
 
-def roi_levels(config: RegionSettings, boxes, image_shape):
+def levels_of(config: RegionSettings, boxes, image_shape):
     """Returns the pyramid level that each box's features come from, int32 `(..., )` from 2 to 5;
     boxes as in `align`."""
-    if config.roi_align == "torchvision":
-        return pixel_levels(to_pixels(config, boxes, image_shape))
-    if config.box_units == "pixels":
-        boxes = normalize(boxes, image_shape)
-    return pyramid_levels(boxes, image_shape)
+    boxes, sampling = _in_roi_units(config, boxes, image_shape), config.roi_sampling
+    return roi_levels(boxes, image_shape, units=sampling["units"], rule=sampling["level_rule"])
+
+
+def _in_roi_units(config, boxes, image_shape):
+    """Returns boxes in the units of `config.box_units` in those that features are taken in."""
+    if config.roi_sampling["units"] == "pixels":
+        return to_pixels(config, boxes, image_shape)
+    return normalize(boxes, image_shape) if config.box_units == "pixels" else boxes
 
 
 def detections(

@@ -25,15 +25,25 @@ class FrozenBatchNormalization(keras.layers.BatchNormalization):
         return super().call(inputs, training=False)
 
 
-def norm(kind: str, name: str, *, epsilon: float = 1e-3, momentum: float = 0.99, dtype=None):
+def norm(
+    kind: str,
+    name: str,
+    *,
+    epsilon: float = 1e-3,
+    momentum: float = 0.99,
+    groups: int = 16,
+    dtype=None,
+):
     """Returns a normalisation layer, or None for "none".
 
     Args:
-        kind: "frozen" for pretrained weights, "batch" for batches of 8 and more, "group" (16
-            groups or fewer) for small batches from scratch, "none".
+        kind: "frozen" for pretrained weights, "batch" for batches of 8 and more, "group" for small
+            batches from scratch, "none".
         name: Name of the layer.
         epsilon: Added to the variance; must be the one that the weights were trained with.
         momentum: Share of the old statistics kept per step ("batch" only).
+        groups: Groups of channels ("group" only); where they do not divide the channels, the
+            largest smaller number that does.
         dtype: Dtype or policy of the layer.
     """
     if kind == "frozen":
@@ -43,7 +53,7 @@ def norm(kind: str, name: str, *, epsilon: float = 1e-3, momentum: float = 0.99,
             name=name, epsilon=epsilon, momentum=momentum, dtype=dtype
         )
     if kind == "group":
-        return _FittingGroups(name=name, epsilon=epsilon, dtype=dtype)
+        return _FittingGroups(groups, name=name, epsilon=epsilon, dtype=dtype)
     if kind == "none":
         return None
     raise ConfigError(f"norm should be one of {', '.join(NORMS)}; got {kind!r}.")
@@ -51,7 +61,7 @@ def norm(kind: str, name: str, *, epsilon: float = 1e-3, momentum: float = 0.99,
 
 @keras.saving.register_keras_serializable("tfseg")
 class _FittingGroups(keras.layers.GroupNormalization):
-    """Group normalisation with the largest number of groups up to 16 that divides the channels."""
+    """Group normalisation with the largest number of groups up to one that divides the channels."""
 
     def __init__(self, groups: int = 16, **kwargs):
         super().__init__(groups=groups, **kwargs)

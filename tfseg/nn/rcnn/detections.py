@@ -33,7 +33,7 @@ def detect(
         proposals: float32 `(B, P, 4)`, normalised.
         valid: bool `(B, P)`.
         probabilities: float32 `(B, P, C)`, class 0 is the background.
-        deltas: float32 `(B, P, C, 4)`.
+        deltas: float32 `(B, P, C, 4)`; None leaves the proposals where they are.
         window: float32 `(B, 4)`, normalised: the part of the input that holds the image.
         limit: Detections per image, D.
         min_score: Lower bound of a detection's score.
@@ -46,8 +46,11 @@ def detect(
     """
     class_ids = ops.cast(ops.argmax(probabilities, axis=-1), "int32")
     scores = ops.max(probabilities, axis=-1)
-    own = ops.take_along_axis(deltas, class_ids[..., None, None], axis=2)[:, :, 0]
-    boxes = clip(apply_deltas(proposals, own, std), window[:, None])
+    boxes = proposals
+    if deltas is not None:
+        own = ops.take_along_axis(deltas, class_ids[..., None, None], axis=2)[:, :, 0]
+        boxes = apply_deltas(boxes, own, std)
+    boxes = clip(boxes, window[:, None])
     counts = ops.logical_and(valid, ops.logical_and(class_ids > 0, scores >= min_score))
     ranked, order = ops.top_k(ops.where(counts, scores, -ops.ones_like(scores)), scores.shape[1])
     boxes = ops.take_along_axis(boxes, order[..., None], axis=1)
@@ -78,7 +81,7 @@ def detect_every_class(
         proposals: float32 `(B, P, 4)`, in the units of the window.
         valid: bool `(B, P)`.
         probabilities: float32 `(B, P, C)`, class 0 is the background; they sum to 1.
-        deltas: float32 `(B, P, C, 4)`.
+        deltas: float32 `(B, P, C, 4)`; None leaves the proposals where they are.
         window: float32 `(B, 4)`, the part of the input that holds the image.
         limit: Detections per image, D.
         min_score: A detection scores more than this.
@@ -96,12 +99,13 @@ def detect_every_class(
     most = classes - 1 if min_score * (classes - 1) < 1 else int(1 / min_score)
     ranked, order = ops.top_k(ops.where(above, scores, -ops.ones_like(scores)), count * most)
     row, class_ids = order // (classes - 1), ops.cast(order % (classes - 1), "int32") + 1
-    own = ops.reshape(deltas, (-1, count * classes, 4))
-    own = ops.take_along_axis(
-        own, (ops.cast(row, "int32") * classes + class_ids)[..., None], axis=1
-    )
     boxes = ops.take_along_axis(proposals, row[..., None], axis=1)
-    boxes = clip(apply_deltas(boxes, own, std), window[:, None])
+    if deltas is not None:
+        own = ops.reshape(deltas, (-1, count * classes, 4))
+        place = ops.cast(row, "int32") * classes + class_ids
+        own = ops.take_along_axis(own, place[..., None], axis=1)
+        boxes = apply_deltas(boxes, own, std)
+    boxes = clip(boxes, window[:, None])
     large = ops.min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= min_size
     ranked = ops.where(large, ranked, -ops.ones_like(ranked))
     return _thinned(boxes, class_ids, ranked, iou_threshold, limit)

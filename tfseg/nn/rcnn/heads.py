@@ -1,4 +1,5 @@
-"""The two heads of Mask R-CNN. RoIs are folded into the batch axis, so plain layers serve.
+"""The two heads of Mask R-CNN; the box head can do without its regression. RoIs are folded into
+the batch axis, so plain layers serve.
 
 Source: Mask R-CNN, figure 4 (right); layer names of matterport/Mask_RCNN.
 """
@@ -20,11 +21,19 @@ class _Head(layers.Layer):
     """Settings that both heads share."""
 
     def __init__(
-        self, classes, channels, norm_kind="frozen", momentum=0.99, epsilon=1e-3, **kwargs
+        self,
+        classes,
+        channels,
+        norm_kind="frozen",
+        momentum=0.99,
+        epsilon=1e-3,
+        groups=16,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.classes, self.channels = classes, channels
         self.norm_kind, self.momentum, self.epsilon = norm_kind, momentum, epsilon
+        self.groups = groups
 
     def _norm(self, name):
         return norm(
@@ -32,6 +41,7 @@ class _Head(layers.Layer):
             name,
             momentum=self.momentum,
             epsilon=self.epsilon,
+            groups=self.groups,
             dtype=self.dtype_policy,
         )
 
@@ -39,6 +49,7 @@ class _Head(layers.Layer):
         """Returns the settings of the layer."""
         own = {"classes": self.classes, "channels": self.channels}
         own.update(norm_kind=self.norm_kind, momentum=self.momentum, epsilon=self.epsilon)
+        own.update(groups=self.groups)
         return {**super().get_config(), **own}
 
 
@@ -54,26 +65,33 @@ class BoxHead(_Head):
     Args:
         classes: Number of classes with the background, C.
         channels: Width of the two hidden layers.
+        pool_size: Rows and columns of the features.
+        regress: Whether boxes are regressed; without, the head classifies alone.
         norm_kind: See `tfseg.nn.layers.norm.norm`.
         momentum: Of the normalisation's statistics.
         epsilon: Of the normalisation.
+        groups: Of "group" normalisation.
     """
 
-    def __init__(self, classes: int, channels: int = 1024, pool_size: int = 7, **kwargs):
+    def __init__(
+        self, classes: int, channels: int = 1024, pool_size: int = 7, regress: bool = True, **kwargs
+    ):
         super().__init__(classes, channels, **kwargs)
         policy = self.dtype_policy
-        self.pool_size = pool_size
+        self.pool_size, self.regress = pool_size, regress
         self.conv1 = layers.Conv2D(channels, pool_size, name="mrcnn_class_conv1", dtype=policy)
         self.conv2 = layers.Conv2D(channels, 1, name="mrcnn_class_conv2", dtype=policy)
         self.norm1, self.norm2 = self._norm("mrcnn_class_bn1"), self._norm("mrcnn_class_bn2")
         self.relu = layers.ReLU(name="mrcnn_class_relu", dtype=policy)
         self.score = layers.Dense(classes, name="mrcnn_class_logits", dtype=policy)
-        self.move = layers.Dense(
-            4 * classes,
-            name="mrcnn_bbox_fc",
-            dtype=policy,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=0.001, seed=0),
-        )
+        self.move = None
+        if regress:
+            self.move = layers.Dense(
+                4 * classes,
+                name="mrcnn_bbox_fc",
+                dtype=policy,
+                kernel_initializer=keras.initializers.RandomNormal(stddev=0.001, seed=0),
+            )
 
     def build(self, input_shape):
         """Builds the layers for `(B, N, n, n, D)`."""
@@ -84,11 +102,13 @@ class BoxHead(_Head):
             if layer is not None:
                 layer.build(inner)
         self.score.build((None, self.channels))
-        self.move.build((None, self.channels))
+        if self.move is not None:
+            self.move.build((None, self.channels))
         self.built = True
 
     def call(self, features, training=None):
-        """Returns `(logits, deltas)`: float32 `(B, N, C)` and `(B, N, C, 4)`.
+        """Returns `(logits, deltas)`: float32 `(B, N, C)` and `(B, N, C, 4)`; None in place of the
+        deltas where the head does not regress.
 
         Args:
             features: `(B, N, n, n, D)`.
@@ -100,13 +120,16 @@ class BoxHead(_Head):
         for conv, normalise in ((self.conv1, self.norm1), (self.conv2, self.norm2)):
             x = self.relu(conv_norm(conv, normalise, x, training, places))
         x = ops.reshape(x, (-1, self.channels))
-        logits = ops.reshape(self.score(x), (-1, count, self.classes))
+        logits = ops.cast(ops.reshape(self.score(x), (-1, count, self.classes)), "float32")
+        if self.move is None:
+            return logits, None
         deltas = ops.reshape(self.move(x), (-1, count, self.classes, 4))
-        return ops.cast(logits, "float32"), ops.cast(deltas, "float32")
+        return logits, ops.cast(deltas, "float32")
 
     def get_config(self):
         """Returns the settings of the layer."""
-        return {**super().get_config(), "pool_size": self.pool_size}
+        own = {"pool_size": self.pool_size, "regress": self.regress}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("tfseg")
@@ -120,6 +143,7 @@ class MaskHead(_Head):
         norm_kind: See `tfseg.nn.layers.norm.norm`.
         momentum: Of the normalisation's statistics.
         epsilon: Of the normalisation.
+        groups: Of "group" normalisation.
     """
 
     def __init__(self, classes: int, channels: int = 256, convs: int = 4, **kwargs):
