@@ -31,7 +31,7 @@ def encoder(path, preset):
     report = model.load_weights(path)
     assert len(report.loaded) == 102 and not report.skipped
     network = model.keras_model
-    backbone = network.backbone if hasattr(network, "backbone") else network.body
+    backbone = network.backbone
 
     def encode(image):
         return backbone(network.preprocess(image[None]), training=False)["C4"]

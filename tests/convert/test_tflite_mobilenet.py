@@ -41,7 +41,7 @@ def light():
 
 def backbone(model):
     network = model.keras_model
-    return network.backbone if hasattr(network, "backbone") else network.body
+    return network.backbone
 
 
 def written(path, *args, **options):

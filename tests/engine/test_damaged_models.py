@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+import types
 import zipfile
 
 import h5py
@@ -284,14 +285,16 @@ def test_one_training_in_a_run_folder(tmp_path):
 
 def test_the_portrait_model_begins_from_its_initial_weights(monkeypatch):
     given = []
-    monkeypatch.setattr(PortraitSegmenter, "keras_model", "the network")
-    monkeypatch.setattr("tfseg.models.portrait.initial_weights.load_imagenet", given.append)
+    network = types.SimpleNamespace(backbone="the encoder")
+    monkeypatch.setattr(PortraitSegmenter, "keras_model", network)
+    name = "tfseg.engine.published_weights.load_imagenet"
+    monkeypatch.setattr(name, lambda *arguments: given.append(arguments))
     model = PortraitSegmenter(initial_weights="imagenet")
     model._load_initial()
-    assert given == ["the network"]
+    assert given == [("the encoder", "mobilenet_v2")]
     model.random_layers = ("layer4_out",)
     model._load_initial()
-    assert given == ["the network"]
+    assert given == [("the encoder", "mobilenet_v2")]
 
 
 @pytest.mark.parametrize("threshold", [50, -0.1, float("nan"), "0.5", True])

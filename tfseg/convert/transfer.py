@@ -11,7 +11,7 @@ import numpy as np
 from tfseg.convert.source import Source
 from tfseg.engine import weights
 from tfseg.errors import WeightsError
-from tfseg.nn.backbones.first_kernel import fit_channels
+from tfseg.nn.backbones.first_kernel import fit_to
 from tfseg.nn.backbones.resnet import BLOCKS
 from tfseg.structures import LoadReport
 
@@ -87,14 +87,14 @@ def transfer(
 
 def fit_first(source: Source, config, stored: Mapping) -> Mapping:
     """Returns the arrays with the first convolution fitted to a model of other channels than RGB,
-    see `tfseg.nn.backbones.first_kernel.fit_channels`."""
+    see `tfseg.nn.backbones.first_kernel.fit_to`."""
     name = "Conv1" if "Conv1" in stored else "conv1"
     kernel = stored.get(name, {}).get("kernel")
     if config.channels == 3 or kernel is None or kernel.ndim != 4 or kernel.shape[2] != 3:
         return stored
     _LOG.info("%s: %s was fitted from 3 to %d channels.", source.path, name, config.channels)
-    fitted = {**stored[name], "kernel": fit_channels(kernel, config.channels)}
-    return {**stored, name: fitted}
+    wanted = (*kernel.shape[:2], config.channels, kernel.shape[3])
+    return {**stored, name: {**stored[name], "kernel": fit_to(kernel, wanted)}}
 
 
 def _check_settings(source: Source, config, skip_mismatch: bool):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import tfseg
+from tfseg.engine.published_weights import copy_by_meaning
 from tfseg.errors import DataError, WeightsError
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.mask_rcnn.losses import loss_terms
-from tfseg.models.two_stage.initial_weights import copy_backbone
 from tfseg.nn.backbones.resnet import resnet
 from tfseg.nn.rcnn.heads import MaskHead
 
@@ -184,7 +184,7 @@ def test_an_exported_model_reads_the_same_channels(model, tmp_path):
 def test_published_weights_fit_other_channels(channels):
     theirs = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(64, 64, 3))
     ours = resnet("resnet50", input_shape=(64, 64, channels))
-    report = copy_backbone(theirs, ours, flip_channels=True)
+    report = copy_by_meaning(theirs, ours, flip_channels=True)
     assert len(report.loaded) == 106
     kernel = np.asarray(theirs.get_layer("conv1_conv").kernel)[:, :, ::-1]
     layers = {layer.name: layer for layer in ours._flatten_layers()}

@@ -163,7 +163,7 @@ def test_weights_of_another_architecture_are_refused(monkeypatch):
     other = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(5, 3, name="first")])
     monkeypatch.setattr(initial_weights, "published_backbone", lambda source, shape: other)
     with pytest.raises(WeightsError, match="another architecture.*first"):
-        initial_weights.load_preset(Network())
+        initial_weights.load_initial(Network())
 
 
 def test_another_preprocessing_than_published_is_told(monkeypatch, caplog):

@@ -95,9 +95,9 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         # A file that gave some layers their weights is not to be overwritten.
         fresh = not self.fitted and not self.random_layers
         if fresh and self.config.initial_weights == "imagenet":
-            from tfseg.models.portrait.initial_weights import load_imagenet
+            from tfseg.engine.published_weights import load_imagenet
 
-            load_imagenet(self.keras_model)
+            load_imagenet(self.keras_model.backbone, "mobilenet_v2")
 
     def with_people(self, boxes=None, detector=None) -> PortraitSegmenter:
         """Returns this model, sharing its weights, as one whose evaluations tell people apart; see

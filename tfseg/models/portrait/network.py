@@ -51,7 +51,7 @@ class PortraitNetwork(keras.Model):
         self.built = True
 
     @property
-    def body(self) -> keras.Model:
+    def backbone(self) -> keras.Model:
         """The encoder, sharing the graph's layers: image in [-1, 1] to `{"C1": ..., "C4": ...}`."""
         taps = PRESETS[self.config.preset].taps
         outputs = {f"C{i}": self.graph.get_layer(name).output for i, name in enumerate(taps, 1)}
@@ -113,7 +113,7 @@ def layer_group(network: PortraitNetwork, group: str) -> set[str]:
     if group == "all":
         return {layer.name for layer in weighted}
     if group in ("heads", "backbone"):
-        encoder, inside = {layer.name for layer in network.body.layers}, group == "backbone"
+        encoder, inside = {layer.name for layer in network.backbone.layers}, group == "backbone"
         return {layer.name for layer in weighted if (layer.name in encoder) == inside}
     if group == "frozen_norm":
         norms = keras.layers.BatchNormalization

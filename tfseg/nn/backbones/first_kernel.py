@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["fit_channels"]
+__all__ = ["fit_channels", "fit_to"]
 
 _RGB = 3
 
@@ -32,3 +32,20 @@ def fit_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
     empty = channels - colours.shape[3]
     colours = np.pad(colours, [(0, 0)] * 3 + [(0, empty), (0, 0)])
     return colours.reshape(height, width, parts * channels, outputs)
+
+
+def fit_to(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns a first convolution's kernel for RGB as `fit_channels` makes it for another number of
+    channels; anything else as it is.
+
+    Args:
+        value: An array of a network for RGB.
+        shape: That of its place in a network that differs from it in the channels of the image
+            alone; for others, and for equal shapes, nothing is changed.
+    """
+    depth = value.shape[2] if value.ndim == 4 == len(shape) else 0
+    first = depth in (3, 6, 9, 12)  # up to four parts of an image, stacked
+    if value.shape == shape or not first or shape[2] * _RGB % depth:
+        return value
+    changed = fit_channels(value, _RGB * shape[2] // depth)
+    return changed if changed.shape == shape else value
