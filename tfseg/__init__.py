@@ -29,6 +29,8 @@ _ROOMS = (
 _HOMES = {
     "MaskRCNN": "tfseg.models.mask_rcnn",
     "MaskRCNNConfig": "tfseg.models.mask_rcnn",
+    "CoMask": "tfseg.models.comask",
+    "CoMaskConfig": "tfseg.models.comask",
     "PortraitSegmenter": "tfseg.models.portrait",
     "PortraitConfig": "tfseg.models.portrait",
     "load": "tfseg.models",

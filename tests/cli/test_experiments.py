@@ -223,7 +223,7 @@ def small_backbone(monkeypatch):
         del stages["C1"]
         return keras.Model(image, stages, name="small_backbone")
 
-    monkeypatch.setattr(network, "build_backbone", build)
+    monkeypatch.setattr("tfseg.models.two_stage.network.build_backbone", build)
 
 
 @pytest.mark.slow

@@ -148,7 +148,7 @@ class Quick(MaskRCNN):
 def day(tmp_path, monkeypatch):
     """The folder that the guide's blocks are run in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(network, "build_backbone", small_backbone)
+    monkeypatch.setattr("tfseg.models.two_stage.network.build_backbone", small_backbone)
     monkeypatch.setattr(tfseg, "MaskRCNN", Quick, raising=False)
     people = SyntheticPeople(2, size=64, people=(1, 2))
     for name in ("train", "val"):

@@ -50,6 +50,7 @@ class System(NamedTuple):
 
 SYSTEMS = {
     "mask_rcnn": System("MaskRCNN", "MaskRCNNConfig"),
+    "comask": System("CoMask", "CoMaskConfig"),
     "portrait": System(
         "PortraitSegmenter",
         "PortraitConfig",

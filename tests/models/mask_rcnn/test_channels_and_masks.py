@@ -88,7 +88,7 @@ def make(**changes):
     """Returns a model with random weights and a small backbone."""
     model = tfseg.MaskRCNN({**SETTINGS, **changes})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_backbone", small_backbone)
+        patch.setattr("tfseg.models.two_stage.network.build_backbone", small_backbone)
         assert model.keras_model.backbone.name == "small_backbone"
     model.fitted = True
     return model

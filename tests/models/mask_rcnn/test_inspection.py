@@ -63,7 +63,7 @@ def make(**changes):
     model = MaskRCNN(**{**SETTINGS, **changes})
     with pytest.MonkeyPatch.context() as patch:
         if not changes:
-            patch.setattr(network, "build_backbone", small_backbone)
+            patch.setattr("tfseg.models.two_stage.network.build_backbone", small_backbone)
         # Weights of chance say "background" everywhere; a model of chance should find something.
         model.keras_model.box_head.score.bias.assign(BIAS)
     model.fitted = True

@@ -59,7 +59,7 @@ def make(real_body=False, **changes):
     keras.utils.set_random_seed(0)
     with pytest.MonkeyPatch.context() as patch:
         if not real_body:
-            patch.setattr(network, "build_backbone", small_backbone)
+            patch.setattr("tfseg.models.two_stage.network.build_backbone", small_backbone)
         return network.build(MaskRCNNConfig(**{**SETTINGS, **changes}))
 
 

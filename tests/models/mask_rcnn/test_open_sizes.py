@@ -59,7 +59,7 @@ def make(**changes):
     )
     model = tfseg.MaskRCNN(**{**settings, **changes})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_backbone", small_backbone)
+        patch.setattr("tfseg.models.two_stage.network.build_backbone", small_backbone)
         rpn, head = model.keras_model.rpn, model.keras_model.box_head
     for layer in (head.score, rpn.score):
         layer.kernel.assign(np.random.default_rng(0).normal(0, 0.3, layer.kernel.shape))

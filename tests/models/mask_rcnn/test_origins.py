@@ -59,7 +59,7 @@ def small_backbone(config, seed):
 def estimator(**changes):
     keras.utils.set_random_seed(0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_backbone", small_backbone)
+        patch.setattr("tfseg.models.two_stage.network.build_backbone", small_backbone)
         model = MaskRCNN(**{**SMALL, **changes})
         assert model.keras_model.built
     model.fitted = True
@@ -236,7 +236,7 @@ def test_a_model_comes_back_from_its_folder(model, tmp_path):
     before = model.predict(image, score_threshold=0.0)[0]
     model.save(tmp_path / "saved")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_backbone", small_backbone)
+        patch.setattr("tfseg.models.two_stage.network.build_backbone", small_backbone)
         loaded = MaskRCNN.load(tmp_path / "saved")
         assert loaded.config == model.config
         after = eager(loaded).predict(image, score_threshold=0.0)[0]

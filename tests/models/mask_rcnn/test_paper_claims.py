@@ -69,7 +69,7 @@ def change(name: str) -> dict:
 def make(**changes):
     keras.utils.set_random_seed(0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "build_backbone", plain_backbone)
+        patch.setattr("tfseg.models.two_stage.network.build_backbone", plain_backbone)
         return network.build(MaskRCNNConfig(**{**SETTINGS, **changes}))
 
 

@@ -56,9 +56,9 @@ def test_a_resnet_that_computes_otherwise_than_keras_applications_is_refused():
 def test_weights_that_were_loaded_in_part_outrank_the_initial_ones(monkeypatch, loaded):
     monkeypatch.setattr(Estimator, "fit", _fit)
     monkeypatch.setattr(MaskRCNN, "keras_model", "the network")
-    monkeypatch.setattr("tfseg.models.mask_rcnn.estimator.has_statistics", lambda network: True)
+    monkeypatch.setattr("tfseg.models.two_stage.estimator.has_statistics", lambda network: True)
     given = []
-    monkeypatch.setattr("tfseg.models.mask_rcnn.estimator.load_initial", given.append)
+    monkeypatch.setattr("tfseg.models.two_stage.estimator.load_initial", given.append)
     model = MaskRCNN(classes=("a",), backbone="mobilenet_v2", initial_weights="imagenet")
     if loaded:
         model.random_layers = ("mrcnn_mask",)

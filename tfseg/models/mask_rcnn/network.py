@@ -7,22 +7,18 @@ sampled inside the one forward pass, and `compute_loss` sees their targets besid
 from __future__ import annotations
 
 import keras
-import numpy as np
 from keras import ops
 
-from tfseg.errors import ConfigError
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
-from tfseg.models.mask_rcnn.losses import TERMS, l2_penalty, loss_terms
+from tfseg.models.mask_rcnn.losses import TERMS, loss_terms
 from tfseg.models.mask_rcnn.training_pass import train_from
 from tfseg.models.two_stage import rules
-from tfseg.models.two_stage.backbone import build_backbone, preprocess
 from tfseg.models.two_stage.groups import layer_group
+from tfseg.models.two_stage.losses import l2_penalty
+from tfseg.models.two_stage.network import TwoStageNetwork, most, window_over_all
 from tfseg.nn.backbones.imagenet import weighted_layers
-from tfseg.nn.layers.fpn import FeaturePyramid
-from tfseg.nn.ops.boxes import normalize
 from tfseg.nn.ops.first_rows import on_first_rows
 from tfseg.nn.rcnn.heads import BoxHead, MaskHead
-from tfseg.nn.rcnn.rpn import RegionProposalNetwork
 
 __all__ = ["MaskRCNNNetwork", "build", "layer_group", "weighted_layers"]
 
@@ -35,43 +31,21 @@ def build(config: MaskRCNNConfig) -> MaskRCNNNetwork:
 
 
 @keras.saving.register_keras_serializable("tfseg")
-class MaskRCNNNetwork(keras.Model):
+class MaskRCNNNetwork(TwoStageNetwork):
     """Backbone, feature pyramid, region proposals, box head and mask head.
 
     Args:
         config: All settings.
 
-    Inputs are a dict of tensors with a batch axis:
+    Inputs are those of `TwoStageNetwork`, and
 
-    - `image`: uint8 or float `(B, H, W, D)`, 0 to 255, RGB where D is 3. H and W are
-      `config.image_size`; with `image_fit="padded"` they may be any multiples of 32, which for
-      testing need not be known when the network is traced.
-    - `window`: float32 `(B, 4)`, the part of the input that holds the image, pixels; all of it
-      where not given. Training needs it with `proposal_rule="per_level"` alone.
-    - `min_score` (testing): float32 `(B,)`, the lowest score of a detection; `config.score_floor`
-      where not given or lower.
-    - `gt_class_ids`, `gt_boxes`, `gt_masks` (training): int32 `(B, G)`, 0 padding, below 0 a crowd
-      region; float32 `(B, G, 4)` pixels; `(B, G, k, k)` masks within their boxes.
     - `active_classes` (training, optional): `(B, C)`, 0 for classes that the image's dataset
       does not label.
     """
 
     def __init__(self, config: MaskRCNNConfig, **kwargs):
+        super().__init__(config, "mask_rcnn", **kwargs)
         dtype = config.precision
-        # Without this, Keras would round boxes given in pixels to half precision.
-        super().__init__(name="mask_rcnn", dtype=dtype, autocast=False, **kwargs)
-        self.config = config
-        seeds = iter(range(config.train.seed, config.train.seed + 10))
-        self.backbone = build_backbone(config, next(seeds))
-        self.fpn = FeaturePyramid(config.pyramid_channels, name="fpn", dtype=dtype)
-        self.rpn = RegionProposalNetwork(
-            config.rpn_channels,
-            len(config.anchor_ratios),
-            config.anchor_stride,
-            logits=1 if config.rpn_objectness == "sigmoid" else 2,
-            name="rpn_model",
-            dtype=dtype,
-        )
         head = dict(
             norm_kind=config.resolved_head_norm,
             momentum=config.norm_momentum,
@@ -88,58 +62,16 @@ class MaskRCNNNetwork(keras.Model):
             name="mask_head",
             **head,
         )
-        self.rpn_seed = keras.random.SeedGenerator(next(seeds))
-        self.roi_seed = keras.random.SeedGenerator(next(seeds))
+        self.add_seeds()
         self.trackers = [keras.metrics.Mean(name=name) for name in (*TERMS, "l2_loss")]
-
-    @property
-    def open_axes(self) -> dict[str, tuple[int, ...]]:
-        """See `runtime.compile_inference`: batches of any length, and sizes where they differ."""
-        image = (0, 1, 2) if self.config.image_fit == "padded" else (0,)
-        return {"image": image, "window": (0,), "min_score": (0,)}
-
-    @property
-    def image_shape(self) -> tuple[int, int]:
-        """`(H, W)` of a canvas that every image fits into."""
-        return self.config.canvas
-
-    @property
-    def anchors(self) -> np.ndarray:
-        """The anchors of that canvas, float32 `(A, 4)` in pixels; `anchors_of` gives others."""
-        return self.anchors_of(self.image_shape)
-
-    @property
-    def anchors_normalized(self) -> np.ndarray:
-        """The same in normalised units, see `tfseg.nn.ops.boxes`."""
-        return normalize(self.anchors, self.image_shape)
-
-    def anchors_of(self, image_shape: tuple[int, int]) -> np.ndarray:
-        """Returns the anchors of an input of shape `(H, W)`, float32 `(A, 4)` in pixels."""
-        return rules.anchors(self.config, image_shape)
 
     def build_weights(self):
         """Creates all weights; the shapes follow from the settings."""
-        config = self.config
-        shapes = {name: x.shape for name, x in self.backbone.output.items()}
-        self.fpn.build(shapes)
-        channels = config.pyramid_channels
-        self.rpn.build([(None, None, None, channels)] * 5)
+        super().build_weights()
+        config, channels = self.config, self.config.pyramid_channels
         self.box_head.build((None, 1, config.pool_size, config.pool_size, channels))
         self.mask_head.build((None, 1, config.mask_pool_size, config.mask_pool_size, channels))
         self.built = True
-
-    def build(self, input_shape=None):
-        """Creates the weights; called by Keras."""
-        if not self.built:
-            self.build_weights()
-
-    def preprocess(self, image):
-        """Returns the image as the backbone expects it, see `tfseg.models.two_stage.backbone`."""
-        return preprocess(image, self.config, self.compute_dtype)
-
-    def pyramid(self, image, training=None):
-        """Returns `[P2, ..., P6]` of an image with values 0 to 255."""
-        return self.fpn(self.backbone(self.preprocess(image), training=training))
 
     def call(self, inputs, training=None):
         """Returns the raw tensors of training, or detections and masks for testing.
@@ -149,24 +81,12 @@ class MaskRCNNNetwork(keras.Model):
         `mask_logits (B, T+, m, m)` and the targets `rois, class_ids, delta_targets, mask_targets,
         positive, valid`. Testing: see `predict_from`.
         """
-        levels = self.pyramid(self._checked(inputs["image"], "gt_boxes" in inputs), training)
+        levels = self.pyramid(self.checked(inputs["image"], "gt_boxes" in inputs), training)
         logits, deltas = self.rpn(levels)
         if "gt_boxes" not in inputs:
             given = [inputs.get(name) for name in ("window", "min_score")]
             return self.predict_from(levels, logits, deltas, *given)
         return train_from(self, levels, logits, deltas, inputs, training)
-
-    def _checked(self, image, learning):
-        """Returns the image if the pyramid can halve it five times, as far as its shape is known,
-        which in training it must be."""
-        height, width = image.shape[1:3]
-        if any(learning if side is None else side % 32 for side in (height, width)):
-            raise ConfigError(
-                f"the network expects images whose height and width are multiples of 32, known "
-                f"beforehand in training; got {height} x {width}. `predict` and `fit` fit images "
-                f"by themselves."
-            )
-        return image
 
     def heads(self, levels, rois, training=None) -> dict:
         """Returns the outputs of both heads for sampled RoIs, with their targets."""
@@ -176,7 +96,7 @@ class MaskRCNNNetwork(keras.Model):
         )
         # Nothing is learnt from the other places; plain batch statistics alone see them. One at
         # least, so that there is a gradient for every weight.
-        needed = ops.maximum(_most(rois.positive), 1)
+        needed = ops.maximum(most(rois.positive), 1)
         if training and self.config.resolved_head_norm == "batch":
             needed = places
         mask_logits = self.mask_logits(
@@ -193,37 +113,6 @@ class MaskRCNNNetwork(keras.Model):
             "positive": rois.positive,
             "valid": rois.valid,
         }
-
-    def propose(self, logits, deltas, count: int, *, pre_nms=None, shape=None, window=None):
-        """Returns `count` proposals per image, see `tfseg.models.two_stage.rules`.
-
-        Args:
-            logits: From the region proposal network, as the deltas.
-            deltas: The regressions.
-            count: Proposals per image.
-            pre_nms: Anchors taken by score; None takes the number for testing.
-            shape: `(H, W)` of the input; None means `image_shape`.
-            window: float32 `(B, 4)` in pixels, where the image lies; None means everywhere.
-
-        Returns:
-            `(proposals, valid)`, the boxes in the units of `config.box_units`.
-        """
-        shape = shape or self.image_shape
-        if window is None:
-            window = _whole(logits, shape)
-        return rules.proposals(
-            self.config,
-            logits,
-            deltas,
-            shape,
-            ops.cast(window, "float32"),
-            count,
-            pre_nms or self.config.pre_nms_limit,
-        )
-
-    def align(self, levels, boxes, size: int):
-        """Returns the features of P2 to P5 under boxes in the units of `config.box_units`."""
-        return rules.align(self.config, levels, boxes, rules.image_shape(levels), size)
 
     def mask_logits(self, levels, boxes, class_ids, count, training=None):
         """Returns the mask logits of boxes, float32 `(B, N, m, m)`; zeros behind the first ones.
@@ -274,7 +163,7 @@ class MaskRCNNNetwork(keras.Model):
             `box_deltas` float32 `(B, P, C, 4)`.
         """
         config, shape = self.config, rules.image_shape(levels)
-        window = _whole(logits, shape) if window is None else ops.cast(window, "float32")
+        window = window_over_all(logits, shape) if window is None else ops.cast(window, "float32")
         proposals, valid = self.propose(
             logits, deltas, config.proposals_test, shape=shape, window=window
         )
@@ -286,7 +175,7 @@ class MaskRCNNNetwork(keras.Model):
             config, proposals, valid, probabilities, box_deltas, shape, window, min_score
         )
         found = class_ids > 0
-        mask_logits = self.mask_logits(levels, boxes, class_ids, _most(found), training=False)
+        mask_logits = self.mask_logits(levels, boxes, class_ids, most(found), training=False)
         pixels = rules.to_pixels(config, boxes, shape)
         pixels = ops.where(found[..., None], pixels, ops.zeros_like(pixels))
         columns = [pixels, ops.cast(class_ids, "float32")[..., None], scores[..., None]]
@@ -324,13 +213,3 @@ class MaskRCNNNetwork(keras.Model):
     def from_config(cls, config):
         """Builds the network from `get_config()`."""
         return build(MaskRCNNConfig.from_dict(config["config"]))
-
-
-def _most(some):
-    """Returns how many of each image's rows, bool `(B, N)`, there are at most, int32 scalar."""
-    return ops.max(ops.sum(ops.cast(some, "int32"), axis=1))
-
-
-def _whole(logits, shape: tuple[int, int]):
-    """Returns a window over the whole input for each image, float32 `(B, 4)`."""
-    return ops.broadcast_to(rules.whole(shape), (ops.shape(logits)[0], 4))

@@ -15,6 +15,7 @@ _ROI_SAMPLING = {
     "matterport": dict(units="normalized", points="corners", level_rule="round"),
     "aligned": dict(units="normalized", points=2, half_pixel=True, level_rule="round"),
     "torchvision": dict(units="pixels", points=2, half_pixel=False, level_rule="floor"),
+    "detectron2": dict(units="pixels", points=2, half_pixel=True, level_rule="floor"),
 }
 
 
@@ -48,8 +49,8 @@ class RegionSettings(BackboneSettings):
         add_truth_to_proposals: Let the heads see the true boxes as proposals too, which helps
             while the region proposal network is still poor.
         roi_align: "matterport" (one sample per bin, on the corners), "aligned" (2 x 2 samples,
-            half-pixel coordinates) or "torchvision" (2 x 2 samples, its `aligned=False`, its rule
-            for the level).
+            half-pixel coordinates), "torchvision" (2 x 2 samples, its `aligned=False`, its rule
+            for the level) or "detectron2" (the same in half-pixel coordinates).
         pool_size: Rows and columns of the box head's features.
         mask_pool_size: The same for the mask head; masks have twice that.
         mini_mask_size: Side of the stored truth mask of each object within its box.
@@ -87,7 +88,7 @@ class RegionSettings(BackboneSettings):
     roi_positive_fraction: float | None = setting(None, above=0, below=1)
     fill_rois: bool | None = None
     add_truth_to_proposals: bool | None = None
-    roi_align: Literal["matterport", "aligned", "torchvision"] | None = None
+    roi_align: Literal["matterport", "aligned", "torchvision", "detectron2"] | None = None
     pool_size: int = setting(7, at_least=1, at_most=128)
     mask_pool_size: int = setting(14, at_least=1, at_most=128)
     mini_mask_size: int = setting(56, at_least=2, at_most=4096)

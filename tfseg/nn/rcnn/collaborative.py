@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from tfseg.errors import ConfigError
 from tfseg.nn.layers.msfem import fitting_groups
 from tfseg.nn.ops.box_votes import vote_average, vote_boxes, vote_weights
-from tfseg.nn.ops.boxes import clip
 
-__all__ = ["CollaborativeHead", "collaborate", "jittered"]
+__all__ = ["CollaborativeHead", "collaborate"]
 
 ACTIVATIONS = ("relu", "exp")
 _START = 0.5
@@ -166,25 +164,3 @@ def collaborate(rois, offsets, mask_logits, *, weighted: bool = True):
     else:
         weights = ops.ones_like(votes[..., 0])
     return vote_average(rois, votes, weights)
-
-
-def jittered(rois, window, seed, amount: float = 0.15):
-    """Returns regions moved and resized at random, cut to the window, so that the head meets
-    boxes as inexact as those of a prediction. What would be left without extent stays as it was.
-
-    Source: D2Det's training code: the centre by up to `amount` of the sides, each side by a factor
-    between 1 - amount and 1 + amount.
-
-    Args:
-        rois: float32 `(B, N, 4)`, `(y1, x1, y2, x2)`.
-        window: float32 `(B, 4)`, in the same units.
-        seed: An integer or a `keras.random.SeedGenerator`.
-        amount: See above.
-    """
-    low, high = rois[..., :2], rois[..., 2:]
-    moves = keras.random.uniform(ops.shape(rois), -amount, amount, seed=seed)
-    center = (low + high) / 2 + (high - low) * moves[..., :2]
-    half = (high - low) * (1 + moves[..., 2:]) / 2
-    moved = clip(ops.concatenate([center - half, center + half], axis=-1), window[:, None])
-    extent = ops.min(moved[..., 2:] - moved[..., :2], axis=-1, keepdims=True)
-    return ops.where(extent > np.float32(0), moved, rois)

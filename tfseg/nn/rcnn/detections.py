@@ -8,7 +8,7 @@ from keras import ops
 from tfseg.nn.ops.boxes import STD, apply_deltas, clip
 from tfseg.nn.ops.nms import nms
 
-__all__ = ["detect", "detect_every_class"]
+__all__ = ["detect", "detect_every_class", "thinned"]
 
 
 def detect(
@@ -55,7 +55,7 @@ def detect(
     ranked, order = ops.top_k(ops.where(counts, scores, -ops.ones_like(scores)), scores.shape[1])
     boxes = ops.take_along_axis(boxes, order[..., None], axis=1)
     class_ids = ops.take_along_axis(class_ids, order, axis=1)
-    return _thinned(boxes, class_ids, ranked, iou_threshold, limit)
+    return thinned(boxes, class_ids, ranked, iou_threshold, limit)
 
 
 def detect_every_class(
@@ -108,10 +108,10 @@ def detect_every_class(
     boxes = clip(boxes, window[:, None])
     large = ops.min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= min_size
     ranked = ops.where(large, ranked, -ops.ones_like(ranked))
-    return _thinned(boxes, class_ids, ranked, iou_threshold, limit)
+    return thinned(boxes, class_ids, ranked, iou_threshold, limit)
 
 
-def _thinned(boxes, class_ids, ranked, iou_threshold: float, limit: int):
+def thinned(boxes, class_ids, ranked, iou_threshold: float, limit: int):
     """Returns the best `limit` boxes after NMS within each class, zeros as padding.
 
     Args:

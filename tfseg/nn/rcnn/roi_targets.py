@@ -10,7 +10,7 @@ from tfseg.nn.ops.boxes import STD, box_deltas
 from tfseg.nn.ops.roi_align import crop_and_resize
 from tfseg.nn.rcnn.roi_sampling import RoISamples, sample_rois
 
-__all__ = ["RoITargets", "delta_targets", "mask_targets", "roi_targets"]
+__all__ = ["RoITargets", "delta_targets", "mask_targets", "roi_targets", "targets_of"]
 
 
 class RoITargets(NamedTuple):
@@ -60,6 +60,13 @@ def roi_targets(
         sampling: `count`, `fraction`, `fill` and `seed` of `roi_sampling.sample_rois`.
     """
     samples = sample_rois(proposals, valid, class_ids, boxes, **sampling)
+    return targets_of(samples, masks, mask_size=mask_size, averaged=averaged, std=std)
+
+
+def targets_of(
+    samples: RoISamples, masks, *, mask_size: int, averaged: bool = False, std=STD
+) -> RoITargets:
+    """Returns sampled RoIs with their targets; see `roi_targets` for the arguments."""
     return RoITargets(
         samples.rois,
         samples.valid,

@@ -1,0 +1,69 @@
+"""`CoMask`: the class a user meets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import keras
+
+from tfseg.models.comask import network
+from tfseg.models.comask.config import CoMaskConfig
+from tfseg.models.comask.evaluator import MEASURES, BeforeAndAfter, CoMaskEvaluator
+from tfseg.models.two_stage.estimator import TwoStageEstimator
+from tfseg.structures import Prediction, Sample
+
+__all__ = ["CoMask"]
+
+
+class CoMask(TwoStageEstimator):
+    """Instance segmentation with dense boxes that a coarse mask weighs, and multi-scale features.
+
+    Settings are those of `CoMaskConfig`, by name::
+
+        model = CoMask(classes=("suit", "dress", "jeans"), backbone="resnet50", image_size=512)
+        model.load_weights("runs/mask_rcnn/best", skip_mismatch=True)  # backbone, pyramid, RPN
+        model.fit(train, val, run_dir="runs/comask")
+
+    Source: Chen, Hu, Xiao, Zhang, Wang: Accurate instance segmentation via collaborative learning
+    (2022).
+    """
+
+    system = "comask"
+    config_class = CoMaskConfig
+    loss_terms = {
+        "rpn_class_loss": "RPN class",
+        "rpn_bbox_loss": "RPN box",
+        "class_loss": "class",
+        "box_loss": "box",
+        "mask_loss": "mask",
+    }
+    measures = MEASURES
+    weight_readers = (
+        "tfseg.convert.torchvision",
+        "tfseg.convert.keras_applications",
+        "tfseg.convert.tflite_mobilenet",
+    )
+    config: CoMaskConfig
+    _remembers = False
+
+    def _build(self) -> keras.Model:
+        return network.build(self.config)
+
+    def _decode(self, outputs, plan, **about) -> Prediction:
+        found = super()._decode(outputs, plan, **about)
+        if not self._remembers:
+            return found
+        before = {"detections": outputs["coarse_detections"], "masks": outputs["coarse_masks"]}
+        fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(Prediction)}
+        return BeforeAndAfter(**fields, before=super()._decode(before, plan, **about))
+
+    def _evaluator(self) -> CoMaskEvaluator:
+        return CoMaskEvaluator(self.class_names)
+
+    def _predict_dataset(self, *args, **options) -> Iterator[tuple[Sample, Prediction]]:
+        """Yields predictions that remember what they were before collaboration."""
+        _ = self.keras_model  # built before it is shared
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__, _remembers=True)
+        yield from super(CoMask, view)._predict_dataset(*args, **options)
