@@ -212,8 +212,6 @@ def small_backbone(monkeypatch):
     """A body of five convolutions, which compiles in a tenth of the time."""
     import keras
 
-    from tfseg.models.mask_rcnn import network
-
     def build(config, seed):
         x = image = keras.Input((config.image_size, config.image_size, 3))
         stages = {}

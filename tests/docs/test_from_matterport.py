@@ -15,7 +15,7 @@ import tfseg
 from tfseg.data.augment import choose
 from tfseg.data.coco.coco_writer import write_coco
 from tfseg.data.synthetic import SyntheticPeople
-from tfseg.models.mask_rcnn import MaskRCNN, MaskRCNNConfig, network
+from tfseg.models.mask_rcnn import MaskRCNN, MaskRCNNConfig
 
 # The settings of matterport/Mask_RCNN's mrcnn/config.py.
 THEIRS = [

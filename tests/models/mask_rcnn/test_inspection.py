@@ -10,7 +10,7 @@ from PIL import Image
 from tfseg.data.dataset import ListDataset
 from tfseg.data.synthetic import SyntheticPeople
 from tfseg.errors import ConfigError, DataError, NotFittedError
-from tfseg.models.mask_rcnn import MaskRCNN, network
+from tfseg.models.mask_rcnn import MaskRCNN
 from tfseg.structures import Sample
 
 SETTINGS = dict(

@@ -9,7 +9,6 @@ import pytest
 import tfseg
 from tfseg.engine.inputs import Item
 from tfseg.errors import ConfigError
-from tfseg.models.mask_rcnn import network
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="JAX knows every size"

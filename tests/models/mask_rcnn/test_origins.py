@@ -11,7 +11,7 @@ from keras import ops
 
 from tfseg.errors import ConfigError
 from tfseg.geometry.padded import PaddedResize
-from tfseg.models.mask_rcnn import MaskRCNN, MaskRCNNConfig, network
+from tfseg.models.mask_rcnn import MaskRCNN, MaskRCNNConfig
 from tfseg.models.mask_rcnn.losses import TERMS
 from tfseg.models.mask_rcnn.origins import ORIGINS, Origin
 from tfseg.models.two_stage.targets import encode
