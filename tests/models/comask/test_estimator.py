@@ -34,6 +34,7 @@ def test_an_evaluator_asks_for_what_it_needs(model):
         evaluator.update(PEOPLE[0], model.predict(PEOPLE[0])[0])
 
 
+@pytest.mark.slow
 def test_a_step_of_training_changes_weights(model, tmp_path):
     learner = CoMask(
         **{**SMALL, "classes": PEOPLE.class_names},

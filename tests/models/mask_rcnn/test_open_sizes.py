@@ -92,8 +92,8 @@ def test_one_graph_finds_what_the_network_of_each_size_finds(rules, monkeypatch)
 def test_training_knows_its_size_and_no_size_is_odd():
     net = make(**RULES["mixed"]).keras_model
     unknown = keras.KerasTensor((1, None, 64, 3))
-    assert net._checked(unknown, learning=False) is unknown
+    assert net.checked(unknown, learning=False) is unknown
     with pytest.raises(ConfigError, match="known beforehand in training; got None x 64"):
-        net._checked(unknown, learning=True)
+        net.checked(unknown, learning=True)
     with pytest.raises(ConfigError, match="multiples of 32.*got None x 48"):
-        net._checked(keras.KerasTensor((1, None, 48, 3)), learning=False)
+        net.checked(keras.KerasTensor((1, None, 48, 3)), learning=False)
