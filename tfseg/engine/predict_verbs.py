@@ -30,6 +30,7 @@ class PredictVerbs:
     """
 
     predict_extras: tuple[Extra, ...] = ()
+    loss_terms: Mapping[str, str] = MappingProxyType({})
     _evaluation_extras: Mapping[str, Any] = MappingProxyType({})
 
     def predict(

@@ -26,5 +26,10 @@ def draw_answers(image: np.ndarray | None, objects: Prediction | Sample, **optio
     if not maps:
         return drawn
     options.pop("class_names", None)
-    panels = [draw(image, objects, label_map=name, **options) for name in maps]
-    return grid([drawn, *panels], ["objects", *maps], columns=min(3, 1 + len(maps)))
+    panels = [drawn, *(draw(image, objects, label_map=name, **options) for name in maps)]
+    height = max(len(panel) for panel in panels)  # legends differ, and images shall be level
+    panels = [
+        np.pad(panel, ((0, height - len(panel)), (0, 0), (0, 0)), constant_values=255)
+        for panel in panels
+    ]
+    return grid(panels, ["objects", *maps], columns=min(3, len(panels)))

@@ -157,7 +157,7 @@ def _drawn(image, content: _Content, style: _Style, truth, factor: int) -> np.nd
     if style.keypoints and objects.keypoints is not None:
         draw_skeletons(canvas, objects.keypoints * (factor, factor, 1), scene.colours, scene.line)
     if content.labels and len(objects):
-        canvas = _write_words(canvas, scene, content.names, style.scores, style.text_scale)
+        canvas = _write_words(canvas, scene, content, style)
     return with_legend(canvas, content.keys, content.lines, style.text_scale)
 
 
@@ -218,14 +218,16 @@ def _enlarge(image: np.ndarray, factor: int) -> np.ndarray:
     return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
 
 
-def _write_words(canvas: np.ndarray, scene: Scene, names, scores, scale: float) -> np.ndarray:
-    found, words = scene.found, _words(scene.found, names, scores, scene.crowd)
+def _write_words(canvas: np.ndarray, scene: Scene, content: _Content, style: _Style) -> np.ndarray:
+    found, words = scene.found, _words(scene.found, content.names, style.scores, scene.crowd)
+    if content.lines:  # the legend speaks of the objects by number
+        words = [f"{number} {word}" for number, word in enumerate(words, 1)]
     rows = np.arange(len(found))
     if isinstance(found, Prediction) and found.order == "given":
         rows = found.best_first()  # the best ones get the free places
     sheet = Image.fromarray(canvas)
     boxes, words = found.boxes[rows] * scene.factor, [words[row] for row in rows]
-    write_labels(sheet, boxes, words, scene.colours[rows], scale)
+    write_labels(sheet, boxes, words, scene.colours[rows], style.text_scale)
     return np.asarray(sheet)
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.base import clone
 
 import tfseg
 from tfseg.engine.inputs import Item
+from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError, DataError, NotFittedError
 from tfseg.models.portrait import PortraitConfig, PortraitSegmenter
 from tfseg.models.portrait.inputs import EXTRAS
+from tfseg.structures import Sample
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
 HALVES = [(0, 0, 50, 35), (0, 35, 50, 70)]
@@ -112,6 +118,19 @@ def test_only_detected_boxes_are_doubles(person_everywhere, caplog):
     assert not caplog.records
     assert len(person_everywhere.predict(PICTURE, boxes=(HALVES, [0.9, 0.3]))[0]) == 1
     assert "scores below 0.5 (affinity__score_threshold): box 1." in caplog.text
+
+
+def test_boxes_by_name_and_of_samples(person_everywhere, tmp_path):
+    assert {"boxes", "detector"} <= set(inspect.signature(PortraitSegmenter.predict).parameters)
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    (tmp_path / "boxes.json").write_text(json.dumps({"a": [list(box) for box in HALVES]}))
+    (found,) = person_everywhere.predict(tmp_path / "a.png", boxes=tmp_path / "boxes.json")
+    assert len(found) == 2
+    sample = Sample(PICTURE, class_ids=[1, 1], boxes=HALVES)
+    (again,) = person_everywhere.predict([sample], boxes="truth")
+    np.testing.assert_array_equal(again.boxes, found.boxes)
+    with pytest.raises(ConfigError, match=r"Did you mean 'boxes'.*for each image boxes \(K, 4\)"):
+        PredictVerbs.predict(person_everywhere, PICTURE, box=HALVES)
 
 
 def test_bad_boxes_are_named(portrait_model):
