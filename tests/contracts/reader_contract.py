@@ -180,6 +180,8 @@ def parts_share_their_class_ids(maker: Maker, folder: Path) -> None:
         chosen = maker.open(home, classes=("dog",))
         assert chosen.class_names == ("dog",)
         assert chosen[0].class_ids.tolist() == [1] and len(chosen[1]) == 0
+        if "keep_empty" in maker.format.options(0):
+            assert len(maker.open(home, classes=("dog",), keep_empty=False)) == 1
 
 
 def copies_are_equal(maker: Maker, folder: Path) -> None:

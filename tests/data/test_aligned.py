@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data import ListDataset, Subset
 from tfseg.data.aligned import align_classes
@@ -31,8 +32,8 @@ def sample_of(ids, dtype=np.uint8, image_id=0, **more):
     return Sample(np.zeros((*SIZE, 3), np.uint8), image_id, ids, masks, label_maps=maps, **more)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
-@pytest.mark.parametrize(
+@each("dtype", [np.uint8, np.int16, np.int32, np.int64])
+@each(
     "wrap",
     [
         lambda data: data,
@@ -40,7 +41,6 @@ def sample_of(ids, dtype=np.uint8, image_id=0, **more):
         lambda data: Concat([data]),
         Cached,
     ],
-    ids=["plain", "subset", "concat", "cached"],
 )
 def test_objects_and_class_map_get_the_same_numbers(dtype, wrap):
     own, models = ("bee", "ant"), ("ant", "cow", "bee")
@@ -97,8 +97,8 @@ def test_same_names_change_nothing():
     assert align_classes(ListDataset([given], ("a", "b")), ("a", "b"))[0] is given
 
 
-@pytest.mark.parametrize("models", [("a", "b"), ("b", "a", "c")], ids=["same", "other"])
-@pytest.mark.parametrize(
+@each("models", [("a", "b"), ("b", "a", "c")])
+@each(
     ("sample", "said"),
     [
         (sample_of([0], image_id="x7"), "'x7'.*class id 0 lies outside 1 to 2.*count from 1"),

@@ -4,7 +4,7 @@ import copy
 import json
 import math
 
-import pytest
+from each_case import each
 
 from tfseg.data.coco.coco import CocoDataset
 from tfseg.data.doctor.doctor import diagnose
@@ -84,7 +84,7 @@ def spoilt(content):
 READERS = [(via, ViaDataset), (labelme, LabelmeDataset), (coco, open_coco)]
 
 
-@pytest.mark.parametrize(("content", "reader"), READERS)
+@each(("content", "reader"), READERS)
 def test_nothing_but_a_data_error(tmp_path, photo, content, reader):
     photo(tmp_path / "a.jpg")
     file, outcomes = tmp_path / "x.json", set()
@@ -100,7 +100,7 @@ def test_nothing_but_a_data_error(tmp_path, photo, content, reader):
     assert outcomes >= {"error", 0, 2}
 
 
-@pytest.mark.parametrize("content", [via, labelme, coco])
+@each("content", [via, labelme, coco])
 def test_the_doctor_goes_on_after_everything(tmp_path, photo, content):
     photo(tmp_path / "a.jpg")
     for number, changed in enumerate(spoilt(content())):

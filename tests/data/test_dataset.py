@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from each_case import each
 
 import tfseg.data.dataset as dataset_module
 from tfseg.data.dataset import (
@@ -58,7 +59,7 @@ def test_ten_lines_make_a_data_set():
     assert not isinstance([1, 2], Dataset)
 
 
-@pytest.mark.parametrize(
+@each(
     ("candidate", "message"),
     [
         (Squares, "Call it first"),
@@ -73,7 +74,7 @@ def test_check_dataset_names_the_remedy(candidate, message):
         check_dataset(candidate)
 
 
-@pytest.mark.parametrize(
+@each(
     ("names", "message"),
     [("person", "comma"), ((), "empty"), (("a", "a"), "twice"), ((1,), "text"), (None, "tuple")],
 )
@@ -113,7 +114,7 @@ def test_subset_by_positions_mask_and_slice():
     assert Subset(squares, [1]).class_names == ("small", "large")
 
 
-@pytest.mark.parametrize("indices", [[7], [-8], [True, False], [0.5], [[1, 2]]])
+@each("indices", [[7], [-8], [True, False], [0.5], [[1, 2]]])
 def test_subset_refuses_wrong_positions(indices):
     with pytest.raises(DataError):
         Subset(Squares(), np.array(indices))
@@ -152,7 +153,7 @@ def test_list_dataset():
         ListDataset(samples, "small")
 
 
-@pytest.mark.parametrize("fraction", [0.001, 0.2, 0.5, 0.999])
+@each("fraction", [0.001, 0.2, 0.5, 0.999])
 def test_split_is_a_partition_that_the_seed_decides(fraction):
     squares = Squares(50)
     train, val = train_val_split(squares, fraction, seed=3)
@@ -164,7 +165,7 @@ def test_split_is_a_partition_that_the_seed_decides(fraction):
         assert ids(train_val_split(squares, fraction, seed=4)[1]) != ids(val)
 
 
-@pytest.mark.parametrize("fraction", [0, 1, -1, 2])
+@each("fraction", [0, 1, -1, 2])
 def test_split_refuses_all_or_nothing(fraction):
     with pytest.raises(DataError, match="fraction"):
         train_val_split(Squares(), fraction)

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.loader import Loader, _hash, _mix
 from tfseg.errors import ConfigError, DataError, WeightsError
@@ -54,7 +55,7 @@ def no_thread_is_left():
     raise AssertionError(f"still running: {loader_threads()}")
 
 
-@pytest.mark.parametrize("workers", [0, 1, 4])
+@each("workers", [0, 1, 4])
 def test_every_pass_shows_every_sample_once(workers):
     loader = Loader(Numbered(7, 0.001), encode, batch_size=3, workers=workers)
     assert loader.steps_per_pass == 3
@@ -149,7 +150,7 @@ def test_nothing_is_read_before_it_is_asked_for_and_little_ahead():
     stream.close()
 
 
-@pytest.mark.parametrize("end", ["close", "delete", "exception", "interrupt"])
+@each("end", ["close", "delete", "exception", "interrupt"])
 def test_threads_end_when_the_consumer_stops_early(end):
     loader = Loader(Numbered(50, 0.002), encode, batch_size=2, workers=3)
     if end in ("exception", "interrupt"):
@@ -196,7 +197,7 @@ def test_errors_end_the_stream_and_its_threads():
     assert not loader_threads() and list(stream) == []
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@each("workers", [0, 2])
 def test_errors_of_workers_name_the_picture(workers):
     def broken(sample, seed):
         if sample.image_id == "picture-3":
@@ -239,7 +240,7 @@ def test_empty_data_set():
         Loader(Numbered(0), encode, batch_size=1)
 
 
-@pytest.mark.parametrize("setting", [{"batch_size": 0}, {"workers": -1}, {"prefetch": 0.5}])
+@each("setting", [{"batch_size": 0}, {"workers": -1}, {"prefetch": 0.5}])
 def test_numbers_out_of_range(setting):
     with pytest.raises(ConfigError, match=next(iter(setting))):
         Loader(Numbered(1), encode, **{"batch_size": 1, **setting})

@@ -5,7 +5,7 @@ import os
 import random
 
 import numpy as np
-import pytest
+from each_case import each
 from PIL import Image
 
 from tfseg.data.coco.coco import CocoDataset
@@ -112,7 +112,7 @@ READERS = [coco, via, labelme, png_masks, voc, boxes]
 READERS += [image_of(name) for name in ("a.png", "a.jpg", "a.bmp", "a.gif", "a.tif", "a.webp")]
 
 
-@pytest.mark.parametrize("make", READERS, ids=lambda make: make.__name__)
+@each("make", READERS)
 def test_nothing_but_our_errors(tmp_path, make):
     path, read = make(tmp_path)
     good, rng, refused = path.read_bytes(), random.Random(1), 0

@@ -2,11 +2,12 @@ import subprocess
 import sys
 
 import pytest
+from each_case import each
 
 import tfseg.data
 
 
-@pytest.mark.parametrize("name", tfseg.data.__all__)
+@each("name", tfseg.data.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(tfseg.data, name).__name__ == name
     assert name in dir(tfseg.data)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.synthetic import GARMENTS, SyntheticPeople, scene
 from tfseg.data.synthetic.background import Place
@@ -304,11 +305,11 @@ class TestVariety:
         assert counts[1:].sum() > 180
         assert counts[1:].max() < 1.6 * counts[1:].min()
 
-    @pytest.mark.parametrize("name", GARMENTS)
+    @each("name", GARMENTS)
     def test_a_single_garment_is_worn_by_most(self, name):
-        data = SyntheticPeople(12, size=96, people=(2, 2), classes=(name,))
+        data = SyntheticPeople(6, size=64, people=(2, 2), classes=(name,))
         found = sum(len(data[index]) for index in range(len(data)))
-        assert found >= 9
+        assert found >= 4
 
 
 def test_a_tuple_of_person_means_persons():

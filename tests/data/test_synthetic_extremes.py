@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.synthetic import SyntheticPeople
 from tfseg.errors import ConfigError
 
 
 class TestExtremes:
-    @pytest.mark.parametrize("size", [1, (1, 40), (40, 1), 32, (33, 17), (48, 200), (200, 48)])
+    @each("size", [1, (1, 40), (40, 1), 32, (33, 17), (48, 200), (200, 48)])
     def test_any_size(self, size):
         expected = (size, size) if isinstance(size, int) else size
         data = SyntheticPeople(4, size=size, people=(0, 5))
@@ -54,7 +55,7 @@ class TestExtremes:
             data[0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "message"),
     [
         (dict(length=-1), "length"),

@@ -7,6 +7,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.synthetic import outfit, palette, pose, scene, shapes, wardrobe
 from tfseg.data.synthetic.background import paint_place
@@ -38,12 +39,12 @@ class TestDice:
 
 
 class TestColors:
-    @pytest.mark.parametrize("number", list(palette.CLOTH))
+    @each("number", list(palette.CLOTH))
     def test_cloth_colors_are_of_the_class_they_stand_under(self, number):
         for color in palette.CLOTH[number]:
             assert palette.color_class(color) == number, color
 
-    @pytest.mark.parametrize(
+    @each(
         ("color", "name"),
         [
             ((0, 0, 0), "dark"),
@@ -173,7 +174,7 @@ class TestPose:
         assert poses == set(pose.POSES)
 
 
-@pytest.mark.parametrize("name", outfit.GARMENTS)
+@each("name", outfit.GARMENTS)
 def test_wanted_garment_is_part_of_the_outfit(name):
     for seed in range(40):
         worn = wardrobe.draw_outfit(Dice(seed), False, name)
@@ -182,7 +183,7 @@ def test_wanted_garment_is_part_of_the_outfit(name):
         assert name in names
 
 
-@pytest.mark.parametrize("kind", list(THINGS))
+@each("kind", list(THINGS))
 def test_each_thing_leaves_something_to_see(kind):
     canvas = Canvas(64, 64)
     paint(canvas, Dice(1), kind, 32, 50)

@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.augment import Augmentation, Augmenter, choose, iaa, presets
 from tfseg.data.synthetic import SyntheticPeople
@@ -32,14 +33,14 @@ def same(first: Sample, second: Sample) -> bool:
     return all(np.array_equal(getattr(first, n), getattr(second, n)) for n in names)
 
 
-@pytest.mark.parametrize("name", presets.NAMES)
+@each("name", presets.NAMES)
 def test_a_name(name):
     chosen = choose(name)
     assert chosen.name == chosen.text == name
     assert same(chosen(SAMPLE, 5), presets.build(name)(SAMPLE, 5))
 
 
-@pytest.mark.parametrize(
+@each(
     "given",
     [
         iaa.Fliplr(1.0),
@@ -47,7 +48,6 @@ def test_a_name(name):
         iaa.SomeOf((1, 1), [iaa.Fliplr(1.0)]),
         Augmenter(iaa.Fliplr(1.0)),
     ],
-    ids=["augmenter", "list", "nested", "own"],
 )
 def test_augmenters_of_imgaug_mirror_masks_and_picture_alike(given):
     moved = choose(given)(SAMPLE, 0)
@@ -73,7 +73,7 @@ def test_the_text_tells_augmentations_apart_and_is_the_same_in_every_run():
 
 
 # Kinds of change that are unlike each other: pixels, geometry, elastic, cut-outs, blends, weather.
-@pytest.mark.parametrize(
+@each(
     "augmenter",
     [
         iaa.ElasticTransformation(alpha=30, sigma=4),
@@ -91,7 +91,6 @@ def test_the_text_tells_augmentations_apart_and_is_the_same_in_every_run():
         iaa.Sometimes(0.5, iaa.Affine(scale=(0.5, 1.5), shear=(-8, 8))),
         iaa.KeepSizeByResize(iaa.Crop(px=10, keep_size=False)),
     ],
-    ids=lambda augmenter: type(augmenter).__name__,
 )
 def test_any_augmenter_is_deterministic_and_passes_the_check(augmenter):
     chosen = choose(augmenter)
@@ -114,7 +113,7 @@ def test_an_elastic_change_moves_the_masks_with_the_picture():
 
 
 class TestRefused:
-    @pytest.mark.parametrize("given", [3, object(), iaa.Fliplr, {"flip": 1}, Sample])
+    @each("given", [3, object(), iaa.Fliplr, {"flip": 1}, Sample])
     def test_other_things(self, given):
         with pytest.raises(ConfigError, match=r"augmentation: expected the name of a set .*imgaug"):
             choose(given)

@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.augment.imgaug_adapter import Augmenter
 from tfseg.data.augment.imgaug_compat import _import_failure, iaa
@@ -111,14 +112,14 @@ def test_each_label_map_is_moved_as_its_kind_says():
     np.testing.assert_array_equal(asked.label_maps["mine"][:, ::-1] == 15, labels == 14)
 
 
-@pytest.mark.parametrize("wrap", [iaa.Sequential, lambda x: iaa.Sometimes(1.0, x)])
+@each("wrap", [iaa.Sequential, lambda x: iaa.Sometimes(1.0, x)])
 def test_mirroring_is_seen_inside_other_augmenters(wrap):
     after = Augmenter(wrap([iaa.Affine(rotate=3), iaa.Fliplr(1.0)]))(scene(), 0)
     assert after.keypoints[0, 6, 2] == 2 and after.keypoints[0, 5, 2] == 1
     assert_follows_image(after, mirrored=True, wrong=0.04)
 
 
-@pytest.mark.parametrize(
+@each(
     ("change", "mirrored", "place"),
     [
         (iaa.Flipud(1.0), True, lambda x, y: (x, H - 1 - y)),
@@ -147,7 +148,7 @@ def test_key_points_land_where_arithmetic_says(change, mirrored, place):
     assert_follows_image(after, mirrored, wrong=0.05)
 
 
-@pytest.mark.parametrize("degrees", [-30, 17])
+@each("degrees", [-30, 17])
 def test_rotation_is_about_the_centre(degrees):
     after = Augmenter(iaa.Affine(rotate=degrees))(scene(), 0)
     angle = np.deg2rad(degrees)
@@ -176,7 +177,7 @@ def test_key_points_that_leave_are_no_longer_labelled():
     np.testing.assert_allclose(after.keypoints[0, 6], (32, 17, 1))
 
 
-@pytest.mark.parametrize(
+@each(
     "change",
     [iaa.GaussianBlur(3.0), iaa.Multiply(0.5), iaa.AddToHue(60), iaa.CoarseDropout(0.5)],
 )
@@ -197,7 +198,7 @@ def test_label_maps_only_hold_labels_that_were_there():
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # imgaug's own calls of scikit-image
-@pytest.mark.parametrize("change", [iaa.PiecewiseAffine(0.02), iaa.Identity()])
+@each("change", [iaa.PiecewiseAffine(0.02), iaa.Identity()])
 def test_perspective_and_piecewise_move_all_together(change):
     augment = Augmenter([change, iaa.PerspectiveTransform(0.08, keep_size=False), iaa.Fliplr(1.0)])
     for seed in range(3):
@@ -266,7 +267,7 @@ def test_it_travels_to_other_processes():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(augment))(scene(), 4).image, expected)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 2000), (2000, 3)])
+@each("size", [(1, 1), (3, 2000), (2000, 3)])
 def test_no_objects_and_odd_sizes(size):
     empty = Sample(np.full((*size, 3), 77, np.uint8), keypoints=np.zeros((0, 17, 3)))
     change = iaa.Sequential([iaa.Affine(rotate=(-9, 9)), iaa.Fliplr(1.0)])
@@ -297,7 +298,7 @@ def test_other_numbers_of_key_points_need_to_be_told():
     np.testing.assert_allclose(after.keypoints[0, :, 0], (W - 21, W - 11, W - 31))
 
 
-@pytest.mark.parametrize("flip", [(0, 0, 1), (1, 2, 3)])
+@each("flip", [(0, 0, 1), (1, 2, 3)])
 def test_a_flip_must_be_a_permutation(flip):
     with pytest.raises(ConfigError, match="once"):
         Augmenter(iaa.Identity(), keypoint_flip=flip)

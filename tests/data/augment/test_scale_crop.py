@@ -6,6 +6,7 @@ import collections
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.augment import ScaleCrop, choose, presets, random_scale_crop
 from tfseg.data.augment.scale_crop import VOC_SCALES
@@ -51,7 +52,7 @@ def test_a_small_picture_is_filled_up_and_the_filling_is_ignored():
         np.testing.assert_array_equal(after.masks[0], classes == 1)
 
 
-@pytest.mark.parametrize("scale", VOC_SCALES)
+@each("scale", VOC_SCALES)
 def test_labels_lie_on_the_image_at_every_scale(scale):
     """The step from class 0 to 1 lies at the scaled middle, to half a pixel."""
     after = random_scale_crop(numbered(), 3, size=(100, 120), scales=(scale,), flip=0)
@@ -116,7 +117,7 @@ def test_no_objects_and_one_pixel():
         assert random_scale_crop(dot, seed, size=(3, 3)).size == (3, 3)
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "message"),
     [
         ({"size": 0}, "whole number of pixels"),

@@ -6,7 +6,7 @@ import collections
 import itertools
 
 import numpy as np
-import pytest
+from each_case import each
 
 from tfseg.data.augment import Augmenter, presets
 from tfseg.data.augment.imgaug_additions import Gamma
@@ -65,7 +65,7 @@ def test_portrait_draws_each_value_alike_and_independently():
         assert len(pairs) == 25 and all(abs(n - 20) < 27 for n in pairs.values())
 
 
-@pytest.mark.parametrize("gamma", GAMMAS)
+@each("gamma", GAMMAS)
 def test_gamma_is_exact(gamma):
     values = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
     found = Gamma([gamma])(image=values)
@@ -74,7 +74,7 @@ def test_gamma_is_exact(gamma):
         np.testing.assert_array_equal(found, values)
 
 
-@pytest.mark.parametrize("size", [(90, 120), (101, 64)])
+@each("size", [(90, 120), (101, 64)])
 def test_portrait_moves_labels_as_an_affine_map_of_ones_own_does(size):
     """Every pixel of the new image is led back by arithmetic alone."""
     sample, augment = scene(size), presets.build("portrait")
@@ -98,7 +98,7 @@ def test_portrait_moves_labels_as_an_affine_map_of_ones_own_does(size):
         np.testing.assert_array_equal(after.masks[0], classes == 1)
 
 
-@pytest.mark.parametrize("name", ["portrait", "portrait_flip", "portrait_light"])
+@each("name", ["portrait", "portrait_flip", "portrait_light"])
 def test_outside_is_ignored_and_black_and_equal_seeds_are_equal(name):
     image = np.full((60, 60, 3), 200, np.uint8)
     sample = Sample(image, 0, [1], np.ones((1, 60, 60), bool))
@@ -134,7 +134,7 @@ def test_the_fill_can_be_chosen_and_other_sets_add_no_class_map():
     assert plain.label_maps == {}
 
 
-@pytest.mark.parametrize("name", ["portrait_flip", "portrait_light"])
+@each("name", ["portrait_flip", "portrait_light"])
 def test_mirroring_moves_everything(name):
     """Of two patches one is red and one is green; which lies on the left tells a mirror."""
     image = np.zeros((80, 80, 3), np.uint8)

@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+from each_case import Fresh, each
 from PIL import Image
 
 from tfseg.data.coco.coco import CocoDataset
@@ -32,8 +33,7 @@ def content(**changes):
     }
 
 
-@pytest.fixture
-def save(tmp_path):
+def writer(tmp_path):
     def write(value):
         for n in (1, 2):
             Image.new("RGB", SIZE[::-1], (n * 90, 40, 9)).save(tmp_path / f"{n}.png")
@@ -41,6 +41,11 @@ def save(tmp_path):
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def save(tmp_path):
+    return Fresh(writer, tmp_path)
 
 
 def labels(dataset):
@@ -107,7 +112,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("oddity", ODD)
+@each("oddity", ODD)
 def test_what_has_one_meaning_is_read_and_told_once(save, oddity):
     value, expected = ODD[oddity]
     folder = save(value)
@@ -158,7 +163,7 @@ NONE = {
 }
 
 
-@pytest.mark.parametrize("kind", NONE)
+@each("kind", NONE)
 def test_the_first_message_says_what_the_file_is(save, kind):
     value, message = NONE[kind]
     folder = save(value)
@@ -186,7 +191,7 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize("fault", LOST)
+@each("fault", LOST)
 def test_one_fault_makes_no_second_one_of_each_annotation(save, fault):
     key, change = LOST[fault]
     value = content()
@@ -228,8 +233,8 @@ HUGE = {
 }
 
 
-@pytest.mark.parametrize("sized", [True, False])
-@pytest.mark.parametrize("kind", HUGE)
+@each("sized", [True, False])
+@each("kind", HUGE)
 def test_masks_that_no_image_has_are_refused_at_once(save, kind, sized):
     value = content(annotations=[annotation(1), annotation(2, 2)])
     if not sized:

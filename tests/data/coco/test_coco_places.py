@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from each_case import Fresh, each
 from PIL import Image
 
 from tfseg.data.coco.coco import CocoDataset
@@ -28,8 +29,7 @@ def coco(*names, **more):
     return {"images": images, "annotations": annotations, "categories": categories, **more}
 
 
-@pytest.fixture
-def save(tmp_path):
+def writer(tmp_path):
     def write(files):
         for name, value in files.items():
             path = tmp_path / name
@@ -43,6 +43,11 @@ def save(tmp_path):
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def save(tmp_path):
+    return Fresh(writer, tmp_path)
 
 
 ROBOFLOW = {
@@ -75,7 +80,7 @@ TOOLS = {
 }
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@each("tool", TOOLS)
 def test_the_parts_of_tools(save, tool):
     folder = save(TOOLS[tool])
     for part, name in (("train", "train.jpg"), ("val", "valid.jpg")):
@@ -95,7 +100,7 @@ ONE_FILE = {
 }
 
 
-@pytest.mark.parametrize("tool", ONE_FILE)
+@each("tool", ONE_FILE)
 def test_one_file_is_the_part_for_training(save, tool):
     folder = save(ONE_FILE[tool])
     assert len(open_dataset(folder)[0]) == 1
@@ -129,7 +134,7 @@ def test_a_file_of_another_part_is_not_for_training(save):
         open_dataset(folder)
 
 
-@pytest.mark.parametrize("gone", range(5))
+@each("gone", range(5))
 def test_any_image_may_be_missing(save, gone):
     names = [f"p{n}.jpg" for n in range(5)]
     folder = save({"train.json": coco(*names), **{f"images/{n}": 1 for n in names}})
@@ -166,7 +171,7 @@ def test_two_names_for_one_file_are_a_fault(save):
     assert open_dataset(folder, drop_invalid=True).image_ids == (2,)
 
 
-@pytest.mark.parametrize("name", ["../secret.jpg", "{}/secret.jpg", "x/../../secret.jpg"])
+@each("name", ["../secret.jpg", "{}/secret.jpg", "x/../../secret.jpg"])
 def test_a_name_that_leads_out_of_the_folder_is_refused(save, name):
     home = save({"secret.jpg": 1, "set/b.jpg": 1})
     name = name.format(home)

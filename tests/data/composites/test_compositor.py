@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data import CompositeDataset, ListDataset, SyntheticPeople, open_dataset
 from tfseg.errors import ConfigError, DataError
@@ -49,7 +50,7 @@ def composed(composition):
     return np.clip(picture, 0, 255), owner
 
 
-@pytest.mark.parametrize("feather", [0, 1.5])
+@each("feather", [0, 1.5])
 def test_truth_is_what_was_composed(feather):
     dataset, met = composites(feather=feather), 0
     for index in range(4):
@@ -229,8 +230,8 @@ def test_people_are_found_in_class_maps_and_in_tags():
             np.testing.assert_array_equal(dataset[index].image, by_mask[index].image)
 
 
-@pytest.mark.parametrize("backgrounds", ["from_people", "drawn"])
-@pytest.mark.parametrize("size", [(200, 24), (24, 200), 1])
+@each("backgrounds", ["from_people", "drawn"])
+@each("size", [(200, 24), (24, 200), 1])
 def test_any_canvas_is_filled(backgrounds, size):
     small = ListDataset([patch(20, 16, (4, 18, 5, 10))], ("person",))
     sample = composites(people=small, backgrounds=backgrounds, size=size)[0]
@@ -243,7 +244,7 @@ def test_grey_backgrounds_and_a_background_smaller_than_the_canvas():
     np.testing.assert_array_equal(dataset[0].image, np.full((96, 80, 3), 77))
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "message"),
     [
         ({"length": -1}, "length: expected an integer from 0"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.composites.cutouts import Cutouts, Remembered, Tones, cut_out
 from tfseg.data.dataset import ListDataset
@@ -22,7 +23,7 @@ def cut(mask):
     return cut_out(np.full((*mask.shape, 3), 50, np.uint8), mask, SCENE, (0, 0))
 
 
-@pytest.mark.parametrize(
+@each(
     ("box", "expected", "stature"),
     [
         ((10, 20, 90, 45), (False, False, False, False), 80),
@@ -44,7 +45,7 @@ def test_specks_are_nobody():
     assert cut(rectangle(1, 1, 3, 3)) is None and cut(np.zeros((9, 9), bool)) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("mask", "usable"),
     [
         (rectangle(10, 20, 90, 45), True),

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from each_case import each
 from PIL import Image
 
 from tfseg.data.coco.coco import CocoDataset
@@ -90,7 +91,7 @@ OBJECTS = {
 }
 
 
-@pytest.mark.parametrize("code", OBJECTS)
+@each("code", OBJECTS)
 def test_faults_of_an_object_name_picture_and_annotation(code):
     fields, message = OBJECTS[code]
     broken = sample(7, (5, 5, 30, 30), annotation_ids=[8831], path="cat_17.jpg", **fields)
@@ -242,7 +243,7 @@ def test_readers_that_fail_are_named_and_passed_over():
     assert diagnosis.statistics["images"] == 2
 
 
-@pytest.mark.parametrize("data", ["/nowhere/at/all", [1, 2], ListDataset([], NAMES)])
+@each("data", ["/nowhere/at/all", [1, 2], ListDataset([], NAMES)])
 def test_what_cannot_be_opened_is_a_diagnosis_of_one_error(data):
     diagnosis = diagnose(data)
     assert only(diagnosis).code == "unusable" and not diagnosis.ok

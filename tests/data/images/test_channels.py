@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from each_case import each
 from PIL import Image
 
 from tfseg.data.augment.imgaug_adapter import Augmenter
@@ -40,10 +41,9 @@ def test_three_channels_are_rgb():
         np.testing.assert_array_equal(to_channels(image, 3), to_rgb(image))
 
 
-@pytest.mark.parametrize(
+@each(
     "image",
     [noise(1), noise(1)[..., 0], noise(1) / 255.0, noise(1).astype(np.uint16) * 257],
-    ids=["axis", "flat", "float", "uint16"],
 )
 def test_grey_stays_grey(image):
     np.testing.assert_array_equal(to_channels(image, 1), noise(1))
@@ -55,7 +55,7 @@ def test_colours_become_grey_and_alpha_is_laid_on_white():
     assert (to_channels(clear, 1) == 255).all()
 
 
-@pytest.mark.parametrize("channels", [2, 4, 5, 12])
+@each("channels", [2, 4, 5, 12])
 def test_other_channels_must_be_there(channels):
     image = noise(channels)
     np.testing.assert_array_equal(to_channels(image, channels), image)
@@ -67,7 +67,7 @@ def test_other_channels_must_be_there(channels):
         to_channels(wrong[..., 0], channels)
 
 
-@pytest.mark.parametrize(
+@each(
     ("image", "channels", "words"),
     [
         (noise(5), 3, "3 channels.* has 5 .*channels=5"),
@@ -83,10 +83,8 @@ def test_what_does_not_fit_is_refused(image, channels, words):
         to_channels(image, channels)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 4, 7])
-@pytest.mark.parametrize(
-    "plan", [SquareResize(32, 32), PaddedResize(16, 32)], ids=["square", "pad"]
-)
+@each("channels", [1, 2, 4, 7])
+@each("plan", [SquareResize(32, 32), PaddedResize(16, 32)])
 def test_every_channel_is_resized_like_a_picture_of_its_own(channels, plan):
     fitted = plan.plan((20, 30)).sample(sample(channels)).image
     for index in range(channels):
@@ -95,7 +93,7 @@ def test_every_channel_is_resized_like_a_picture_of_its_own(channels, plan):
         np.testing.assert_array_equal(fitted[..., index], expected)
 
 
-@pytest.mark.parametrize("channels", [1, 2, 4, 6])
+@each("channels", [1, 2, 4, 6])
 def test_a_mirror_moves_every_channel(channels):
     moved = Augmenter(iaa.Fliplr(1.0))(sample(channels), 3)
     np.testing.assert_array_equal(moved.image, sample(channels).image[:, ::-1])

@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+from each_case import each
 from PIL import Image
 
 from tfseg.data.images import jpeg_scan
@@ -44,8 +45,8 @@ SEEN = {
 }
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["png", "jpeg"])
+@each("orientation", range(1, 9))
+@each("kind", ["png", "jpeg"])
 def test_exif_orientations_are_honoured(tmp_path, orientation, kind):
     stored = Image.fromarray(smooth())
     exif = Image.Exif()
@@ -61,7 +62,7 @@ def test_exif_orientations_are_honoured(tmp_path, orientation, kind):
     assert stored_orientation(path) == orientation
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@each("orientation", range(1, 9))
 def test_turn_moves_label_maps_too(orientation):
     labels = np.arange(12).reshape(3, 4)
     np.testing.assert_array_equal(turn(labels, orientation), SEEN[orientation](labels))
@@ -77,8 +78,8 @@ def test_an_unknown_orientation_and_a_damaged_exif_block_leave_the_picture_as_it
     assert read_image(data).shape == (40, 60, 3)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-@pytest.mark.parametrize("options", [{}, {"quality": 100, "subsampling": 0}, {"progressive": True}])
+@each("mode", ["RGB", "L"])
+@each("options", [{}, {"quality": 100, "subsampling": 0}, {"progressive": True}])
 def test_the_short_way_for_jpeg_gives_pillows_pixels(mode, options):
     for image in (smooth(), picture(37, 53)):
         data = encoded(Image.fromarray(image).convert(mode), "JPEG", **options)
@@ -159,7 +160,7 @@ def test_cmyk_jpeg_is_converted():
     assert np.abs(read_image(data).astype(int) - smooth()).mean() < 4
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WebP", "PNG"])
+@each("kind", ["GIF", "WebP", "PNG"])
 def test_the_first_frame_of_an_animation_counts(kind):
     frames = [Image.new("RGB", (24, 16), colour) for colour in ("red", "lime", "blue")]
     options = {"lossless": True} if kind == "WebP" else {}
@@ -170,8 +171,8 @@ def test_the_first_frame_of_an_animation_counts(kind):
     assert (image == (255, 0, 0)).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (10, 10000), (10000, 10)])
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@each("shape", [(1, 1), (10, 10000), (10000, 10)])
+@each("kind", ["PNG", "JPEG"])
 def test_extreme_sizes(shape, kind):
     data = encoded(Image.fromarray(picture(*shape)), kind)
     assert read_image(data).shape == (*shape, 3)
@@ -208,8 +209,8 @@ def test_text_is_no_picture(tmp_path):
         image_size(path)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WebP", "BMP", "TIFF"])
-@pytest.mark.parametrize("share", [0.4, 0.75, 0.97])
+@each("kind", ["JPEG", "PNG", "GIF", "WebP", "BMP", "TIFF"])
+@each("share", [0.4, 0.75, 0.97])
 def test_cut_off_files_are_noticed(tmp_path, kind, share):
     data = encoded(Image.fromarray(picture(120, 160)), kind)
     path = tmp_path / "cut.img"
@@ -226,7 +227,7 @@ def noisy(height=120, width=160):
     return (smooth(height, width) * 0.5 + 60 + noise).clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "options"),
     [
         ("PNG", {}),
@@ -235,7 +236,6 @@ def noisy(height=120, width=160):
         ("WEBP", {"lossless": True}),
         ("GIF", {}),
     ],
-    ids=["png", "lzw", "deflate", "webp", "gif"],
 )
 def test_what_the_decoder_refuses_is_refused(kind, options):
     data, refused = encoded(Image.fromarray(noisy()), kind, **options), 0
@@ -256,7 +256,7 @@ def test_what_the_decoder_refuses_is_refused(kind, options):
     assert refused == 12 or kind != "PNG"
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@each("orientation", [1, 3, 6, 8])
 def test_the_turn_of_tiff_is_applied_once(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -265,7 +265,7 @@ def test_the_turn_of_tiff_is_applied_once(orientation):
     assert image_size(data) == read_image(data).shape[:2]
 
 
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@each("share", [0.3, 0.6, 0.9])
 def test_half_a_jpeg_with_an_end_marker_is_refused(tmp_path, share):
     for options in ({}, {"restart_marker_rows": 1}, {"optimize": True}):
         data = encoded(Image.fromarray(noisy()), "JPEG", **options)
@@ -321,7 +321,7 @@ def test_to_rgb_keeps_uint8_and_makes_it_contiguous():
     assert to_rgb(image[:, ::-1]).flags.c_contiguous
 
 
-@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1)])
+@each("shape", [(5, 7), (5, 7, 1)])
 def test_to_rgb_of_grey(shape):
     grey = np.arange(35, dtype=np.uint8).reshape(shape)
     np.testing.assert_array_equal(to_rgb(grey), np.repeat(grey.reshape(5, 7, 1), 3, 2))
@@ -341,7 +341,7 @@ def test_to_rgb_of_floats_and_wide_integers():
     assert to_rgb(np.zeros((2, 2), np.float32)).max() == 0
 
 
-@pytest.mark.parametrize(
+@each(
     ("array", "message"),
     [
         (np.zeros((2, 3, 4, 3), np.uint8), "list"),
@@ -377,7 +377,7 @@ def test_what_opencv_cannot_decode_goes_to_pillow(monkeypatch):
         np.testing.assert_array_equal(read_image(data), expected)
 
 
-@pytest.mark.parametrize("channels", [3, 4])
+@each("channels", [3, 4])
 def test_sixteen_bit_colour(channels):
     import cv2
 

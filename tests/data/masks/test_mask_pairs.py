@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from each_case import Fresh, each
 from PIL import Image
 
 from tfseg.data.doctor.doctor import diagnose
@@ -20,8 +21,7 @@ EDGE = PERSON.copy()
 EDGE[19, 15:45] = 255
 
 
-@pytest.fixture
-def save(tmp_path, photo):
+def writer(tmp_path, photo):
     """Writes `images/` and `masks/`; masks are arrays or images, by file name."""
 
     def write(**masks):
@@ -33,6 +33,11 @@ def save(tmp_path, photo):
         return tmp_path
 
     return write
+
+
+@pytest.fixture
+def save(tmp_path, photo):
+    return Fresh(writer, tmp_path, photo)
 
 
 def palette():
@@ -47,7 +52,7 @@ def cutout():
     return np.dstack([colours, PERSON * 255]).astype(np.uint8)
 
 
-@pytest.mark.parametrize(
+@each(
     "mask",
     [
         PERSON,
@@ -60,7 +65,6 @@ def cutout():
         cutout(),
         np.dstack([PERSON * 9, PERSON * 255]),
     ],
-    ids=["0/1", "0/255", "1 bit", "16 bits", "ids", "grey colours", "palette", "rgba", "alpha"],
 )
 def test_the_ways_to_store_one_class(save, mask):
     dataset = ImageMaskDataset(save(anna=mask))
@@ -103,7 +107,7 @@ def test_rules_for_other_values(save):
     assert set(np.unique(ignored)) == {1, 255}
 
 
-@pytest.mark.parametrize(
+@each(
     ("values", "count", "message"),
     [
         ("treshold", 1, "expected values as one of"),

@@ -6,6 +6,7 @@ import pickle
 import cv2
 import numpy as np
 import pytest
+from each_case import Fresh, each
 from PIL import Image
 
 from tfseg.data.dataset import check_dataset
@@ -26,8 +27,7 @@ LEFT, RIGHT, LOW = block(5, 5, 25, 30), block(5, 50, 25, 75), block(30, 10, 55, 
 IDS = np.where(LEFT, 1, 0) + np.where(RIGHT, 2, 0) + np.where(LOW, 7, 0)
 
 
-@pytest.fixture
-def save(tmp_path, photo):
+def writer(tmp_path, photo):
     """Writes images and masks: text as it is, dicts as JSON, arrays and images as PNG."""
 
     def write(files, pictures=("a.jpg",)):
@@ -49,6 +49,11 @@ def save(tmp_path, photo):
     return write
 
 
+@pytest.fixture
+def save(tmp_path, photo):
+    return Fresh(writer, tmp_path, photo)
+
+
 def test_bytes_after_the_end_of_a_png_do_no_harm(save):
     folder = save({"masks/hat/a.png": LEFT})
     whole = (folder / "masks" / "hat" / "a.png").read_bytes()
@@ -66,7 +71,7 @@ ONE_A_FILE = {
 }
 
 
-@pytest.mark.parametrize("layout", ONE_A_FILE)
+@each("layout", ONE_A_FILE)
 def test_one_object_a_file(save, layout):
     names = ONE_A_FILE[layout]
     masks = (LOW, LEFT, RIGHT)
@@ -104,7 +109,7 @@ def kinds_of_mask():
     }
 
 
-@pytest.mark.parametrize("kind", kinds_of_mask())
+@each("kind", kinds_of_mask())
 def test_what_is_inside(save, kind):
     sample = PngMaskDataset(save({"masks/hat/a.png": kinds_of_mask()[kind]}))[0]
     np.testing.assert_array_equal(sample.masks[0], LEFT != 0)
@@ -129,8 +134,8 @@ def id_maps():
 SOURCES = ["sidecar", "instances", "class map", "class list"]
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("kind", id_maps())
+@each("source", SOURCES)
+@each("kind", id_maps())
 def test_id_maps(save, kind, source):
     image, factor = id_maps()[kind]
     names = {str(1 * factor): "shoe", str(2 * factor): "shoe", str(7 * factor): "hat"}
@@ -177,7 +182,7 @@ SOFT_MASKS = {
 }
 
 
-@pytest.mark.parametrize("kind", SOFT_MASKS)
+@each("kind", SOFT_MASKS)
 def test_a_soft_mask_is_one_object(save, kind):
     mask = SOFT_MASKS[kind]
     mask = mask.astype(np.uint8) if mask.dtype == np.float32 else mask
@@ -209,7 +214,7 @@ ID_MAPS = {
 }
 
 
-@pytest.mark.parametrize("kind", ID_MAPS)
+@each("kind", ID_MAPS)
 def test_maps_of_many_objects_are_no_soft_masks(save, kind):
     ids, count = ID_MAPS[kind]
     assert len(PngMaskDataset(save({"masks/a.png": ids.astype(np.uint16)}))[0]) == count
@@ -266,7 +271,7 @@ LATE = {
 }
 
 
-@pytest.mark.parametrize("code", {**AT_ONCE, **LATE})
+@each("code", {**AT_ONCE, **LATE})
 def test_a_fault_is_named_and_the_rest_goes_on(save, code):
     files, message = {**AT_ONCE, **LATE}[code]
     folder = save({**GOOD, **files}, ("a.jpg", "b.jpg"))
@@ -308,9 +313,9 @@ def test_a_picture_whose_whole_map_is_unusable_is_left_out(save, tmp_path):
     assert [p.code for p in rest.dropped][:1] == ["mask_size"]
 
 
-@pytest.mark.parametrize("orientation", [3, 6, 8])
-@pytest.mark.parametrize("as_stored", [True, False])
-@pytest.mark.parametrize("name", ["masks/hat/a.png", "masks/a.png"])
+@each("orientation", [3, 6, 8])
+@each("as_stored", [True, False])
+@each("name", ["masks/hat/a.png", "masks/a.png"])
 def test_masks_of_a_turned_picture(save, photo, tmp_path, orientation, as_stored, name):
     stored = block(3, 2, 33, 22, size=(40, 100))
     turns = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_270}
@@ -340,7 +345,7 @@ def test_folders_by_other_names_and_what_is_missing(save, tmp_path):
         PngMaskDataset(empty)
 
 
-@pytest.mark.parametrize("name", ["masks/a.jpg", "masks/a/hat.jpg", "masks/hat/a.TIF"])
+@each("name", ["masks/a.jpg", "masks/a/hat.jpg", "masks/hat/a.TIF"])
 def test_masks_of_another_kind_are_faults_not_empty_pictures(save, name):
     folder = save({name: LEFT, "masks/b.png": LOW}, ("a.jpg", "b.jpg"))
     with pytest.raises(DataError, match=r"masks of objects are PNG files.*image_masks"):
@@ -370,7 +375,7 @@ def test_what_may_be_read_in_two_ways_is_warned_of(save):
     assert warned(folder).count("ambiguous_mask") == 1
 
 
-@pytest.mark.parametrize(
+@each(
     ("ids", "codes"),
     [
         (np.where(LEFT, 1, 0) + np.where(RIGHT, 255, 0), ["doubtful_void"]),
@@ -378,7 +383,6 @@ def test_what_may_be_read_in_two_ways_is_warned_of(save):
         (np.where(LEFT, 1, 0) + np.where(RIGHT, 1, 0) + np.where(LOW, 2, 0), ["class_numbers"]),
         (IDS, []),
     ],
-    ids=["void", "one object", "classes", "objects"],
 )
 def test_numbers_that_may_mean_something_else(save, ids, codes):
     folder = save({"masks/a.png": ids.astype(np.uint8)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from each_case import each
 
 from tfseg.data.open_images.classes import read_class_names, read_hierarchy
 from tfseg.data.open_images.rules import SelectionRules, choose_classes
@@ -21,7 +22,7 @@ def names_of(tmp_path, text):
     return read_class_names(path)
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         LINES,
@@ -47,7 +48,7 @@ def test_broken_lines_are_named_and_cost_only_themselves(tmp_path):
     assert "'Tuxedo' here and 'Suit' before" in names.problems[2].message
 
 
-@pytest.mark.parametrize("text", ["", "id,name\n", "a,b\nc,d\n"])
+@each("text", ["", "id,name\n", "a,b\nc,d\n"])
 def test_a_file_without_classes_is_an_error(tmp_path, text):
     with pytest.raises(DataError, match="no line is a class"):
         names_of(tmp_path, text)
@@ -95,9 +96,7 @@ def test_a_hierarchy_that_bites_its_tail_ends(tmp_path):
     assert read_hierarchy(path).below("/m/b") == {"/m/a", "/m/b"}
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"LabelName": 3}', '{"LabelName": "/m/a", "Subcategory": {}}']
-)
+@each("text", ["", "{", "[]", "{}", '{"LabelName": 3}', '{"LabelName": "/m/a", "Subcategory": {}}'])
 def test_a_broken_hierarchy_is_an_error(tmp_path, text):
     path = tmp_path / "hierarchy.json"
     path.write_text(text)
@@ -109,7 +108,7 @@ COUNTS = {SUIT: 300, DRESS: 250, JEANS: 150, GIRL: 900}
 NAMES = f"{SUIT},Suit\n{DRESS},Dress\n{JEANS},Jeans\n{GIRL},Girl\n{EYE},Eye\n"
 
 
-@pytest.mark.parametrize(
+@each(
     ("rules", "kept", "dropped"),
     [
         ({}, [SUIT, DRESS], {JEANS: "min_masks", GIRL: "not_chosen"}),
@@ -156,7 +155,7 @@ def test_no_class_left_tells_the_counts(tmp_path):
         choose_classes(SelectionRules(classes=("Suit", SUIT)), names, COUNTS, None)
 
 
-@pytest.mark.parametrize(
+@each(
     ("setting", "value"),
     [
         ("partition", "g"),

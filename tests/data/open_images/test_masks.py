@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 import scipy.ndimage
+from each_case import each
 from PIL import Image
 
 from tfseg.data.images.images import turn
@@ -36,7 +37,7 @@ def box_of(mask):
 INSIDE = blobs((9, 13), 0)
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         stored(INSIDE.astype(np.uint8) * 255, "1"),
@@ -60,13 +61,13 @@ def test_a_mask_without_anything_inside_is_empty():
     assert not read_mask(stored(np.full((4, 5), 90, np.uint8)), "a.png").any()
 
 
-@pytest.mark.parametrize("data", [b"no image", stored(INSIDE.astype(np.uint8) * 255, "1")[:40]])
+@each("data", [b"no image", stored(INSIDE.astype(np.uint8) * 255, "1")[:40]])
 def test_a_broken_mask_is_an_error_with_its_name(data):
     with pytest.raises(DataError, match=r"a\.png: expected a mask"):
         read_mask(data, "a.png")
 
 
-@pytest.mark.parametrize("size", [(20, 31), (9, 13), (4, 5), (1, 1), (27, 13), (8, 200)])
+@each("size", [(20, 31), (9, 13), (4, 5), (1, 1), (27, 13), (8, 200)])
 def test_each_pixel_takes_the_value_under_its_centre(size):
     height, width = INSIDE.shape
     expected = np.zeros(size, bool)
@@ -77,7 +78,7 @@ def test_each_pixel_takes_the_value_under_its_centre(size):
     np.testing.assert_array_equal(resize(INSIDE, size), expected)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 5])
+@each("scale", [2, 3, 5])
 def test_an_enlarged_mask_comes_back_exactly(scale):
     large = INSIDE.repeat(scale, axis=0).repeat(scale, axis=1)
     np.testing.assert_array_equal(resize(large, INSIDE.shape), INSIDE)
@@ -96,7 +97,7 @@ def test_sizes_that_were_rounded_are_the_same_shape():
     assert [code for code, _ in fit(mask, box_of(mask), (683, 800), 1).notes] == ["mask_shape"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("box", "iou", "agrees"),
     [
         ((0.2, 0.2, 0.6, 0.6), 1, True),
@@ -123,8 +124,8 @@ SEEN = blobs((40, 60), 3)[:, :50] & (np.arange(50) < 20)
 INVERSE = {2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 
-@pytest.mark.parametrize("orientation", INVERSE)
-@pytest.mark.parametrize("box_frame", ["seen", "stored"])
+@each("orientation", INVERSE)
+@each("box_frame", ["seen", "stored"])
 def test_masks_of_the_stored_pixels_are_turned_with_the_image(orientation, box_frame):
     mask = turn(SEEN, INVERSE[orientation])
     box = box_of(mask if box_frame == "stored" else SEEN)
@@ -135,7 +136,7 @@ def test_masks_of_the_stored_pixels_are_turned_with_the_image(orientation, box_f
     assert [code for code, _ in fitted.notes] == [code]
 
 
-@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@each("orientation", [5, 6, 7, 8])
 def test_masks_of_the_seen_image_stay(orientation):
     fitted = fit(SEEN, box_of(SEEN), (80, 100), orientation)
     np.testing.assert_array_equal(fitted.mask, SEEN)
@@ -149,7 +150,7 @@ def test_a_square_image_with_a_tag_cannot_tell_and_says_so():
     assert [code for code, _ in fitted.notes] == ["exif_ambiguous"]
 
 
-@pytest.mark.parametrize("orientation", [6, 8])
+@each("orientation", [6, 8])
 def test_a_mask_across_an_image_without_a_tag_is_turned_if_the_box_says_how(orientation):
     corner = np.zeros((60, 100), bool)
     corner[5:20, 10:70] = True
@@ -166,7 +167,7 @@ def test_a_mask_across_an_image_that_nothing_explains_is_lost():
     assert "lies across its image" in fitted.lost
 
 
-@pytest.mark.parametrize("seed", range(40))
+@each("seed", range(40))
 def test_outlines_give_the_mask_back_but_for_its_holes(seed):
     random = np.random.default_rng(seed)
     shape = tuple(random.integers(1, 40, 2))

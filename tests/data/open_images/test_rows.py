@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from each_case import each
 
 from tfseg.data.open_images.ledger import Ledger
 from tfseg.data.open_images.rows import COLUMNS, read_rows
@@ -45,7 +46,7 @@ def test_a_published_line(tmp_path):
     assert (ledger.rows, ledger.kept, problems) == (1, 1, [])
 
 
-@pytest.mark.parametrize(("end", "mark"), [("\n", ""), ("\r\n", ""), ("\n", "\ufeff")])
+@each(("end", "mark"), [("\n", ""), ("\r\n", ""), ("\n", "\ufeff")])
 def test_partition_and_classes(tmp_path, end, mark):
     lines = [line("f1"), line("e1"), line("F2"), line("01"), line("f3", TREE), ""]
     rows, ledger, problems = read(
@@ -84,7 +85,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("case", BROKEN)
+@each("case", BROKEN)
 def test_a_broken_line_is_named_and_the_others_are_read(tmp_path, case):
     text, message = BROKEN[case]
     rows, ledger, problems = read(
@@ -134,7 +135,7 @@ def test_no_file_nothing_in_it_or_nothing_after_the_header(tmp_path):
         read_rows(tmp_path / "empty.csv", NAMES, Ledger(), [])
 
 
-@pytest.mark.parametrize(
+@each(
     ("header", "message"),
     [
         (line(), "first line is data.*Put that header in front"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.open_images.split import balanced_split, train_size
 from tfseg.errors import ConfigError
@@ -24,8 +25,8 @@ def counts(objects, positions):
     return np.bincount([i for p in positions for i in objects[p]], minlength=4)[1:]
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("train", [131, 20, 180])
+@each("seed", range(5))
+@each("train", [131, 20, 180])
 def test_every_class_has_its_share_in_both_parts(seed, train):
     objects = images(200, seed)
     first, second = balanced_split(objects, train, seed)
@@ -55,7 +56,7 @@ def test_a_seed_gives_one_split_and_another_seed_another():
     assert balanced_split(objects, 40, 7) != balanced_split(objects, 40, 8)
 
 
-@pytest.mark.parametrize("train", [1, 5, 9])
+@each("train", [1, 5, 9])
 def test_a_class_on_two_images_is_in_both_parts(train):
     objects = [[1]] * 8 + [[2], [2, 1]]
     first, second = balanced_split(objects, train, 0)
@@ -69,7 +70,7 @@ def test_extremes():
     assert balanced_split([[], []], 1, 0)[0] in ([0], [1])
 
 
-@pytest.mark.parametrize(
+@each(
     ("images_", "train", "fraction", "expected"),
     [
         (600, None, None, 131),
@@ -87,7 +88,7 @@ def test_how_many_train(images_, train, fraction, expected):
     assert train_size(images_, train, fraction) == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("train", "fraction"),
     [(50, None), (60, None), (0, None), (True, None), (2.5, None), (3, 0.2), (None, "x")],
 )

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from each_case import Fresh, each
 from PIL import Image
 
 from tfseg.data.doctor.doctor import diagnose
@@ -127,8 +128,7 @@ for name in ("labelme parts", "balloons", "masks in parts", "parts in masks", "v
         LAYOUTS[f"{name}, {val}"] = files, reader, splits
 
 
-@pytest.fixture
-def save(tmp_path, photo):
+def writer(tmp_path, photo):
     def write(files):
         for name, value in files.items():
             path = tmp_path / name
@@ -144,7 +144,12 @@ def save(tmp_path, photo):
     return write
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.fixture
+def save(tmp_path, photo):
+    return Fresh(writer, tmp_path, photo)
+
+
+@each("layout", LAYOUTS)
 def test_a_folder_is_recognised_by_what_is_in_it(save, layout):
     files, reader, splits = LAYOUTS[layout]
     folder = save(files)
@@ -160,7 +165,7 @@ def test_a_folder_is_recognised_by_what_is_in_it(save, layout):
             sources.open_dataset(folder, split="val")
 
 
-@pytest.mark.parametrize("name", ["x.json", "x.csv"])
+@each("name", ["x.json", "x.csv"])
 def test_a_file_of_via_or_labelme_can_be_named_itself(save, name):
     text = VIA_CSV if name == "x.csv" else via("a.jpg")
     assert type(sources.open_dataset(save({"a.jpg": 1, name: text}) / name)) is ViaDataset
@@ -177,22 +182,6 @@ def test_coco_keeps_its_place_beside_other_formats(save):
         coco("a.jpg"), "{}", "", '{"a": 1, "annotations": []}', labelme("a"), via("a")
     )] == ["coco", None, None, "coco", "labelme", "via"]  # fmt: skip
     assert annotation_kind(folder / "images" / "a.jpg") is None
-
-
-def test_parts_share_their_class_ids(save):
-    folder = save(
-        {
-            "train/a.jpg": 1,
-            "train/v.json": via("a.jpg", "dog"),
-            "val/a.jpg": 22,
-            "val/v.json": via("a.jpg", "cat"),
-        }
-    )
-    train, val = (sources.open_dataset(folder, split=split) for split in ("train", "val"))
-    assert train.class_names == val.class_names == ("cat", "dog")
-    assert train[0].class_ids.tolist() == [2] and val[0].class_ids.tolist() == [1]
-    chosen = sources.open_dataset(folder, classes=("dog",))
-    assert chosen.class_names == ("dog",)
 
 
 def test_the_order_that_a_file_lists_holds_in_every_part(save):
@@ -242,7 +231,7 @@ FOREIGN = {
 SAID = {"yolo": "labels of YOLO.*as COCO", "boxes of voc": "boxes alone", "cvat": "CVAT's own XML"}
 
 
-@pytest.mark.parametrize("kind", FOREIGN)
+@each("kind", FOREIGN)
 def test_what_is_known_and_not_read_is_called_so(save, kind):
     (files,) = FOREIGN[kind]
     with pytest.raises(DataError, match=f"this is .*{SAID[kind.split(',')[0]]}") as error:

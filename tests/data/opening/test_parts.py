@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from each_case import each
 from PIL import Image
 
 from tfseg.data.dataset import ListDataset
@@ -82,7 +83,7 @@ def test_paths_and_classes_for_all(root):
     assert dogs.class_names == ("dog",)
 
 
-@pytest.mark.parametrize(
+@each(
     ("options", "message"),
     [
         ({"parts": []}, "data.parts: expected a list of parts"),

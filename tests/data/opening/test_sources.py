@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
+from each_case import each
 from PIL import Image
 
 from tfseg.data.opening import formats
@@ -47,7 +48,7 @@ LAYOUTS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "image"), LAYOUTS)
+@each(("file", "image"), LAYOUTS)
 def test_coco_layouts(tmp_path, file, image):
     write_coco_file(tmp_path / file)
     write_image(tmp_path / image)
@@ -59,7 +60,7 @@ def test_coco_layouts(tmp_path, file, image):
     assert recognise(str(tmp_path)) == "coco"
 
 
-@pytest.mark.parametrize("folder", ["images/val", "val", "val_images"])
+@each("folder", ["images/val", "val", "val_images"])
 def test_parts_may_number_their_pictures_alike(tmp_path, folder):
     for name, pictures in (("train", "images"), ("val", folder)):
         write_coco_file(tmp_path / f"{name}.json", "1.png")
@@ -105,7 +106,7 @@ def test_clothing_co_parsing(tmp_path):
         open_dataset(tmp_path, classes=("hat",))
 
 
-@pytest.mark.parametrize("make", ["empty", "foreign"])
+@each("make", ["empty", "foreign"])
 def test_an_unknown_folder_lists_what_was_looked_for_and_found(tmp_path, make):
     if make == "foreign":
         (tmp_path / "notes.docx").touch()
@@ -175,7 +176,7 @@ def test_drawn_people():
     assert open_dataset("synthetic:size=32,length=1", classes="clothing")[0].size == (32, 32)
 
 
-@pytest.mark.parametrize(
+@each(
     ("spec", "message"),
     [
         ("synthetic:lenght=3", "Did you mean 'length'"),

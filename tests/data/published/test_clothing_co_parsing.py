@@ -1,8 +1,7 @@
-import pickle
-
 import numpy as np
 import pytest
 import scipy.io
+from each_case import each
 from PIL import Image
 
 from tfseg.data.published.clothing_co_parsing import ClothingCoParsingDataset
@@ -116,12 +115,7 @@ def test_tag_maps_on_request(root):
     assert labels.dtype == np.int32
 
 
-def test_it_can_be_pickled(root):
-    dataset = ClothingCoParsingDataset(root)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(dataset))[0].masks, dataset[0].masks)
-
-
-@pytest.mark.parametrize(
+@each(
     ("options", "message"),
     [
         ({"classes": ("suit", "jean")}, "no tag 'jean'. Did you mean 'jeans'.*bag, blazer"),

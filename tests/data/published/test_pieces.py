@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.published.pieces import PieceRule
 from tfseg.errors import DataError
@@ -33,7 +34,7 @@ def test_pixels_that_touch_at_a_corner_are_one_piece():
     assert len(PieceRule("components", 0, 0, 0).instances(mask)) == 1
 
 
-@pytest.mark.parametrize(("min_piece", "reach"), [(0.01, 5), (20, 5), (0.01, 0.025)])
+@each(("min_piece", "reach"), [(0.01, 5), (20, 5), (0.01, 0.025)])
 def test_fragments_join_the_nearest_piece_or_go(min_piece, reach):
     mask = canvas(LEFT, RIGHT, CRUMB, FAR_CRUMB)
     parts = PieceRule("components", min_piece, reach, 0).instances(mask)
@@ -77,7 +78,7 @@ def test_the_result_does_not_depend_on_where_the_picture_is_cut():
     np.testing.assert_array_equal([part[::-1, ::-1] for part in turned], rule.instances(mask))
 
 
-@pytest.mark.parametrize(
+@each(
     "setting",
     [{"kind": "piece"}, {"min_piece": -1}, {"merge_distance": float("nan")}, {"min_area": "9"}],
 )

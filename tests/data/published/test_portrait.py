@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.io
+from each_case import Fresh, each
 from PIL import Image
 
 from tfseg.data.doctor.doctor import diagnose
@@ -20,8 +21,7 @@ PERSON[20:, 15:45] = True
 BOTH = ("released", "mirrored")
 
 
-@pytest.fixture
-def save(tmp_path, photo):
+def writer(tmp_path, photo):
     """Writes `count` portraits in one of the layouts; `masks` are arrays by name."""
 
     def write(layout="released", count=3, masks=(), root=tmp_path):
@@ -41,7 +41,12 @@ def save(tmp_path, photo):
     return write
 
 
-@pytest.mark.parametrize("layout", BOTH)
+@pytest.fixture
+def save(tmp_path, photo):
+    return Fresh(writer, tmp_path, photo)
+
+
+@each("layout", BOTH)
 def test_both_layouts(save, layout):
     root = save(layout)
     assert sources.recognise(str(root)) == "portrait"
@@ -56,7 +61,7 @@ def test_both_layouts(save, layout):
     assert len(pickle.loads(pickle.dumps(dataset))) == 3
 
 
-@pytest.mark.parametrize(
+@each(
     ("layout", "mask"),
     [
         ("released", PERSON),
@@ -82,7 +87,7 @@ def test_without_lists_the_split_is_the_specifications(save):
     assert parts["val"] == parts["test"] == (f"{order[11] + 1:05d}",)
 
 
-@pytest.mark.parametrize(("pairs", "train"), [(1695, 1500), (1800, 1500), (2, 1), (1694, 1499)])
+@each(("pairs", "train"), [(1695, 1500), (1800, 1500), (2, 1), (1694, 1499)])
 def test_the_size_of_the_training_part(pairs, train):
     from tfseg.data.published.portrait import _choose
 
@@ -92,7 +97,7 @@ def test_the_size_of_the_training_part(pairs, train):
     assert sorted(chosen[0] + chosen[1]) == stems
 
 
-@pytest.mark.parametrize("name", ["{}.txt", "eg1800_{}.txt", "{}list.txt", "{}_list.txt"])
+@each("name", ["{}.txt", "eg1800_{}.txt", "{}list.txt", "{}_list.txt"])
 def test_lists_of_common_names(save, name):
     root = save("mirrored")
     (root / name.format("train")).write_text("00001.png\nImages/00003.png Labels/00003.png\n")

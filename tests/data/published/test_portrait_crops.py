@@ -1,9 +1,9 @@
 import logging
-import pickle
 
 import numpy as np
 import pytest
 import scipy.io
+from each_case import each
 from PIL import Image
 
 from tfseg.data.published.portrait_crops import PortraitCropsDataset, portrait_box
@@ -69,7 +69,7 @@ def test_other_crops_and_aspects(tmp_path):
             PortraitCropsDataset(root, **wrong)
 
 
-@pytest.mark.parametrize("tags", [figure(hair=False), figure(hat_at=120)])
+@each("tags", [figure(hair=False), figure(hat_at=120)])
 def test_without_a_head_label_the_person_shows_where_to_cut(tmp_path, tags):
     if (tags == TAGS.index("hat")).any():
         tags[tags == TAGS.index("hair")] = TAGS.index("skin")  # only a hat in the hand is left
@@ -112,14 +112,6 @@ def test_a_photo_without_any_tag_is_left_out_and_named(tmp_path, caplog):
     assert caplog.messages == [f"{root}: left out, without any tag in their maps: 0002"]
     with pytest.raises(DataError, match="no map of the split has a tag"):
         PortraitCropsDataset(root, ["0002"])
-
-
-def test_it_can_be_pickled_and_gives_the_same_twice(tmp_path):
-    dataset = PortraitCropsDataset(write(tmp_path, {"0001": figure()}))
-    again = pickle.loads(pickle.dumps(dataset))
-    np.testing.assert_array_equal(again[0].image, dataset[0].image)
-    assert [sample.image_id for sample in dataset] == ["0001"]
-    assert "1 images, portrait" in repr(dataset)
 
 
 def test_what_is_not_there_is_named(tmp_path):

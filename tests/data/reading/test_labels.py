@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from each_case import each
 
 from tfseg.data.reading.labels import alike_labels, choose_classes, clean_label, only_class
 from tfseg.errors import DataError
@@ -25,7 +26,7 @@ def test_synonyms_merge_labels():
     assert choose_classes("f", COUNTS, synonyms={"foot": "shoe"})[0] == ("cap", "foot", "hat")
 
 
-@pytest.mark.parametrize(
+@each(
     ("classes", "synonyms", "message"),
     [
         ("shoe", None, "a tuple of names, got 'shoe'"),

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 
-import pytest
+from each_case import each
 
 from tfseg.data.reading.named_files import NamedFiles, is_inside
 
@@ -35,7 +35,7 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("kind", FOREIGN)
+@each("kind", FOREIGN)
 def test_names_of_other_systems(tmp_path, kind):
     name, lies = FOREIGN[kind]
     touch(tmp_path, lies, "photos/other.jpg")
@@ -67,7 +67,7 @@ def test_letter_case_must_leave_one(tmp_path):
     assert sorted(map(os.path.basename, found.several)) == ["Cat.jpg", "cAT.jpg"]
 
 
-@pytest.mark.parametrize("name", ["../secret.jpg", "in/../../secret.jpg", "{}/secret.jpg"])
+@each("name", ["../secret.jpg", "in/../../secret.jpg", "{}/secret.jpg"])
 def test_no_name_leads_out(tmp_path, name):
     touch(tmp_path, "secret.jpg", "set/in/a.jpg")
     folder, name = str(tmp_path / "set"), name.format(tmp_path)
@@ -93,9 +93,7 @@ def test_links_in_the_folder_are_followed_but_lead_no_name_out(tmp_path):
     assert not is_inside("settings/x", "set")
 
 
-@pytest.mark.parametrize(
-    "name", ["", ".", "..", "/", "photos", "a\0.jpg", "x" * 5000, "\ud800.jpg"]
-)
+@each("name", ["", ".", "..", "/", "photos", "a\0.jpg", "x" * 5000, "\ud800.jpg"])
 def test_names_that_are_none(tmp_path, name):
     touch(tmp_path, "photos/a.jpg")
     found = NamedFiles([str(tmp_path), str(tmp_path / "none")]).find(name)

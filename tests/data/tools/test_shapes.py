@@ -2,13 +2,14 @@ import math
 
 import numpy as np
 import pytest
+from each_case import each
 
 from tfseg.data.reading.outlines import MaskError
 from tfseg.data.tools.shapes import checked_points, ellipse, polygon, rectangle
 from tfseg.structures import rle
 
 
-@pytest.mark.parametrize("corners", [[(3, 4), (9, 12)], [(9, 4), (3, 12)], [(9, 12), (3, 4)]])
+@each("corners", [[(3, 4), (9, 12)], [(9, 4), (3, 12)], [(9, 12), (3, 4)]])
 def test_a_rectangle_has_its_pixels_exactly(corners):
     mask = rle.decode(rle.from_polygons([rectangle(corners)], (20, 20)))
     expected = np.zeros((20, 20), bool)
@@ -16,7 +17,7 @@ def test_a_rectangle_has_its_pixels_exactly(corners):
     np.testing.assert_array_equal(mask, expected)
 
 
-@pytest.mark.parametrize("radii", [(0.4, 0.4), (5, 5), (300, 2), (40_000, 30_000)])
+@each("radii", [(0.4, 0.4), (5, 5), (300, 2), (40_000, 30_000)])
 def test_an_ellipse_is_as_near_as_it_says(radii):
     rx, ry = radii
     points = ellipse(7, -3, rx, ry, 0.4).reshape(-1, 2) - (7, -3)
@@ -27,7 +28,7 @@ def test_an_ellipse_is_as_near_as_it_says(radii):
     assert ((1 - middle) * max(rx, ry) <= 0.02 + 1e-9).all()
 
 
-@pytest.mark.parametrize(
+@each(
     ("draw", "code"),
     [
         (lambda: polygon([(0, 0), (4, 4)]), "bad_polygon"),

@@ -5,13 +5,11 @@ import csv
 import json
 import logging
 import math
-import pickle
 
 import numpy as np
 import pytest
+from each_case import Fresh, each
 
-from tfseg.data.coco.coco import CocoDataset
-from tfseg.data.coco.coco_writer import write_coco
 from tfseg.data.dataset import check_dataset
 from tfseg.data.doctor.doctor import diagnose
 from tfseg.data.tools.via import ViaDataset
@@ -59,8 +57,7 @@ def project(metadata, attributes=None, **core):
     }
 
 
-@pytest.fixture
-def save(tmp_path, photo):
+def writer(tmp_path, photo):
     """Writes an annotation file with images a.jpg and b.jpg beside it."""
 
     def write(content, name="via_region_data.json", pictures=("a.jpg", "b.jpg")):
@@ -71,6 +68,11 @@ def save(tmp_path, photo):
         return file
 
     return write
+
+
+@pytest.fixture
+def save(tmp_path, photo):
+    return Fresh(writer, tmp_path, photo)
 
 
 SHAPES = [region(polygon(), kind="kite"), region(RECT, kind="box"), region(CIRCLE, kind="ball")]
@@ -135,7 +137,7 @@ def variants():
     }
 
 
-@pytest.mark.parametrize("name", variants())
+@each("name", variants())
 def test_every_version_gives_the_same_samples(save, name, assert_polygon):
     content, file = variants()[name]
     dataset = ViaDataset(save(content, file))
@@ -222,7 +224,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("code", FAULTS)
+@each("code", FAULTS)
 def test_a_fault_is_named_and_the_rest_goes_on(save, code):
     faulty, message = FAULTS[code]
     declared = {
@@ -286,7 +288,7 @@ def test_what_encloses_nothing_is_told_and_passed_over(save, caplog):
     assert dataset[0].annotation_ids.tolist() == [3]
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 7, 8])
+@each("orientation", [1, 3, 5, 6, 7, 8])
 def test_regions_lie_on_the_picture_as_it_is_seen(tmp_path, photo, orientation):
     photo(tmp_path / "a.jpg", (40, 100), orientation)
     seen = (100, 40) if orientation >= 5 else (40, 100)
@@ -337,7 +339,7 @@ def test_a_picture_inside_the_file(save, tmp_path, photo):
         ViaDataset(save(exported(broken)))[0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "name", "message"),
     [
         ("", "x.json", "x.json: the annotation file is empty. Export it again.$"),
@@ -368,7 +370,7 @@ def test_broken_csv_rows_are_named_by_line(tmp_path, photo):
     assert len(dataset) == 0 and len(dataset.lenient()[0]) == 1
 
 
-@pytest.mark.parametrize("broken", ['a.jpg,"{""x"":1,{}', "a.jpg", 'a.jpg,{"x",{}'])
+@each("broken", ['a.jpg,"{""x"":1,{}', "a.jpg", 'a.jpg,{"x",{}'])
 def test_a_broken_csv_line_does_not_swallow_those_after_it(tmp_path, photo, broken):
     photo(tmp_path / "a.jpg")
     sound = 'a.jpg,"' + json.dumps(RECT).replace('"', '""') + '",{}'
@@ -397,15 +399,7 @@ def test_missing_files(tmp_path):
             ViaDataset(tmp_path / name)
 
 
-def test_it_becomes_coco_and_survives_pickling(save, tmp_path):
-    dataset = pickle.loads(pickle.dumps(ViaDataset(save(exported(entry("a.jpg", SHAPES))))))
-    coco = CocoDataset(write_coco(dataset, tmp_path / "coco.json"), tmp_path)
-    assert coco.class_names == dataset.class_names
-    np.testing.assert_array_equal(coco[0].masks, dataset[0].masks)
-    assert "1 images" in repr(dataset) and dataset.image_path(0) == str(tmp_path / "a.jpg")
-
-
-@pytest.mark.parametrize("name", ["../secret.jpg", "{}/secret.jpg", "secret.jpg"])
+@each("name", ["../secret.jpg", "{}/secret.jpg", "secret.jpg"])
 def test_names_and_places_lead_out_only_where_that_is_allowed(save, photo, tmp_path, name):
     photo(tmp_path / "secret.jpg")
     (tmp_path / "set").mkdir()

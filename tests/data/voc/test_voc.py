@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from each_case import Fresh, each
 from PIL import Image
 
 from tfseg.data.dataset import check_dataset
@@ -41,8 +42,7 @@ def indexed(array):
     return image
 
 
-@pytest.fixture
-def save(tmp_path, photo):
+def writer(tmp_path, photo):
     """Writes a VOC folder with the images 2007_000032 (train) and 2007_000033 (val)."""
 
     def write(objects=None, classes=None, root=None, paint=indexed):
@@ -63,6 +63,11 @@ def save(tmp_path, photo):
         return root
 
     return write
+
+
+@pytest.fixture
+def save(tmp_path, photo):
+    return Fresh(writer, tmp_path, photo)
 
 
 def test_objects_classes_and_void(save):
@@ -92,9 +97,7 @@ def test_void_is_kept_in_the_label_map_if_asked_for(save):
         VocDataset(save(), label_maps=("void",))
 
 
-@pytest.mark.parametrize(
-    ("split", "count"), [("train", 1), ("val", 1), ("trainval", 2), ("all", 2)]
-)
+@each(("split", "count"), [("train", 1), ("val", 1), ("trainval", 2), ("all", 2)])
 def test_splits_and_the_folders_above(save, tmp_path, split, count):
     root = save()
     for place in (root, root.parent, tmp_path):
@@ -195,7 +198,7 @@ def break_it(root, code):
         indexed(np.full(SIZE, 77, np.uint8)).save(classes)
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "message"),
     [
         ("missing_image", "2007_000033.jpg"),

@@ -49,14 +49,14 @@ def write_coco(
             that were written before that are taken away again.
     """
     annotation_file = os.fspath(annotation_file)
-    pictures = _Pictures(os.path.dirname(os.path.abspath(annotation_file)), image_dir)
+    stored = _ImageFiles(os.path.dirname(os.path.abspath(annotation_file)), image_dir)
     numbers = getattr(dataset, "category_ids", tuple(range(1, len(dataset.class_names) + 1)))
     images, annotations = [], []
     try:
         for index in range(len(dataset)):
             sample = dataset[index]
             height, width = sample.size
-            images.append({"id": sample.image_id, "file_name": pictures.name(sample, index)})
+            images.append({"id": sample.image_id, "file_name": stored.name(sample, index)})
             images[-1].update(height=height, width=width)
             for row in range(len(sample)):
                 annotations.append((index, _checked_annotation(sample, row, numbers)))
@@ -78,7 +78,7 @@ def write_coco(
         }
         files.write_together({annotation_file: json.dumps(content).encode()}, error=DataError)
     except BaseException:
-        pictures.take_back()
+        stored.take_back()
         raise
     return annotation_file
 
@@ -98,7 +98,7 @@ def _numbered(ids: Sequence, least: int) -> list[int]:
     return list(range(1, len(ids) + 1))
 
 
-class _Pictures:
+class _ImageFiles:
     """Where the images of an export lie; remembers what it wrote."""
 
     def __init__(self, folder: str, image_dir: str | os.PathLike | None):
@@ -118,7 +118,7 @@ class _Pictures:
             if path is None:
                 raise DataError(
                     f"{sample.where} has no file to refer to. Pass image_dir= to have the "
-                    "pictures written (tfseg coco: --copy-images)."
+                    "images written (tfseg coco: --copy-images)."
                 )
             return os.path.relpath(path, self.folder)
         if path is not None and os.path.commonpath([path, self.home]) == self.home:

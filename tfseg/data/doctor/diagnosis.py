@@ -115,10 +115,9 @@ def _statistics_lines(statistics: Mapping) -> list[str]:
             lines.append(
                 f"  {title}: {spread['min']:g} to {spread['max']:g}, median {spread['median']:g}"
             )
-    instances, pictures = statistics["instances_per_class"], statistics["images_per_class"]
+    instances, images = statistics["instances_per_class"], statistics["images_per_class"]
     width = max(map(len, instances))
     lines += [
-        f"  {name:<{width}}  {count} in {pictures[name]} images"
-        for name, count in instances.items()
+        f"  {name:<{width}}  {count} in {images[name]} images" for name, count in instances.items()
     ]
     return lines

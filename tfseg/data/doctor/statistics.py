@@ -26,7 +26,7 @@ class Statistics:
         self._objects: list[int] = []
         self._sizes: list[tuple[int, int]] = []
         self._instances = np.zeros(len(class_names) + 1, np.int64)
-        self._pictures = np.zeros(len(class_names) + 1, np.int64)
+        self._images_with = np.zeros(len(class_names) + 1, np.int64)
         self._areas: list[float] = []
 
     def add(self, sample: Sample) -> None:
@@ -38,7 +38,7 @@ class Statistics:
         self._objects.append(len(ids))
         ids = ids[(ids > 0) & (ids <= len(self.class_names))]
         self._instances += np.bincount(ids, minlength=len(self.class_names) + 1)
-        self._pictures[np.unique(ids)] += 1
+        self._images_with[np.unique(ids)] += 1
         self._areas += sample.masks[~sample.is_crowd].sum(axis=(1, 2)).tolist()
 
     def to_dict(self) -> dict:
@@ -51,7 +51,7 @@ class Statistics:
             "crowd_regions": self.crowds,
             "objects_per_image": _spread(self._objects),
             "instances_per_class": dict(zip(self.class_names, self._instances[1:].tolist())),
-            "images_per_class": dict(zip(self.class_names, self._pictures[1:].tolist())),
+            "images_per_class": dict(zip(self.class_names, self._images_with[1:].tolist())),
             "height": _spread(sizes[:, 0]),
             "width": _spread(sizes[:, 1]),
             "object_side": _spread(np.sqrt(self._areas)),

@@ -74,7 +74,7 @@ class ClassMapImages(LabelledImages):
             scan.fault(fault.code, "", f"{fault}. Correct it, {DROP}", record.path)
             return np.full(size, IGNORED, np.int32), scan.problems
         scan.problems += turned_problem(orientation, record.path, record.where)
-        class_of = np.zeros(IGNORED + 1, np.int32)
+        class_of = np.zeros(max(IGNORED, *self._labels) + 1, np.int32)
         class_of[IGNORED] = IGNORED
         for number, label in self._labels.items():
             class_of[number] = self._class_of.get(label, 0)
