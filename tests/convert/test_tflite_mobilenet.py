@@ -13,7 +13,7 @@ from keras import ops
 from tfseg import MaskRCNN, PortraitSegmenter
 from tfseg.convert import source, tflite_file, tflite_mobilenet
 from tfseg.convert.transfer import layers_of
-from tfseg.errors import TFSegError, WeightsError
+from tfseg.errors import ConfigError, TFSegError, WeightsError
 
 pytest.importorskip("ai_edge_litert")
 
@@ -181,6 +181,26 @@ def test_another_model_or_file_is_refused_with_the_remedy(light, tmp_path):
         with pytest.raises(WeightsError, match=words):
             model.load_weights(path, skip_mismatch=True)
     np.testing.assert_array_equal(backbone(light).get_weights()[0], before)
+
+
+def test_a_setting_names_the_file_to_start_from(tmp_path, caplog):
+    path = tmp_path / "a.tflite"
+    kernel, _ = written(path, steps=(2 / 255, 127))["block_16_project"]
+    model = MaskRCNN(**NARROW, initial_weights=str(path))
+    model._load_start()
+    model._load_initial()
+    found = layers_of(model.keras_model)["block_16_project"]["kernel"]
+    np.testing.assert_allclose(np.asarray(found), kernel, rtol=1e-5, atol=1e-7)
+    assert not model.fitted and "starts from random weights" not in caplog.text
+    model.keras_model.set_weights([np.zeros(each.shape) for each in model.keras_model.weights])
+    model._load_start()  # weights that came from elsewhere are kept
+    assert not np.any(np.asarray(found))
+    portrait = PortraitSegmenter(initial_weights="nowhere/a.tflite")
+    with pytest.raises(WeightsError, match="initial_weights: .*not exist.*docs/weights.md"):
+        portrait._load_start()
+    for kind in (MaskRCNN, PortraitSegmenter):
+        with pytest.raises(ConfigError, match="initial_weights.*Did you mean 'imagenet'"):
+            kind(classes=("a",), initial_weights="imagnet")
 
 
 def test_grey_images_are_fitted_on_demand(tmp_path):

@@ -7,14 +7,11 @@ missing, and have to be trained. Both generations of files are read: with the na
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 
-from tfseg.convert import keras_h5
+from tfseg.convert import backbone_alone, keras_h5
 from tfseg.convert.source import Source
-from tfseg.convert.transfer import fit_first, layers_of
-from tfseg.engine import weights
 from tfseg.errors import WeightsError
 from tfseg.nn.backbones.imagenet import adapt, imagenet_name, weighted_layers
 from tfseg.nn.backbones.mobilenet_v2 import round_channels
@@ -25,7 +22,6 @@ __all__ = ["READS", "describe", "load", "recognises"]
 
 READS = "Keras Applications' ResNet50, ResNet101 and MobileNetV2 (h5, with or without top)"
 
-_LOG = logging.getLogger(__name__)
 _MARKS = (
     {"conv1_conv", "conv1_bn", "conv2_block1_1_conv"},
     {"conv1", "bn_conv1", "res2a_branch2a"},
@@ -78,8 +74,7 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
         WeightsError: If the file is damaged, or the model has another backbone.
     """
     source = describe(path)
-    config = model.config
-    _check_settings(source, config)
+    backbone_alone.check(source, model.config)
     layers = keras_h5.index(path)
     old = "res2a_branch2a" in layers
     kind = "mobilenet_v2" if "Conv1" in layers else "old" if old else "new"
@@ -91,44 +86,8 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
         for (name, layer), place in zip(backbone.items(), places.values())
         if place in found
     }
-    weights.check_finite(source.path, stored)
-    if skip_mismatch:
-        stored = fit_first(source, config, stored)
     unused = sorted(set(layers) - set(places.values()))
-    matched = weights.match(layers_of(model.keras_model), stored, source.path, unused)
-    _check_backbone(source, config, matched.report, backbone)
-    weights.give(matched)
-    _LOG.warning("%s: only the backbone has weights now; train the model before it predicts.", path)
-    return matched.report
-
-
-def _check_settings(source: Source, config):
-    wanted = {"backbone": source.backbone, **source.settings}
-    wrong = {n: v for n, v in wanted.items() if getattr(config, n) != v}
-    if not wrong and source.backbone in BLOCKS:
-        # Theirs stride on the 1x1 convolutions and have biases.
-        wanted = {"stride_on_3x3": False, "conv_bias": True}
-        wrong = {n: v for n, v in wanted.items() if getattr(config, n) != v}
-    if config.norm not in ("frozen", "batch"):
-        wrong["norm"] = "frozen"
-    if wrong:
-        has = ", ".join(f"{name}={getattr(config, name)!r}" for name in wrong)
-        needs = ", ".join(f"{name}={value!r}" for name, value in wrong.items())
-        raise WeightsError(
-            f"{source.path}: weights of {source}, and the model has {has}. Make it with {needs}."
-        )
-
-
-def _check_backbone(source: Source, config, report: LoadReport, backbone):
-    wrong = {n: f"{n}: {r}" for n, r in report.skipped.items()}
-    wrong.update({n: f"{n}: not in the file" for n in report.missing if n in backbone})
-    if wrong:
-        hint = " Pass skip_mismatch=True to fit the first layer." if config.channels != 3 else ""
-        raise WeightsError(
-            f"{source.path}: {len(wrong)} of {len(backbone)} layers of the backbone do not fit:\n  "
-            + "\n  ".join(list(wrong.values())[:6])
-            + f"\nThe file is damaged, or of another network than {source.backbone}.{hint}"
-        )
+    return backbone_alone.give(model, source, stored, unused, list(backbone), skip_mismatch)
 
 
 def _blocks(layers) -> tuple[int, ...]:

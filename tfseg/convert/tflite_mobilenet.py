@@ -20,6 +20,7 @@ from tfseg.convert import backbone_alone, tflite_file
 from tfseg.convert.source import Source
 from tfseg.convert.tflite_file import Content, Convolution
 from tfseg.errors import WeightsError
+from tfseg.nn.backbones.imagenet import weighted_layers
 from tfseg.nn.backbones.mobilenet_v2 import convolutions
 from tfseg.structures import LoadReport
 
@@ -61,7 +62,7 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
     content = tflite_file.read(path)
     source = _described(path, content)
     backbone_alone.check(source, model.config)
-    layers = {layer.name: layer for layer in model.keras_model._flatten_layers()}
+    layers = weighted_layers(model.keras_model.backbone)
     names = convolutions(source.settings["backbone_width"])
     found = content.convolutions[: len(names)]
     stored: dict[str, Mapping[str, np.ndarray]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ import keras
 
 from tfseg import files
 from tfseg.config.base import nearest
+from tfseg.config.start import is_path
 from tfseg.engine import checkpoint, named_models, weights
 from tfseg.engine.model_json import digest_of_weights
 from tfseg.errors import ConfigError, ExportError, WeightsError
@@ -18,6 +20,7 @@ from tfseg.structures import LoadReport
 
 __all__ = ["FileVerbs"]
 
+_LOG = logging.getLogger(__name__)
 _EXPORTERS = {"saved_model": "tfseg.export.saved_model", "tflite": "tfseg.export.tflite"}
 
 
@@ -132,6 +135,22 @@ class FileVerbs:
             self.random_layers = (*report.skipped, *report.missing)
             self.fitted = not self.random_layers
         return report
+
+    def _load_start(self) -> None:
+        """Gives a network that nobody gave weights those of the file that the setting
+        `initial_weights` names, if it names one, as far as they fit."""
+        path = getattr(self._config, "initial_weights", None)
+        if self.fitted or self.random_layers or not is_path(path):
+            return
+        try:
+            report = self.load_weights(path, skip_mismatch=True)
+        except WeightsError as error:
+            raise WeightsError(
+                f"initial_weights: {error} Its path counts from the folder that the command runs "
+                "in; docs/weights.md says where public weights are to be had; None starts from "
+                "random numbers."
+            ) from None
+        _LOG.info("%s", report)
 
     def _reader_of(self, path: Path):
         for name in self.weight_readers:

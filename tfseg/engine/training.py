@@ -125,6 +125,7 @@ def _run(job: Run, resume: bool, callbacks) -> None:
     estimator, network = job.estimator, job.estimator.keras_model
     resumed = _open_folder(job, resume)
     if not resumed:
+        estimator._load_start()
         estimator._load_initial()
         norm_statistics.before_training(network, job.loader, job.config.norm_images)
     job.val_is_empty = opening.say(job)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from tfseg.config.base import check_class_names, setting
+from tfseg.config.start import start_fault
 from tfseg.config.system import SystemConfig
 from tfseg.config.train import TrainConfig
 from tfseg.models.portrait.affinity.config import AffinityConfig
@@ -32,7 +33,8 @@ class PortraitConfig(SystemConfig):
         cgbe_resize: How a boundary map becomes smaller: "bilinear", or "max" for thin lines.
         merge: "sum" of the four layers' outputs, or "concat".
         initial_weights: "imagenet" starts the encoder from Keras Applications' MobileNetV2, which
-            is downloaded once. None starts from random numbers.
+            is downloaded once; the path of a weight file, as far as it fits (docs/weights.md). None
+            starts from random numbers.
         norm: "batch" learns statistics, "frozen" keeps those of loaded weights: for batches below
             a dozen on trained weights.
         norm_momentum: Share of the old statistics kept at each step. From random weights 0.9 to
@@ -71,7 +73,7 @@ class PortraitConfig(SystemConfig):
     cgbe: bool = True
     cgbe_resize: Literal["bilinear", "max"] = "bilinear"
     merge: Literal["sum", "concat"] = "sum"
-    initial_weights: Literal["imagenet"] | None = None
+    initial_weights: str | None = None
     norm: Literal["batch", "frozen"] = "batch"
     norm_momentum: float = setting(0.99, above=0, below=1)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
@@ -93,6 +95,8 @@ class PortraitConfig(SystemConfig):
     channels = 3
 
     def _check(self):
+        if fault := start_fault(self.initial_weights, ("imagenet",)):
+            self._fail("initial_weights", fault)
         check_class_names(self.classes, type(self).__name__)
         if self.foreground is not None and self.foreground not in self.classes:
             known = ", ".join(self.classes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfseg.config.base import nearest
+from tfseg.config.start import start_fault
 from tfseg.errors import ConfigError
 from tfseg.nn.backbones.foreign_names import LIBRARIES, find, is_foreign, suggestions
 
@@ -57,6 +58,8 @@ def backbone_faults(config):
         config: A `RegionSettings`.
     """
     name = config.backbone
+    if fault := start_fault(config.initial_weights, ("imagenet", "preset")):
+        yield "initial_weights", fault
     if not is_foreign(name):
         if name not in OWN:
             kinds = ", ".join(map(repr, OWN)) + " or " + ", ".join(f"'{x}:...'" for x in LIBRARIES)

@@ -29,7 +29,8 @@ class BackboneSettings(SystemConfig):
         backbone_width: Multiplies MobileNetV2's channels.
         backbone_options: Settings of the constructor of a backbone from another library.
         initial_weights: "imagenet" starts the backbone from Keras Applications' weights, "preset" a
-            backbone of another library from the weights of that name; both are downloaded once.
+            backbone of another library from the weights of that name; both are downloaded once. The
+            path of a weight file gives what fits of it (docs/weights.md).
             None starts from random numbers. For images that are not RGB the first convolution
             is fitted: one channel takes the sum over the colours, channels beyond three start
             without effect.
@@ -79,7 +80,7 @@ class BackboneSettings(SystemConfig):
     backbone: str = "resnet101"
     backbone_width: float = setting(1.0, above=0, at_most=4)
     backbone_options: Mapping[str, Any] | None = None
-    initial_weights: Literal["imagenet", "preset"] | None = None
+    initial_weights: str | None = None
     norm: Literal["frozen", "batch", "group", "none"] = "frozen"
     head_norm: Literal["frozen", "batch", "group", "none"] | None = None
     norm_momentum: float = setting(0.95, above=0, below=1)

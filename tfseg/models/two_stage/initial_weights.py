@@ -34,9 +34,14 @@ def load_initial(network: keras.Model) -> LoadReport | None:
 
 
 def has_statistics(network: keras.Model) -> bool:
-    """True if a normalisation of the backbone has means that somebody learnt: not all are zero."""
-    means = (weight for weight in network.backbone.weights if weight.name == "moving_mean")
-    return any(np.any(keras.ops.convert_to_numpy(mean)) for mean in means)
+    """True if a normalisation of the backbone has statistics that somebody gave it: not all are
+    those of a new layer, mean 0 and variance 1."""
+    new = {"moving_mean": 0, "moving_variance": 1}
+    return any(
+        np.any(keras.ops.convert_to_numpy(weight.value) != new[weight.name])
+        for weight in network.backbone.weights
+        if weight.name in new
+    )
 
 
 def _check_computes_alike(config) -> None:
