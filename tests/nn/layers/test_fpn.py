@@ -41,4 +41,20 @@ def test_names_and_config():
     names = {layer.name for layer in (*fpn.lateral, *fpn.smooth)}
     assert names == {f"fpn_c{k}p{k}" for k in range(2, 6)} | {f"fpn_p{k}" for k in range(2, 6)}
     copy = keras.layers.deserialize(keras.layers.serialize(fpn))
-    assert (copy.channels, copy.name) == (8, "fpn")
+    assert (copy.channels, copy.name, copy.interpolation) == (8, "fpn", "nearest")
+
+
+def test_levels_may_be_enlarged_smoothly():
+    fpn = FeaturePyramid(1, interpolation="bilinear")
+    fpn.build({name: (*shape[:-1], 1) for name, shape in SHAPES.items()})
+    middle = np.zeros((3, 3, 1, 1))
+    middle[1, 1] = 1
+    for lateral, smooth in zip(fpn.lateral, fpn.smooth):
+        lateral.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+        smooth.set_weights([middle, np.zeros(1)])
+    stages = {name: np.zeros((*shape[:-1], 1), np.float32) for name, shape in SHAPES.items()}
+    stages["C5"][0, :, :, 0] = [[0, 4, 8], [0, 4, 8]]
+    level = ops.convert_to_numpy(fpn(stages)[2])[0, :, :, 0]  # P4, twice the size of P5
+    np.testing.assert_allclose(level, np.broadcast_to([0, 1, 3, 5, 7, 8], (4, 6)), atol=1e-6)
+    copy = keras.layers.deserialize(keras.layers.serialize(fpn))
+    assert copy.interpolation == "bilinear"

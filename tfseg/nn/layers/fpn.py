@@ -12,21 +12,25 @@ __all__ = ["FeaturePyramid"]
 class FeaturePyramid(layers.Layer):
     """Turns stages C2 to C5 into levels P2 to P6 of one width.
 
-    Each level is a 1x1 convolution of its stage plus the level above, enlarged by repeating
-    cells, then smoothed by a 3x3 convolution. P6 is every second cell of P5.
+    Each level is a 1x1 convolution of its stage plus the level above, enlarged, then smoothed by a
+    3x3 convolution. P6 is every second cell of P5.
 
     Args:
         channels: Width of all levels.
+        interpolation: How a level is enlarged: "nearest" repeats cells, "bilinear" interpolates
+            between their centres.
     """
 
-    def __init__(self, channels: int = 256, **kwargs):
+    def __init__(self, channels: int = 256, interpolation: str = "nearest", **kwargs):
         super().__init__(**kwargs)
-        self.channels = channels
+        self.channels, self.interpolation = channels, interpolation
         self.lateral, self.smooth = [], []
         for level in (2, 3, 4, 5):
             self.lateral.append(self._conv(1, f"fpn_c{level}p{level}"))
             self.smooth.append(self._conv(3, f"fpn_p{level}"))
-        self.enlarge = layers.UpSampling2D(2, name="fpn_enlarge", dtype=self.dtype_policy)
+        self.enlarge = layers.UpSampling2D(
+            2, interpolation=interpolation, name="fpn_enlarge", dtype=self.dtype_policy
+        )
 
     def _conv(self, size, name):
         return layers.Conv2D(
@@ -56,4 +60,5 @@ class FeaturePyramid(layers.Layer):
 
     def get_config(self):
         """Returns the settings of the layer."""
-        return {**super().get_config(), "channels": self.channels}
+        own = {"channels": self.channels, "interpolation": self.interpolation}
+        return {**super().get_config(), **own}

@@ -20,9 +20,9 @@ def choose(candidates, count: int, seed):
         `(positions, chosen)`, int32 and bool `(B, K)`: chosen places come first; the others hold
         positions of no meaning.
     """
-    size = candidates.shape[1]
     if seed is None:
-        priority = 1.0 - ops.arange(size, dtype="float32") / (size + 1)
+        size = ops.shape(candidates)[1]  # a tensor in a graph for batches of any length
+        priority = 1.0 - ops.arange(size, dtype="float32") / ops.cast(size + 1, "float32")
         priority = ops.broadcast_to(priority, ops.shape(candidates))
     else:
         priority = keras.random.uniform(ops.shape(candidates), 0.5, 1.0, seed=seed)
