@@ -1,0 +1,94 @@
+"""Poses out of COCO keypoint files: what an estimator wrote, or an annotation file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfseg.data.images.json_file import read_json
+from tfseg.errors import DataError
+from tfseg.structures.labels import COCO_KEYPOINTS
+from tfseg.structures.poses import Poses, coco_poses
+
+__all__ = ["read_keypoint_results"]
+
+_NUMBERS = 3 * len(COCO_KEYPOINTS)
+
+
+def read_keypoint_results(
+    path: str | os.PathLike, *, min_confidence: float = 0.3
+) -> dict[int | str, Poses]:
+    """Returns the poses of each image by its id, in the order of the file.
+
+    Two kinds of file are read: results, a list of `image_id`, `keypoints` (51 numbers) and
+    `score`, and annotation files, whose people get the score 1, but for crowds and people without
+    a joint. A record may name its image by `file_name` in place of `image_id`.
+
+    The third numbers are what `tfseg.structures.poses.coco_poses` takes them for, one file at a
+    time: where 2 never occurs they are confidences, and a 1 means visible, for estimators do not
+    tell what is hidden.
+
+    Args:
+        path: The file.
+        min_confidence: Joints below it are missing.
+
+    Raises:
+        DataError: If the file is missing, damaged or of another form, naming the record.
+    """
+    where, told = os.fspath(path), read_json(path, "keypoint file")
+    annotated = isinstance(told, Mapping)
+    records = told.get("annotations") if annotated else told
+    if not isinstance(records, list):
+        raise DataError(
+            f"{where}: expected COCO keypoint results (a list of records with image_id, keypoints "
+            "and score) or a COCO annotation file."
+        )
+    images, rows, scores = [], [], []
+    for number, record in enumerate(records):
+        image, row, score = _record(record, number, where)
+        if annotated and (record.get("iscrowd") or not any(row[2::3])):
+            continue
+        images.append(image)
+        rows.append(row)
+        scores.append(score)
+    points = np.array(rows, np.float64).reshape(-1, len(COCO_KEYPOINTS), 3)
+    third = "visibility" if annotated else "auto"
+    poses = coco_poses(
+        points,
+        layout="coco",
+        third=third,
+        min_confidence=min_confidence,
+        scores=np.array(scores, np.float32),
+        where=where,
+    )
+    found: dict[int | str, list[int]] = {}
+    for index, image in enumerate(images):
+        found.setdefault(image, []).append(index)
+    return {
+        image: Poses(poses.keypoints[indices], poses.scores[indices])
+        for image, indices in found.items()
+    }
+
+
+def _record(record, number: int, where: str) -> tuple[int | str, list[float], float]:
+    if not isinstance(record, Mapping):
+        raise DataError(f"{where}: record {number} is {record!r:.60}; expected an object.")
+    image = record.get("image_id", record.get("file_name"))
+    if not isinstance(image, (int, str)) or isinstance(image, bool):
+        raise DataError(f"{where}: record {number} names no image: it needs image_id or file_name.")
+    row = record.get("keypoints")
+    numbers = isinstance(row, list) and all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) for value in row
+    )
+    if not numbers or len(row) != _NUMBERS:
+        got = f"{len(row)} entries" if isinstance(row, list) else f"{row!r:.40}"
+        raise DataError(
+            f"{where}: record {number} (image {image!r}): 'keypoints' should be {_NUMBERS} "
+            f"numbers, x, y and visibility of COCO's 17 joints; got {got}."
+        )
+    score = record.get("score", 1.0)
+    if not isinstance(score, (int, float)) or isinstance(score, bool):
+        raise DataError(f"{where}: record {number} (image {image!r}): the score is {score!r}.")
+    return image, row, float(score)
