@@ -16,8 +16,8 @@ from tfseg.errors import DataError
 from tfseg.opencv import cv2
 
 __all__ = [
-    *("compose", "invert", "letterbox", "restore_mask", "scales", "scaling", "transform"),
-    *("warp_image", "warp_mask"),
+    *("compose", "invert", "letterbox", "restore_crop", "restore_mask", "scales", "scaling"),
+    *("transform", "warp_image", "warp_mask"),
 ]
 
 
@@ -81,7 +81,8 @@ def transform(points: np.ndarray, matrices: np.ndarray) -> np.ndarray:
     such as a visibility, stay as they are."""
     points = np.asarray(points, np.float64)
     turned = points[..., :2] @ np.swapaxes(matrices[..., :2], -1, -2) + matrices[..., None, :, 2]
-    return np.concatenate([turned, points[..., 2:]], axis=-1)
+    rest = np.broadcast_to(points[..., 2:], (*turned.shape[:-1], points.shape[-1] - 2))
+    return np.concatenate([turned, rest], axis=-1)
 
 
 def warp_image(
@@ -130,6 +131,17 @@ def restore_mask(
     probabilities: np.ndarray, matrix: np.ndarray, size: tuple[int, int], threshold: float = 0.5
 ) -> np.ndarray:
     """Returns a window's mask at its place in the image, bool `(H, W)`; False outside the window.
+    See `restore_crop`."""
+    mask = np.zeros(size, bool)
+    crop, top, left = restore_crop(probabilities, matrix, size, threshold)
+    mask[top : top + crop.shape[0], left : left + crop.shape[1]] = crop
+    return mask
+
+
+def restore_crop(
+    probabilities: np.ndarray, matrix: np.ndarray, size: tuple[int, int], threshold: float = 0.5
+) -> tuple[np.ndarray, int, int]:
+    """Returns a window's mask in the part of the image that the window covers, and where it is.
 
     Args:
         probabilities: float32 `(h, w)`, of each pixel of the window.
@@ -137,21 +149,23 @@ def restore_mask(
         size: `(H, W)` of the image.
         threshold: A pixel is in where its probability is above it.
 
+    Returns:
+        `(crop, top, left)`: bool `(H', W')`, empty where the window lies outside the image, and
+        its first row and column.
+
     Raises:
         DataError: If the matrix has no inverse.
     """
-    mask = np.zeros(size, bool)
     height, width = probabilities.shape
     corners = np.array([[-1, -1], [width, -1], [-1, height], [width, height]])
     places = transform(corners, invert(matrix))
     x1, y1 = np.clip(np.floor(places.min(axis=0)), 0, size[::-1]).astype(int)
     x2, y2 = np.clip(np.ceil(places.max(axis=0)) + 1, 0, size[::-1]).astype(int)
     if x2 <= x1 or y2 <= y1:
-        return mask
+        return np.zeros((0, 0), bool), 0, 0
     shifted = compose(matrix, np.array([[1.0, 0.0, x1], [0.0, 1.0, y1]]))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     shown = cv2.warpAffine(
         np.asarray(probabilities, np.float32), shifted, (int(x2 - x1), int(y2 - y1)), flags=flags
     )
-    mask[y1:y2, x1:x2] = shown > threshold
-    return mask
+    return shown > threshold, int(y1), int(x1)
