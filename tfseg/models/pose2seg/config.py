@@ -9,12 +9,38 @@ import numpy as np
 
 from tfseg.config.base import Config, check_class_names, setting
 from tfseg.errors import ConfigError
-from tfseg.models.pose2seg.head import FULL, SLIM, HeadPlan
 from tfseg.models.pose2seg.skeleton.features import LIMBS_CVPR, LIMBS_V1
 from tfseg.models.pose2seg.skeleton.templates import VISIBLE_FROM, Templates, default_templates
 from tfseg.structures.labels import COCO_KEYPOINTS
 
-__all__ = ["Pose2SegConfig"]
+__all__ = ["FULL", "SLIM", "HeadPlan", "Pose2SegConfig"]
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadPlan:
+    """Sizes of a head.
+
+    Attributes:
+        kernel: Side of the first kernel.
+        stem: Channels of the first convolution.
+        units: Residual units at half the window's size.
+        inner: Channels inside of these.
+        outer: Channels between them.
+        decoder_inner: Channels inside of the unit at full size.
+        decoder_outer: Channels that it gives.
+    """
+
+    kernel: int = 7
+    stem: int = 256
+    units: int = 10
+    inner: int = 256
+    outer: int = 1024
+    decoder_inner: int = 128
+    decoder_outer: int = 512
+
+
+FULL = HeadPlan()
+SLIM = HeadPlan(kernel=5, stem=64, units=4, inner=64, outer=128, decoder_inner=32, decoder_outer=64)
 
 
 @dataclasses.dataclass(frozen=True)

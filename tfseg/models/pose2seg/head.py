@@ -5,43 +5,15 @@ Source: the public code of Pose2Seg (the paper says no more than "ten ResNet uni
 
 from __future__ import annotations
 
-import dataclasses
-
 import keras
 from keras import layers
 
+from tfseg.models.pose2seg.config import FULL, HeadPlan
 from tfseg.nn.layers.conv_norm import ConvNorm
 from tfseg.nn.layers.corner_resize import CornerResize
 from tfseg.nn.layers.norm import norm
 
-__all__ = ["FULL", "SLIM", "HeadPlan", "segmentation_head"]
-
-
-@dataclasses.dataclass(frozen=True)
-class HeadPlan:
-    """Sizes of a head.
-
-    Attributes:
-        kernel: Side of the first kernel.
-        stem: Channels of the first convolution.
-        units: Residual units at half the window's size.
-        inner: Channels inside of these.
-        outer: Channels between them.
-        decoder_inner: Channels inside of the unit at full size.
-        decoder_outer: Channels that it gives.
-    """
-
-    kernel: int = 7
-    stem: int = 256
-    units: int = 10
-    inner: int = 256
-    outer: int = 1024
-    decoder_inner: int = 128
-    decoder_outer: int = 512
-
-
-FULL = HeadPlan()
-SLIM = HeadPlan(kernel=5, stem=64, units=4, inner=64, outer=128, decoder_inner=32, decoder_outer=64)
+__all__ = ["segmentation_head"]
 
 
 def segmentation_head(
