@@ -10,6 +10,7 @@ import keras
 from keras import layers, ops
 
 from tfseg.errors import ConfigError
+from tfseg.nn.layers.group_norm import GroupNorm
 
 __all__ = ["MaskHead"]
 
@@ -23,10 +24,11 @@ class MaskHead(layers.Layer):
     """Five 3x3 convolutions with group normalisation and ReLU, the last three each after doubling
     the map and meeting a finer one; then one logit a cell.
 
-    What a convolution makes of channels that are equal for all queries of an image is computed once
-    an image: of the encoder's map in the first convolution, and with "concat" of all finer maps.
-    That is less than half of the arithmetic of the plain form, and the same numbers but for
-    rounding.
+    A convolution of a sum, or of channels side by side, is the sum of two convolutions. So what it
+    makes of maps that all queries of an image share is computed once an image: of the encoder's map
+    in the first convolution, and of the finer maps. And a doubled map is convolved before it is
+    doubled. With "concat" that is less than a third of the arithmetic of the plain form, and the
+    same numbers but for rounding.
 
     1,141,145 weights with 256 channels, 8 heads, "concat" and finer maps of 64 channels.
 
@@ -55,12 +57,10 @@ class MaskHead(layers.Layer):
         policy = self.dtype_policy
         self.convs = [self._conv(n, 3, f"conv{i}") for i, n in enumerate(self.widths, start=1)]
         self.norms = [
-            layers.GroupNormalization(_GROUPS, epsilon=_EPSILON, name=f"norm{i}", dtype=policy)
-            for i in range(1, 6)
+            GroupNorm(_GROUPS, epsilon=_EPSILON, name=f"norm{i}", dtype=policy) for i in range(1, 6)
         ]
         # A finer map gets the width of what it meets.
         self.laterals = [self._conv(n, 1, f"lateral{i}") for i, n in enumerate(self.widths[1:4], 1)]
-        self.enlarge = layers.UpSampling2D(2, name="enlarge", dtype=policy)
         self.score = self._conv(1, 3, "score")
 
     def _conv(self, width, size, name):
@@ -82,7 +82,6 @@ class MaskHead(layers.Layer):
             inputs = self.widths[number]
         for lateral, shape in zip(self.laterals, finer_shape, strict=True):
             lateral.build(shape)
-        self.enlarge.build((None, None, None, inputs))
         self.score.build((None, None, None, inputs))
         self.built = True
 
@@ -97,39 +96,30 @@ class MaskHead(layers.Layer):
         count = ops.shape(attention)[1]
         x = ops.reshape(attention, (-1, *ops.shape(attention)[2:]))
         # Their order in the kernel: the shared map, then the attention.
-        x = self._unit(0, self._split_conv(self.convs[0], x, memory, count, shared_first=True))
-        x = self._unit(1, self.convs[1](x))
+        shared, own = self._parts(self.convs[0], self.channels)
+        x = _for_queries(_conv(x, own), self._once(0, memory, shared), count)
+        x = self._unit(1, self.convs[1](self._unit(0, x)))
         for number, (lateral, fine) in enumerate(zip(self.laterals, finer, strict=True), start=2):
-            x, fine, conv = self.enlarge(x), lateral(fine), self.convs[number]
+            own = shared = ops.cast(self.convs[number].kernel, x.dtype)
             if self.fuse == "concat":
-                x = self._split_conv(conv, x, fine, count)
-            else:
-                x = conv(_for_queries(x, fine, count))
-            x = self._unit(number, x)
+                own, shared = self._parts(self.convs[number], x.shape[-1])
+            common = self._once(number, lateral(fine), shared)
+            x = self._unit(number, _for_queries(conv_doubled(x, own), common, count))
         logits = ops.cast(self.score(x), "float32")
         return ops.reshape(logits, (-1, count, *ops.shape(logits)[1:3]))
 
     def _unit(self, number, x):
         return ops.relu(self.norms[number](x))
 
-    def _split_conv(self, conv, own, shared, count, shared_first=False):
-        """Returns `conv` of the channels of a query beside those that all queries share.
+    def _parts(self, conv, first):
+        """Returns the kernel for the first channels and the one for the rest."""
+        kernel = ops.cast(conv.kernel, self.compute_dtype)
+        return kernel[:, :, :first], kernel[:, :, first:]
 
-        Args:
-            conv: A built 3x3 convolution.
-            own: `(B * Q, h, w, D1)`.
-            shared: `(B, h, w, D2)`.
-            count: Q.
-            shared_first: Whether the shared channels are the first of the kernel.
-        """
-        kernel = ops.cast(conv.kernel, own.dtype)
-        first = shared.shape[-1] if shared_first else own.shape[-1]
-        parts = kernel[:, :, :first], kernel[:, :, first:]
-        ours, theirs = parts[::-1] if shared_first else parts
-        common = ops.conv(shared, theirs, padding="same", data_format="channels_last")
-        common = common + ops.cast(conv.bias, own.dtype)
-        mine = ops.conv(own, ours, padding="same", data_format="channels_last")
-        return _for_queries(mine, common, count)
+    def _once(self, number, shared, kernel):
+        """Returns what a convolution makes of a shared map, `(B, h, w, D)`, its bias in it."""
+        bias = ops.cast(self.convs[number].bias, self.compute_dtype)
+        return ops.add(_conv(shared, kernel), bias)
 
     def compute_output_spec(self, attention, memory, finer):
         """Returns the shape and type of `call`'s result."""
@@ -141,6 +131,49 @@ class MaskHead(layers.Layer):
         """Returns the settings of the layer."""
         own = {"channels": self.channels, "heads": self.heads, "fuse": self.fuse}
         return {**super().get_config(), **own}
+
+
+def _conv(x, kernel):
+    return ops.conv(x, kernel, padding="same", data_format="channels_last")
+
+
+def conv_doubled(x, kernel):
+    """Returns the 3x3 convolution of `x` with every cell repeated twice in both directions.
+
+    Each of the four cells that come out of one looks at 2x2 cells of `x` alone, so this takes
+    4/9 of the products, and the repeated map is never made.
+
+    Args:
+        x: `(N, h, w, D)`.
+        kernel: `(3, 3, D, E)`.
+
+    Returns:
+        `(N, 2 h, 2 w, E)`, padded with zeros as padding "same" does.
+    """
+    inputs, outputs = kernel.shape[2:]
+    kernel = _two_taps(_two_taps(kernel, 0), 2)  # (2, 2, 2, 2, D, E): tap, phase; rows, columns
+    kernel = ops.transpose(kernel, (0, 2, 4, 1, 3, 5))
+    kernel = ops.reshape(kernel, (2, 2, inputs, 4 * outputs))
+    height, width = ops.shape(x)[1:3]
+    x = ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    y = ops.conv(x, kernel, padding="valid", data_format="channels_last")
+    y = ops.reshape(y, (-1, height + 1, width + 1, 2, 2, outputs))
+    rows = []
+    for row in (0, 1):
+        phases = [
+            y[:, row : row + height, column : column + width, row, column] for column in (0, 1)
+        ]
+        rows.append(ops.stack(phases, axis=3))
+    return ops.reshape(ops.stack(rows, axis=2), (-1, 2 * height, 2 * width, outputs))
+
+
+def _two_taps(kernel, axis):
+    """Returns the kernel with an axis of three taps turned into two axes: two taps of the map
+    before doubling, and the two cells that each of its cells becomes."""
+    first, middle, last = (ops.take(kernel, place, axis=axis) for place in range(3))
+    upper = ops.stack([first, middle + last], axis=axis)
+    lower = ops.stack([first + middle, last], axis=axis)
+    return ops.stack([upper, lower], axis=axis + 1)
 
 
 def _for_queries(own, shared, count):
