@@ -43,9 +43,7 @@ class Dataset(Protocol):
     ```
 
     Samples are read from several threads at once, so `__getitem__` must not change the object.
-
-    A dataset with label maps may say what their numbers are: `label_map_kinds`, name to
-    `tfseg.structures.label_maps.LabelMapKind`.
+    What the numbers of label maps are, `label_map_kinds` may say: name to `LabelMapKind`.
     """
 
     class_names: tuple[str, ...]
@@ -199,7 +197,6 @@ class Concat(_Wrapper):
 
 
 def _joint_kinds(datasets: Sequence[Dataset]) -> dict:
-    """Returns the kinds of all label maps that some datasets declare."""
     kinds: dict = {}
     for number, dataset in enumerate(datasets):
         for name, kind in getattr(dataset, "label_map_kinds", {}).items():

@@ -89,15 +89,9 @@ class LabelmeDataset(LabelledImages):
         keep_empty: bool = True,
         allow_outside: bool = False,
     ):
-        self._settings = dict(
-            image_dir=image_dir,
-            classes=classes,
-            synonyms=synonyms,
-            skip_flags=skip_flags,
-            crowd_flags=crowd_flags,
-            keep_empty=keep_empty,
-            allow_outside=allow_outside,
-        )
+        common = dict(classes=classes, synonyms=synonyms, keep_empty=keep_empty)
+        flags = dict(skip_flags=skip_flags, crowd_flags=crowd_flags)
+        self._settings = dict(image_dir=image_dir, allow_outside=allow_outside, **flags, **common)
         source = os.fspath(source)
         image_dir = None if image_dir is None else os.fspath(image_dir)
         if image_dir is not None and not os.path.isdir(image_dir):
@@ -113,13 +107,7 @@ class LabelmeDataset(LabelledImages):
         scan.order = _labels_file(os.path.dirname(files[0]), scan.counts)
         if scan.order is not None:
             _check_labels(scan)
-        super().__init__(
-            scan,
-            classes=classes,
-            synonyms=synonyms,
-            drop_invalid=drop_invalid,
-            keep_empty=keep_empty,
-        )
+        super().__init__(scan, drop_invalid=drop_invalid, **common)
 
     def size_is_stated(self, index: int) -> bool:
         """Returns whether an image's annotations say its size, so that it was compared."""
