@@ -15,26 +15,24 @@ from tfseg.nn.layers.norm import FrozenBatchNormalization
 pytestmark = pytest.mark.both_backends
 
 
+CHANNELS = {"folded": 4, "frozen": 1, "learnt": 4, "new": 4}
+
+
 def network():
     """Two folded normalisations, one that learnt, and one that is new."""
     rng = np.random.default_rng(0)
     image = keras.Input((None, None, 3), name="image")
     x = image
-    for name in ("folded", "frozen", "learnt", "new"):
+    for name, channels in CHANNELS.items():
         kind = FrozenBatchNormalization if name == "frozen" else keras.layers.BatchNormalization
-        x = keras.layers.Conv2D(4, 3, padding="same", name=f"{name}_conv")(x)
+        x = keras.layers.Conv2D(channels, 3, padding="same", name=f"{name}_conv")(x)
         x = keras.layers.ReLU()(kind(name=name)(x))
     model = keras.Model({"image": image}, {"out": x})
     for name in ("folded", "frozen", "learnt"):
-        layer = model.get_layer(name)
-        draw = [
-            rng.uniform(0.5, 2, 4),
-            rng.normal(size=4),
-            rng.normal(size=4),
-            rng.uniform(1, 3, 4),
-        ]
+        layer, size = model.get_layer(name), CHANNELS[name]
+        draw = [rng.uniform(0.5, 2, size), *rng.normal(size=(2, size)), rng.uniform(1, 3, size)]
         if name != "learnt":
-            draw[2:] = np.zeros(4), np.full(4, 1 - layer.epsilon)
+            draw[2:] = np.zeros(size), np.full(size, 1 - layer.epsilon)
         layer.set_weights(draw)
     return model
 
@@ -55,7 +53,10 @@ def test_inference_stays_and_training_sees_what_it_sees():
         np.testing.assert_allclose(new, old, atol=2e-5 * np.abs(old).max())
     for name in ("folded", "frozen"):  # against plain NumPy over all pixels at once
         inner = keras.Model(model.input, model.get_layer(f"{name}_conv").output)
-        pixels = [ops.convert_to_numpy(inner({"image": each})).reshape(-1, 4) for each in images]
+        pixels = [
+            ops.convert_to_numpy(inner({"image": each})).reshape(-1, CHANNELS[name])
+            for each in images
+        ]
         pixels = np.concatenate(pixels).astype(np.float64)
         _, _, mean, variance = model.get_layer(name).get_weights()
         np.testing.assert_allclose(mean, pixels.mean(axis=0), rtol=1e-4, atol=1e-4)

@@ -31,10 +31,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class Moments:
-    """Mean and variance of each channel over all that `add` was given."""
+    """Mean and variance of each channel over all that `add` was given.
+
+    Attributes:
+        count: Numbers of a channel so far.
+    """
 
     def __init__(self):
-        self._count, self._mean, self._sum = 0, 0.0, 0.0
+        self.count, self._mean, self._sum = 0, 0.0, 0.0
 
     def add(self, count: int, mean: np.ndarray, variance: np.ndarray) -> None:
         """Adds numbers by how many they are, their mean and their variance, `(D,)` each.
@@ -42,10 +46,10 @@ class Moments:
         Source: Chan, Golub, LeVeque, Updating formulae for computing sample variances (1979).
         """
         mean, variance = (np.asarray(each, np.float64) for each in (mean, variance))
-        total, apart = self._count + count, mean - self._mean
-        self._sum = self._sum + count * variance + apart**2 * (self._count * count / total)
+        total, apart = self.count + count, mean - self._mean
+        self._sum = self._sum + count * variance + apart**2 * (self.count * count / total)
         self._mean = self._mean + apart * (count / total)
-        self._count = total
+        self.count = total
 
     @property
     def mean(self) -> np.ndarray:
@@ -55,7 +59,7 @@ class Moments:
     @property
     def variance(self) -> np.ndarray:
         """float64 `(D,)`, of all numbers, not of a sample."""
-        return self._sum / self._count
+        return self._sum / self.count
 
 
 def folded(network: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
@@ -80,7 +84,7 @@ def measure(
     with _tapped(norms, moments):
         for batch in batches:
             network(batch, training=False)
-    return {name: found for name, found in moments.items() if np.size(found.mean) > 1}
+    return {name: found for name, found in moments.items() if found.count}
 
 
 def give_statistics(layer: keras.layers.BatchNormalization, moments: Moments) -> None:
