@@ -46,7 +46,7 @@ def test_mediapipes_shares_become_pixels():
     found = coco_poses(pose, SIZE)
     np.testing.assert_allclose(found.keypoints[0, 3], [159.5, 359.5, 2])
     assert found.scores[0] == pytest.approx(0.9)
-    with pytest.raises(DataError, match="Pass size="):
+    with pytest.raises(DataError, match="size=.height, width"):
         coco_poses(pose)
 
 

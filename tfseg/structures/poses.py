@@ -194,7 +194,7 @@ def _pixels(points, size, where: str):
     if size is None:
         raise DataError(
             f"{where}: x and y are shares of the image's sides, and its size is not known. Pass "
-            "size=(height, width)."
+            "coco_poses(..., size=(height, width))."
         )
     # Shares count from the image's edge, pixels from the centre of the first one.
     return points * np.array([size[1], size[0]]) - 0.5

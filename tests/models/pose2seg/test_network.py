@@ -128,6 +128,16 @@ def test_the_loss_against_numpy():
     assert float(mask_loss(logits, targets, np.zeros(3, bool))) == 0
 
 
+def test_half_precision_and_a_copy_from_its_settings(call_model):
+    exact, half = small(), small(precision="mixed_bfloat16")
+    half.set_weights(exact.get_weights())
+    logits = [ops.convert_to_numpy(call_model(n, people())["logits"]) for n in (exact, half)]
+    assert logits[1].dtype == np.float32
+    assert np.abs(logits[1] - logits[0]).max() < 0.1 * np.abs(logits[0]).max()
+    copy = type(exact).from_config(exact.get_config())
+    assert [w.shape for w in copy.weights] == [w.shape for w in exact.weights]
+
+
 def test_layers_of_the_training_stages():
     network = small()
     heads, every = layer_group(network, "heads"), layer_group(network, "all")

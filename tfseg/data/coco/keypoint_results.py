@@ -12,7 +12,7 @@ from tfseg.errors import DataError
 from tfseg.structures.labels import COCO_KEYPOINTS
 from tfseg.structures.poses import Poses, coco_poses
 
-__all__ = ["read_keypoint_results"]
+__all__ = ["keypoint_results", "read_keypoint_results"]
 
 _NUMBERS = 3 * len(COCO_KEYPOINTS)
 
@@ -37,7 +37,11 @@ def read_keypoint_results(
     Raises:
         DataError: If the file is missing, damaged or of another form, naming the record.
     """
-    where, told = os.fspath(path), read_json(path, "keypoint file")
+    return keypoint_results(read_json(path, "keypoint file"), os.fspath(path), min_confidence)
+
+
+def keypoint_results(told, where: str, min_confidence: float = 0.3) -> dict[int | str, Poses]:
+    """Returns the same of what a file holds; `where` names it in errors."""
     annotated = isinstance(told, Mapping)
     records = told.get("annotations") if annotated else told
     if not isinstance(records, list):
