@@ -26,7 +26,7 @@ def persons():
 
 @pytest.fixture(scope="module")
 def clothes():
-    data = SyntheticPeople(160, size=128, seed=7, classes="clothing")
+    data = SyntheticPeople(60, size=128, seed=7, classes="clothing")
     return [data[index] for index in range(len(data))]
 
 
