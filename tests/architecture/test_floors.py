@@ -61,8 +61,8 @@ LIBRARIES = {
     "torch": ("convert/torch_files.py",),
     "scipy": ("data", "metrics", "nn/targets", "models/portrait/affinity"),
     "skimage": ("models/portrait/affinity",),
-    "keras_cv": ("nn/backbones/foreign.py",),
-    "keras_hub": ("nn/backbones/foreign.py",),
+    "keras_cv": ("nn/backbones/foreign_construction.py",),
+    "keras_hub": ("nn/backbones/foreign_construction.py",),
 }
 # The room in models/ that systems may import: what Mask R-CNN and CoMask share.
 SHARED = "two_stage"

@@ -66,6 +66,7 @@ def save_model(
     metrics: Mapping | None = None,
     fitted: bool = True,
     random_layers: Sequence[str] = (),
+    architecture: Mapping | None = None,
     half: bool = False,
 ) -> Path:
     """Writes a model folder: `model.json` and `model.weights.h5`. Returns its path.
@@ -79,6 +80,7 @@ def save_model(
         metrics: Measures worth keeping with the model.
         fitted: Whether all weights were trained or loaded.
         random_layers: Layers that were not, where others were.
+        architecture: What parts of the network are made of that the settings only name.
         half: See `weights.save`.
     """
     from tfseg.engine import runtime, weights
@@ -100,6 +102,8 @@ def save_model(
         "versions": runtime.versions(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+    if architecture:
+        content["architecture"] = dict(architecture)
     with files.replacing_folder(directory, error=WeightsError) as folder:
         attributes = {"system": system, "class_names": list(class_names)}
         weights.save(network, folder / WEIGHTS_FILE, attributes, half=half)

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -59,8 +60,18 @@ class FileVerbs:
             class_names=self.class_names,
             fitted=self.fitted,
             random_layers=() if self.fitted else self.random_layers,
+            architecture=self._architecture(),
             half=half,
         )
+
+    def _architecture(self) -> Mapping:
+        """Returns what a saved model must keep of parts of the network that the settings only name,
+        such as a backbone whose numbers of layers come from a server; plain values."""
+        return {}
+
+    def _take_architecture(self, kept: Mapping) -> None:
+        """Takes what `_architecture` of the saved model had returned, before the network is built;
+        an empty mapping from a model of an older version."""
 
     @classmethod
     def load(cls, directory: str | os.PathLike) -> FileVerbs:
@@ -80,6 +91,7 @@ class FileVerbs:
             model = cls(content["config"])
         except ConfigError as error:
             raise WeightsError(f"{directory}: its settings are not valid: {error}") from None
+        model._take_architecture(content["architecture"])
         path, digest = Path(directory) / checkpoint.WEIGHTS_FILE, digest_of_weights(content)
         checked = path.is_file() and weights.is_intact(path, digest)
         weights.load(model.keras_model, path, checked=checked)

@@ -31,6 +31,7 @@ _PARTS = {
     "metrics": (dict, {}),
     "fitted": (bool, True),
     "random_layers": (list, []),
+    "architecture": (dict, {}),
     "versions": (dict, {}),
     "created": (str, ""),
     "checksums": (dict, None),

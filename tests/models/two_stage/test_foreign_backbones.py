@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import pickle
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,11 +18,18 @@ from tfseg.errors import ConfigError, WeightsError
 from tfseg.models.mask_rcnn import network
 from tfseg.models.mask_rcnn.config import MaskRCNNConfig
 from tfseg.models.two_stage import initial_weights
-from tfseg.nn.backbones import foreign
-from tfseg.nn.backbones.foreign_names import find, install_hint
+from tfseg.models.two_stage.stored_backbone import source_in_old_model
+from tfseg.nn.backbones import foreign_construction
+from tfseg.nn.backbones.foreign_names import install_hint
 
+ROOT = Path(__file__).resolve().parents[3]
 BACKBONES = {
-    "keras_cv:ResNetBackbone": dict(stackwise_filters=[4, 4, 4, 8], stackwise_blocks=[1, 1, 1, 1]),
+    "keras_cv:ResNetBackbone": dict(
+        stackwise_filters=[4, 4, 4, 8],
+        stackwise_blocks=[1, 1, 1, 1],
+        stackwise_strides=[1, 2, 2, 2],
+        block_type="block",
+    ),
     "keras_hub:DenseNetBackbone": dict(stackwise_num_repeats=[1, 1, 1, 1], growth_rate=4),
 }
 SETTINGS = dict(
@@ -95,9 +105,9 @@ def test_pixels_reach_the_body_as_its_weights_want_them(model):
 
 def published(name, folder, monkeypatch):
     """Puts a preset with random weights where the library looks for what it downloaded."""
-    source = find(name)
+    source = source_in_old_model(name)
     owner = getattr(importlib.import_module(f"{source.library}.models"), source.class_name)
-    options = {key: foreign._listed(value) for key, value in source.options.items()}
+    options = {key: foreign_construction._listed(value) for key, value in source.options.items()}
     if source.library == "keras_cv":
         backbone = owner(**options, include_rescaling=True)
         save = importlib.import_module("keras_cv.src.utils.preset_utils").save_to_preset
@@ -174,9 +184,90 @@ def test_another_preprocessing_than_published_is_told(monkeypatch, caplog):
     assert "pixel_mean=[127.5, 127.5, 127.5]" in caplog.text
 
 
-def test_unknown_names_are_refused_before_anything_is_built():
-    with pytest.raises(ConfigError, match="backbone: .*Did you mean resnet50_imagenet"):
-        tfseg.MaskRCNN(classes=("a",), backbone="keras_cv:resnet50_imagnet")
+def refuse(*arguments, **options):
+    raise AssertionError("something asked for the network")
+
+
+def features(model):
+    """Returns C5 of an image of noise; predicting would compile for seconds."""
+    image = np.random.default_rng(0).normal(0, 1, (1, 64, 64, 3)).astype(np.float32)
+    return keras.ops.convert_to_numpy(model.keras_model.backbone(image, training=False)["C5"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("keras_cv:yolo_v8_xs_backbone", marks=pytest.mark.slow),
+        "keras_hub:DenseNetBackbone",
+    ],
+)
+def test_a_model_of_before_the_architecture_was_kept_loads_without_a_network(
+    name, tmp_path, monkeypatch
+):
+    """Its model.json has a name and no architecture: of a preset that is fetched today, or of a
+    class whose other settings were those of a preset."""
+    monkeypatch.setattr("kagglehub.model_download", refuse)
+    options = {"stackwise_num_repeats": [1, 1, 1, 1]} if name.startswith("keras_hub") else None
+    model = tfseg.MaskRCNN({**SETTINGS, "backbone": name, "backbone_options": options})
+    model._take_architecture({})  # the numbers of that time
+    model.fitted = True
+    expected = features(model)
+    folder = model.save(tmp_path / "old")
+    content = json.loads((folder / "model.json").read_text())
+    assert content.pop("architecture")["backbone"]["config"]
+    del content["checksums"]
+    (folder / "model.json").write_text(json.dumps(content))
+    loaded = tfseg.MaskRCNN.load(folder)
+    np.testing.assert_array_equal(features(loaded), expected)
+    again = tfseg.MaskRCNN.load(loaded.save(tmp_path / "new"))
+    np.testing.assert_array_equal(features(again), expected)
+
+
+def test_a_preset_of_the_network_is_kept_with_a_model_and_its_copies(tmp_path, monkeypatch):
+    folder = tmp_path / "preset"
+    owner = importlib.import_module("keras_hub.models").DenseNetBackbone
+    owner(stackwise_num_repeats=[1, 1, 1, 1], growth_rate=4).save_to_preset(str(folder))
+    with monkeypatch.context() as patch:
+        patch.setattr("kagglehub.model_download", lambda handle, path, **k: str(folder / path))
+        model = tfseg.MaskRCNN({**SETTINGS, "backbone": "keras_hub:densenet_121_imagenet"})
+        model.fitted = True
+        expected = features(model)
+    monkeypatch.setattr("kagglehub.model_download", refuse)
+    loaded = tfseg.MaskRCNN.load(model.save(tmp_path / "model"))
+    assert loaded.config == model.config
+    np.testing.assert_array_equal(features(loaded), expected)
+    np.testing.assert_array_equal(features(pickle.loads(pickle.dumps(loaded))), expected)
+
+
+def test_a_network_as_backbone_keeps_its_weights_and_goes_with_the_model(tmp_path):
+    x = image = keras.Input((None, None, 3))
+    levels = []
+    for index, stride in enumerate((4, 2, 2, 2)):
+        x = keras.layers.Conv2D(4, 3, stride, "same", name=f"stage{index}")(x)
+        levels.append(x)
+    mine = keras.Model(image, levels, name="mine")
+    model = tfseg.MaskRCNN({**SETTINGS, "backbone": mine})
+    assert model.config.pixel_mean == (123.7, 116.8, 103.9)
+    for ours, theirs in zip(model.keras_model.backbone.weights, mine.weights, strict=True):
+        np.testing.assert_array_equal(np.array(ours), np.array(theirs))
+    model.fitted = True
+    expected = features(model)
+    loaded = tfseg.MaskRCNN.load(model.save(tmp_path / "model"))
+    assert loaded.config == model.config
+    np.testing.assert_array_equal(features(loaded), expected)
+    assert "mine" in repr(model)
+    with pytest.raises(ConfigError, match="initial_weights: .*brings its own weights"):
+        tfseg.MaskRCNN({**SETTINGS, "backbone": mine, "initial_weights": "preset"})
+
+
+def test_every_name_of_old_models_stands_for_a_class_of_its_library():
+    names = json.loads((ROOT / "tfseg/models/two_stage/names_in_old_models.json").read_text())
+    assert len(names) == 182
+    for name in names:
+        source = source_in_old_model(name)
+        library = importlib.import_module(f"{source.library}.models")
+        assert isinstance(getattr(library, source.class_name), type) and source.options
+    assert source_in_old_model("keras_cv:resnet19") is None
 
 
 @pytest.mark.slow

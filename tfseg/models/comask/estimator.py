@@ -48,7 +48,7 @@ class CoMask(TwoStageEstimator):
     _remembers = False
 
     def _build(self) -> keras.Model:
-        return network.build(self.config)
+        return self._keep_architecture(network.build(self.config, self._ready_backbone()))
 
     def _decode(self, outputs, plan, **about) -> Prediction:
         found = super()._decode(outputs, plan, **about)

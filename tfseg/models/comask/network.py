@@ -28,9 +28,9 @@ from tfseg.nn.rcnn.roi_targets import mask_targets
 __all__ = ["CoMaskNetwork", "build"]
 
 
-def build(config: CoMaskConfig) -> CoMaskNetwork:
-    """Returns the network with its weights created."""
-    network = CoMaskNetwork(config)
+def build(config: CoMaskConfig, backbone: keras.Model | None = None) -> CoMaskNetwork:
+    """Returns the network with its weights created; arguments are those of `CoMaskNetwork`."""
+    network = CoMaskNetwork(config, backbone)
     network.build_weights()
     return network
 
@@ -42,10 +42,11 @@ class CoMaskNetwork(TwoStageNetwork):
 
     Args:
         config: All settings.
+        backbone: See `TwoStageNetwork`.
     """
 
-    def __init__(self, config: CoMaskConfig, **kwargs):
-        super().__init__(config, "comask", **kwargs)
+    def __init__(self, config: CoMaskConfig, backbone: keras.Model | None = None, **kwargs):
+        super().__init__(config, "comask", backbone, **kwargs)
         dtype = config.precision
         self.enhance = [
             MultiScaleEnhancement(

@@ -53,7 +53,7 @@ class MaskRCNN(TwoStageEstimator):
     config: MaskRCNNConfig
 
     def _build(self) -> keras.Model:
-        return network.build(self.config)
+        return self._keep_architecture(network.build(self.config, self._ready_backbone()))
 
     def fit(self, train, val=None, **options) -> MaskRCNN:
         """Trains on a dataset and returns the estimator; see `Estimator.fit`.

@@ -23,9 +23,9 @@ from tfseg.nn.rcnn.heads import BoxHead, MaskHead
 __all__ = ["MaskRCNNNetwork", "build", "layer_group", "weighted_layers"]
 
 
-def build(config: MaskRCNNConfig) -> MaskRCNNNetwork:
-    """Returns the network with its weights created."""
-    network = MaskRCNNNetwork(config)
+def build(config: MaskRCNNConfig, backbone: keras.Model | None = None) -> MaskRCNNNetwork:
+    """Returns the network with its weights created; arguments are those of `MaskRCNNNetwork`."""
+    network = MaskRCNNNetwork(config, backbone)
     network.build_weights()
     return network
 
@@ -36,6 +36,7 @@ class MaskRCNNNetwork(TwoStageNetwork):
 
     Args:
         config: All settings.
+        backbone: See `TwoStageNetwork`.
 
     Inputs are those of `TwoStageNetwork`, and
 
@@ -43,8 +44,8 @@ class MaskRCNNNetwork(TwoStageNetwork):
       does not label.
     """
 
-    def __init__(self, config: MaskRCNNConfig, **kwargs):
-        super().__init__(config, "mask_rcnn", **kwargs)
+    def __init__(self, config: MaskRCNNConfig, backbone: keras.Model | None = None, **kwargs):
+        super().__init__(config, "mask_rcnn", backbone, **kwargs)
         dtype = config.precision
         head = dict(
             norm_kind=config.resolved_head_norm,

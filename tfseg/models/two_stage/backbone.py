@@ -11,7 +11,7 @@ from keras import ops
 
 from tfseg.models.two_stage.backbone_settings import BackboneSettings
 from tfseg.nn.backbones.foreign import foreign_backbone, stage_layers
-from tfseg.nn.backbones.foreign_names import find, is_foreign
+from tfseg.nn.backbones.foreign_names import Foreign, find, is_foreign
 from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
 from tfseg.nn.backbones.resnet import BLOCKS, resnet
 
@@ -26,12 +26,16 @@ _RESNET_STAGE = {
 _MOBILENET_BLOCK = {3: 3, 4: 6, 5: 13}
 
 
-def build_backbone(config: BackboneSettings, seed: int) -> keras.Model:
+def build_backbone(
+    config: BackboneSettings, seed: int, source: Foreign | None = None
+) -> keras.Model:
     """Returns the backbone: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`.
 
     Args:
         config: Backbone, image, normalisation and dropout.
         seed: Of the dropout.
+        source: What the name of a backbone of another library stood for when a model was saved;
+            None looks it up.
     """
     side = None if config.image_fit == "padded" else config.image_size
     shape = (side, side, config.channels)
@@ -42,7 +46,8 @@ def build_backbone(config: BackboneSettings, seed: int) -> keras.Model:
         dtype=config.precision,
     )
     if is_foreign(config.backbone):
-        return foreign_backbone(find(config.backbone), options=config.backbone_options, **common)
+        source = source or find(config.backbone)
+        return foreign_backbone(source, options=config.backbone_options, **common)
     common["epsilon"] = config.norm_epsilon
     if config.backbone in BLOCKS:
         return resnet(

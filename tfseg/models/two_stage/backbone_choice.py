@@ -7,7 +7,8 @@ import numpy as np
 from tfseg.config.base import nearest
 from tfseg.config.start import start_fault
 from tfseg.errors import ConfigError
-from tfseg.nn.backbones.foreign_names import LIBRARIES, find, is_foreign, suggestions
+from tfseg.nn.backbones.foreign_names import LIBRARIES, find, is_foreign
+from tfseg.nn.backbones.offline_architectures import PUBLISHED
 
 __all__ = ["OWN", "LUMA", "backbone_faults", "default_pixels"]
 
@@ -15,10 +16,11 @@ OWN = ("resnet50", "resnet101", "mobilenet_v2")
 # Shares of red, green and blue in grey: ITU-R BT.601, as Pillow and OpenCV have them.
 LUMA = (0.299, 0.587, 0.114)
 _MIDDLE = 127.5
+_EXAMPLES = ", ".join(f"keras_cv:{name}_imagenet" for name in PUBLISHED)
 
 
 def default_pixels(
-    backbone: str, channels: int, mean: tuple[float, ...], std: tuple[float, ...]
+    backbone, channels: int, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Returns `(pixel_mean, pixel_std)` where none are given, one number per channel each; a
     deviation that is the same everywhere is one number.
@@ -28,14 +30,13 @@ def default_pixels(
     blue, and the others get the middle of their range, 127.5, and the mean of the deviations.
 
     Args:
-        backbone: Name of the backbone.
+        backbone: Its name, or a network.
         channels: Channels of the images.
         mean: The origin's for RGB.
         std: The origin's, one number or three.
     """
-    if is_foreign(backbone):
-        source = find(backbone)
-        mean, std = source.pixel_mean, source.pixel_std
+    pixels = find(backbone).pixels if is_foreign(backbone) else None
+    mean, std = pixels or (mean, std)
     std = std * 3 if len(std) == 1 else std
     extra = 0.0 if not any(mean) else _MIDDLE
     mean = _per_channel(mean, channels, extra)
@@ -83,16 +84,24 @@ def backbone_faults(config):
     if config.norm not in ("frozen", "batch"):
         yield (
             "norm",
-            f"a backbone of {source.library} comes with its own normalisation, which can be "
-            f"'frozen' or 'batch'; got {config.norm!r}.",
+            f"{source} comes with its own normalisation, which can be 'frozen' or 'batch'; got "
+            f"{config.norm!r}.",
         )
     if config.dropout:
-        yield "dropout", f"is a setting of tfseg's ResNets; {name} has its own."
+        yield "dropout", f"is a setting of tfseg's ResNets; {source} has its own."
+    if source.architecture is not None and config.backbone_options:
+        yield "backbone_options", f"are for names; {source} was built already."
     if config.initial_weights == "imagenet":
         yield (
             "initial_weights",
-            f"'imagenet' is for {', '.join(OWN)}; the weights of {name} are 'preset'.",
+            f"'imagenet' is for {', '.join(OWN)}; the weights of {source} are 'preset'.",
         )
     if config.initial_weights == "preset" and source.published is None:
-        known = suggestions(source.library, source.name, published=True)
-        yield "initial_weights", f"nobody publishes weights under the name {name!r}. {known}"
+        if source.architecture is not None:
+            yield "initial_weights", f"{source} brings its own weights; leave this setting at None."
+        else:
+            yield (
+                "initial_weights",
+                f"nobody publishes weights under the name {name!r}. Name a preset with weights, "
+                f"such as {_EXAMPLES}, or the folder of one.",
+            )

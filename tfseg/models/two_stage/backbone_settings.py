@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from tfseg.config.base import check_class_names, setting
 from tfseg.config.system import SystemConfig
 from tfseg.models.two_stage.backbone_choice import backbone_faults, default_pixels
+from tfseg.nn.backbones.network_setting import NetworkSetting, as_setting
 
 __all__ = ["BackboneSettings"]
 
@@ -24,8 +25,10 @@ class BackboneSettings(SystemConfig):
 
     Attributes:
         classes: Names of the classes, without the background; class id k is entry k - 1.
-        backbone: "resnet50", "resnet101", or "mobilenet_v2" for training on a CPU; or
-            "keras_cv:<preset or class>" and "keras_hub:<preset or class>", see docs/backbones.md.
+        backbone: "resnet50", "resnet101", or "mobilenet_v2" for training on a CPU;
+            "keras_cv:<preset, class or folder>" and "keras_hub:<preset, class or folder>"; or a
+            network of Keras with levels at strides 4, 8, 16 and 32, whose weights training starts
+            from. See docs/backbones.md.
         backbone_width: Multiplies MobileNetV2's channels.
         backbone_options: Settings of the constructor of a backbone from another library.
         initial_weights: "imagenet" starts the backbone from Keras Applications' weights, "preset" a
@@ -77,7 +80,7 @@ class BackboneSettings(SystemConfig):
     }
 
     classes: tuple[str, ...] = ()
-    backbone: str = "resnet101"
+    backbone: str | NetworkSetting = "resnet101"
     backbone_width: float = setting(1.0, above=0, at_most=4)
     backbone_options: Mapping[str, Any] | None = None
     initial_weights: str | None = None
@@ -99,6 +102,10 @@ class BackboneSettings(SystemConfig):
     image_size: int | None = setting(None, at_least=64, at_most=16384)
     image_min_size: int | None = setting(None, at_least=1)
     pyramid_channels: int = setting(256, at_least=1, at_most=16384)
+
+    def __post_init__(self):
+        object.__setattr__(self, "backbone", as_setting(self.backbone))
+        super().__post_init__()
 
     def usual_values(self) -> Mapping[str, Any]:
         """Returns the system's values of settings that are not given, by name: all whose default

@@ -16,6 +16,7 @@ from tfseg.models.two_stage.decode import decode
 from tfseg.models.two_stage.groups import layer_group
 from tfseg.models.two_stage.initial_weights import has_statistics, load_initial
 from tfseg.models.two_stage.region_settings import RegionSettings
+from tfseg.models.two_stage.stored_backbone import StoredBackbone
 from tfseg.models.two_stage.targets import encode, resize_of
 from tfseg.structures import Prediction, Sample
 
@@ -24,7 +25,7 @@ __all__ = ["TwoStageEstimator"]
 _LOG = logging.getLogger(__name__)
 
 
-class TwoStageEstimator(Estimator):
+class TwoStageEstimator(StoredBackbone, Estimator):
     """Base of the systems whose network takes `image`, `window` and `min_score`, and gives
     `detections` and `masks`; see `two_stage.network.TwoStageNetwork`."""
 

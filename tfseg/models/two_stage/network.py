@@ -23,6 +23,7 @@ class TwoStageNetwork(keras.Model):
     Args:
         config: All settings.
         name: Name of the network.
+        backbone: Of `build_backbone`; None builds it by the settings.
 
     Inputs are a dict of tensors with a batch axis:
 
@@ -37,12 +38,16 @@ class TwoStageNetwork(keras.Model):
       region; float32 `(B, G, 4)` pixels; `(B, G, k, k)` masks within their boxes.
     """
 
-    def __init__(self, config: RegionSettings, name: str, **kwargs):
+    def __init__(
+        self, config: RegionSettings, name: str, backbone: keras.Model | None = None, **kwargs
+    ):
         dtype = config.precision
         # Without this, Keras would round boxes given in pixels to half precision.
         super().__init__(name=name, dtype=dtype, autocast=False, **kwargs)
         self.config = config
-        self.backbone = build_backbone(config, config.train.seed)
+        if backbone is None:
+            backbone = build_backbone(config, config.train.seed)
+        self.backbone = backbone
         self.fpn = FeaturePyramid(config.pyramid_channels, name="fpn", dtype=dtype)
         self.rpn = RegionProposalNetwork(
             config.rpn_channels,

@@ -1,23 +1,18 @@
-"""Networks of keras_cv and keras_hub as backbones with stages C2 to C5.
-
-The only file that knows the two libraries; they are imported when such a backbone is built.
-"""
+"""Networks of keras_cv, keras_hub and the user's as backbones with stages C2 to C5."""
 
 from __future__ import annotations
 
-import collections
-import contextlib
-import importlib
-import inspect
+import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import keras
 import numpy as np
-from keras.src.backend.common import global_state
 
 from tfseg.errors import ConfigError, WeightsError
-from tfseg.nn.backbones.foreign_names import Foreign, install_hint, suggestions
+from tfseg.nn.backbones.foreign_construction import construct, fresh_names, library_of, policy
+from tfseg.nn.backbones.foreign_names import Foreign
+from tfseg.nn.backbones.network_setting import serialized
 from tfseg.nn.layers.norm import FrozenBatchNormalization
 
 __all__ = ["foreign_backbone", "published_backbone", "published_pixels", "stage_layers"]
@@ -35,7 +30,11 @@ def foreign_backbone(
     options: Mapping | None = None,
     dtype=None,
 ) -> keras.Model:
-    """Returns the backbone: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`, random weights.
+    """Returns the backbone: image `(B, H, W, D)` float to `{"C2": ..., "C5": ...}`, with random
+    weights, or those of a network that was given.
+
+    Its attribute `source` is the argument of that name with the architecture, from which the same
+    backbone is built again without a network connection.
 
     Levels are chosen by their stride, because the libraries do not agree on their names. Layers
     behind the last of them are left out.
@@ -53,10 +52,13 @@ def foreign_backbone(
         ConfigError: If the library is missing or broken, refuses the options, or the backbone has
             no such levels; naming what would fit.
     """
-    library = _library(source.library)
-    with _fresh_names(), _policy(dtype):
-        backbone = _construct(library, source, input_shape, options or {})
-        backbone = _staged(backbone, source)
+    with fresh_names(), policy(dtype):
+        network = construct(source, input_shape, options or {})
+        backbone = _staged(network, source)
+    if source.weights is not None:
+        network.set_weights(source.weights)
+    architecture = source.architecture or serialized(network)
+    backbone.source = dataclasses.replace(source, architecture=architecture, weights=None)
     _set_norms(backbone, norm_kind, momentum)
     return backbone
 
@@ -71,15 +73,10 @@ def published_backbone(source: Foreign, input_shape: tuple = (None, None, 3)) ->
     Raises:
         WeightsError: Where they cannot be had, with the cause and the ways without them.
     """
-    library = _library(source.library)
-    owner = getattr(library.models, source.class_name or "Backbone")
-    shape = _shape_option(source, input_shape)
-    if source.library == "keras_cv":
-        shape["include_rescaling"] = False
     try:
-        with _fresh_names():
-            backbone = owner.from_preset(source.published, load_weights=True, **shape)
-            return _staged(backbone, source)
+        with fresh_names():
+            preset = Foreign(source.library, source.published, published=source.published)
+            return _staged(construct(preset, input_shape, {}, weights=True), source)
     except Exception as error:  # downloads and file formats fail in many ways
         cause = re.sub(r"\s+", " ", str(error))[:300]
         raise WeightsError(
@@ -98,7 +95,8 @@ def published_pixels(source: Foreign) -> tuple[tuple[float, ...], tuple[float, .
     if source.library != "keras_hub":
         return None
     try:
-        converter = _library(source.library).layers.ImageConverter.from_preset(source.published)
+        layers = library_of(source.library).layers
+        converter = layers.ImageConverter.from_preset(source.published)
     except Exception:  # not every preset has one, and this is only for comparison
         return None
     scale = np.broadcast_to(1.0 if converter.scale is None else converter.scale, 3)
@@ -118,96 +116,14 @@ def stage_layers(backbone: keras.Model, stage: int) -> set[str]:
     return {layer.name for layer in backbone.layers if id(layer) not in earlier}
 
 
-def _library(name: str):
-    try:
-        importlib.import_module(f"{name}.models")
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            cause = f"{name} lacks {error.name}"
-        else:
-            cause = f"{name} is not installed"
-        raise ConfigError(
-            f"backbone: {cause}. Install it with: {install_hint(name)}, or choose resnet50, "
-            "resnet101 or mobilenet_v2, which tfseg has itself."
-        ) from error
-    except Exception as error:  # an old library with a new Keras fails in its own ways
-        other = "keras_hub" if name == "keras_cv" else "keras_cv"
-        raise ConfigError(
-            f"backbone: {name} is installed but cannot be imported with keras "
-            f"{keras.__version__} ({type(error).__name__}: {error}). Install the versions that "
-            f"tfseg is tested with: {install_hint(name)} -c constraints.txt, or take the same "
-            f"kind of backbone from {other}."
-        ) from error
-
-
-def _construct(library, source: Foreign, input_shape: tuple, options: Mapping) -> keras.Model:
-    if not source.class_name:
-        return _from_folder(library, source, input_shape, options)
-    owner = getattr(library.models, source.class_name)
-    known = [n for n in inspect.signature(owner.__init__).parameters if n.islower()]
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        # The constructors pass on what they do not know, and Keras swallows it.
-        raise ConfigError(
-            f"backbone_options: {source.library}.models.{source.class_name} has no option "
-            f"{', '.join(unknown)}. It has: {', '.join(known[1:])}."
-        )
-    settings = {name: _listed(value) for name, value in {**source.options, **options}.items()}
-    if source.library == "keras_cv":
-        settings.setdefault("include_rescaling", False)
-    settings.update(_shape_option(source, input_shape))
-    try:
-        return owner(**settings)
-    except Exception as error:
-        if None in input_shape[:2] and "NoneType" in str(error):
-            raise ConfigError(
-                f"backbone: {source.library}:{source.name} needs a fixed size of input. Use "
-                f"image_fit='square'. ({type(error).__name__}: {error})"
-            ) from error
-        if not options:
-            raise
-        raise ConfigError(
-            f"backbone_options: {source.library}.models.{source.class_name} does not take "
-            f"{dict(options)}: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _from_folder(library, source: Foreign, input_shape: tuple, options: Mapping) -> keras.Model:
-    owner = library.models.Backbone
-    try:
-        shape = {"image_shape": input_shape}
-        if source.library == "keras_cv":
-            shape = {"input_shape": input_shape, "include_rescaling": False}
-        try:
-            return owner.from_preset(source.name, load_weights=False, **shape, **options)
-        except (TypeError, ValueError) as error:
-            if "image_shape" not in str(error):
-                raise
-            shape = {"input_shape": input_shape}
-            return owner.from_preset(source.name, load_weights=False, **shape, **options)
-    except Exception as error:
-        cause = re.sub(r"\s+", " ", str(error))[:300]
-        raise ConfigError(
-            f"backbone: the preset {source.name!r} of {source.library} cannot be read "
-            f"({type(error).__name__}: {cause}). Expected a folder that save_to_preset wrote, or "
-            f"an address that can be reached. {suggestions(source.library)}"
-        ) from error
-
-
-def _shape_option(source: Foreign, input_shape: tuple) -> dict:
-    hub = source.library == "keras_hub" and source.class_name != "EfficientNetBackbone"
-    return {"image_shape" if hub else "input_shape": tuple(input_shape)}
-
-
-def _staged(backbone: keras.Model, source: Foreign) -> keras.Model:
-    """Returns the part of a backbone up to its levels at strides 4, 8, 16 and 32."""
-    levels = _levels(backbone)
-    shape = backbone.inputs[0].shape
-    probe = (1, *[side or _PROBE for side in shape[1:3]], shape[-1])
+def _staged(network: keras.Model, source: Foreign) -> keras.Model:
+    """Returns the part of a network up to its levels at strides 4, 8, 16 and 32."""
+    levels = _levels(network)
     strides = {}
     if levels:
-        found = keras.Model(backbone.inputs[0], levels).compute_output_shape(probe)
+        shape = network.inputs[0].shape
+        probe = (1, *[side or _PROBE for side in shape[1:3]], shape[-1])
+        found = keras.Model(network.inputs[0], levels).compute_output_shape(probe)
         for name, level in found.items():
             if len(level) == 4 and level[1] and probe[1] % level[1] == 0:
                 # Of two levels at one stride the later one has seen more.
@@ -216,21 +132,30 @@ def _staged(backbone: keras.Model, source: Foreign) -> keras.Model:
     if missing:
         has = ", ".join(f"{name} at stride {stride}" for stride, name in strides.items())
         raise ConfigError(
-            f"backbone: {source.library}:{source.name} has no level at stride "
-            f"{', '.join(map(str, missing))}, but a feature pyramid needs 4, 8, 16 and 32 (C2 to "
-            f"C5); it has {has or 'no levels'}. {suggestions(source.library, source.name)}"
+            f"backbone: {source} does not fit: a feature pyramid needs levels at strides 4, 8, 16 "
+            f"and 32 (C2 to C5), and it has none at {', '.join(map(str, missing))}; it has "
+            f"{has or 'no levels'}. Levels are the pyramid_outputs of keras_hub, the "
+            "pyramid_level_inputs of keras_cv, or the outputs of a functional keras.Model."
         )
     stages = {f"C{i}": levels[strides[2**i]] for i in range(2, 6)}
-    name = re.sub(r"\W+", "_", f"{source.library}_{source.name}").strip("_")
-    return keras.Model(backbone.inputs[0], stages, name=name)
+    name = re.sub(r"\W+", "_", str(source)).strip("_")
+    return keras.Model(network.inputs[0], stages, name=name)
 
 
-def _levels(backbone: keras.Model) -> dict:
-    outputs = getattr(backbone, "pyramid_outputs", None)
+def _levels(network: keras.Model) -> dict:
+    outputs = getattr(network, "pyramid_outputs", None)
     if outputs:
         return dict(outputs)
-    names = getattr(backbone, "pyramid_level_inputs", None) or {}
-    return {level: backbone.get_layer(name).output for level, name in names.items()}
+    names = getattr(network, "pyramid_level_inputs", None)
+    if names:
+        return {level: network.get_layer(name).output for level, name in names.items()}
+    if len(getattr(network, "inputs", None) or ()) != 1 or len(network.inputs[0].shape) != 4:
+        return {}
+    outputs = network.output
+    if isinstance(outputs, Mapping):
+        return dict(outputs)
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    return {f"output {index}": level for index, level in enumerate(outputs)}
 
 
 def _set_norms(backbone: keras.Model, kind: str, momentum: float) -> None:
@@ -256,32 +181,3 @@ def _set_norms(backbone: keras.Model, kind: str, momentum: float) -> None:
                 f"norm: {type(layer).__name__} ({layer.name}) cannot keep its statistics; use "
                 "norm='batch'."
             )
-
-
-@contextlib.contextmanager
-def _fresh_names() -> Iterator[None]:
-    """Inside, Keras counts layers without a name from zero, so that a backbone's weights are called
-    the same whatever was built before it: files know them by name."""
-    before = global_state.get_global_attribute("object_name_uids")
-    global_state.set_global_attribute("object_name_uids", collections.defaultdict(int))
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute("object_name_uids", before)
-
-
-@contextlib.contextmanager
-def _policy(dtype) -> Iterator[None]:
-    """Inside, layers get this dtype policy; few of the libraries' constructors pass one on."""
-    before = keras.config.dtype_policy()
-    if dtype is not None:
-        keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def _listed(value):
-    """Returns tuples as the lists that the libraries compute with."""
-    return [_listed(item) for item in value] if isinstance(value, (tuple, list)) else value

@@ -1,151 +1,129 @@
-"""What a backbone's name of the form `keras_cv:...` or `keras_hub:...` stands for.
+"""What a backbone stands for that is not tfseg's own: `keras_cv:...`, `keras_hub:...`, a network.
 
-Plain lookups in tables: neither library is imported, except to explain a name that does not fit.
+Plain lookups: neither library is imported.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import importlib
-import importlib.util
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from tfseg.errors import ConfigError
-from tfseg.nn.backbones import keras_cv_architectures as cv
-from tfseg.nn.backbones import keras_hub_architectures as hub
+from tfseg.nn.backbones.network_setting import NetworkSetting
+from tfseg.nn.backbones.offline_architectures import ARCHITECTURES, PUBLISHED
 
-__all__ = ["LIBRARIES", "Foreign", "find", "install_hint", "is_foreign", "suggestions"]
+__all__ = ["LIBRARIES", "Foreign", "find", "install_hint", "is_foreign", "near", "ways_offline"]
 
 LIBRARIES = ("keras_cv", "keras_hub")
-_NOTHING = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
+_WHOLE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+_SHARE = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
 _SYMMETRIC = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 _IMAGENET = (
     (0.485 * 255, 0.456 * 255, 0.406 * 255),
     (0.229 * 255, 0.224 * 255, 0.225 * 255),
 )
+# Presets of keras_hub that were converted from networks trained on pixels from -1 to 1.
+_IS_SYMMETRIC = re.compile(r"resnet_v2_|_ra4_")
 
 
 @dataclasses.dataclass(frozen=True)
 class Foreign:
-    """A backbone of another library.
+    """A backbone that is not tfseg's own.
 
     Attributes:
-        library: "keras_cv" or "keras_hub".
-        name: What was asked for, a preset, a class, or a folder or address of a preset.
-        class_name: The class to construct; empty for a folder or an address, which says it itself.
+        library: "keras_cv" or "keras_hub"; empty for a network that is of neither.
+        name: What was asked for: a preset, a class, or a folder or address of a preset.
+        class_name: The class to construct; empty for a preset, which the library itself resolves.
         options: Arguments of the constructor.
         published: Name under which the library publishes weights, or None.
-        pixel_mean: Subtracted from pixels of 0 to 255, for RGB, as the published weights want it.
-        pixel_std: Then the result is divided by this.
+        pixels: What is subtracted from pixels of 0 to 255, and what the result is divided by, as
+            published weights want it for RGB; None where nobody says.
+        architecture: Its configuration in Keras' serialisation, which outranks class and name; None
+            where it is not known yet.
+        weights: Arrays of the network that the user gave, or None.
     """
 
     library: str
     name: str
-    class_name: str
-    options: Mapping
-    published: str | None
-    pixel_mean: tuple[float, ...]
-    pixel_std: tuple[float, ...]
+    class_name: str = ""
+    options: Mapping = dataclasses.field(default_factory=dict)
+    published: str | None = None
+    pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    architecture: Mapping | None = None
+    weights: list | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.library}:{self.name}" if self.library else self.name
 
 
-def is_foreign(backbone: str) -> bool:
-    """True for `keras_cv:...` and `keras_hub:...`."""
+def is_foreign(backbone) -> bool:
+    """True for `keras_cv:...`, `keras_hub:...` and a network."""
+    if isinstance(backbone, NetworkSetting):
+        return True
     return backbone.partition(":")[0] in LIBRARIES and ":" in backbone
 
 
-def find(backbone: str) -> Foreign:
-    """Returns what `keras_cv:<preset or class>` or `keras_hub:<preset or class>` stands for.
+def find(backbone) -> Foreign:
+    """Returns what a name or a network stands for.
 
-    A class of one size is that size; a class of many stands for the one in its library's
-    `CLASSES` table. A name with a slash is a preset's folder or address
+    `keras_cv:<preset or class>` and `keras_hub:<preset or class>`: a preset is one of
+    `offline_architectures`, or any other, whose numbers and weights the library fetches. A class
+    begins with a capital letter. A name with a slash is a preset's folder or address
     (`keras_hub:./my_preset`, `keras_hub:hf://user/name`), which the library itself resolves.
 
     Raises:
-        ConfigError: If there is no such backbone or it gives no feature pyramid, with what fits.
+        ConfigError: If nothing comes after the colon.
     """
+    if isinstance(backbone, NetworkSetting):
+        return _of_network(backbone)
     library, _, name = backbone.partition(":")
+    if not name.strip():
+        raise ConfigError(
+            f"{backbone!r} names no backbone: a preset, a class of the library, or a folder of "
+            f"save_to_preset comes after the colon. {ways_offline()}"
+        )
+    cv = library == "keras_cv"
+    pixels = _SHARE if cv else _SYMMETRIC if _IS_SYMMETRIC.search(name) else _IMAGENET
     if "/" in name or os.sep in name:
-        scaling = _NOTHING if library == "keras_cv" else _IMAGENET
-        return Foreign(library, name, "", {}, name, *scaling)
-    if library == "keras_cv":
-        preset = cv.CLASSES.get(name) or cv.ALIASES.get(name) or name
-        if preset in cv.ARCHITECTURES:
-            published = preset if preset in cv.PUBLISHED else None
-            return Foreign(library, name, *cv.ARCHITECTURES[preset], published, *_NOTHING)
-    else:
-        preset = hub.CLASSES.get(name, name)
-        if preset in hub.ARCHITECTURES:
-            scaling = _SYMMETRIC if preset in hub.SYMMETRIC else _IMAGENET
-            published = None if name in hub.CLASSES else preset
-            return Foreign(library, name, *hub.ARCHITECTURES[preset], published, *scaling)
-    raise ConfigError(f"{backbone!r} {_why_not(library, name)} {suggestions(library, name)}")
+        return Foreign(library, name, published=name, pixels=pixels)
+    preset = name.removesuffix("_imagenet") if cv else ""
+    if preset in ARCHITECTURES:
+        published = name if name.endswith("_imagenet") and preset in PUBLISHED else None
+        return Foreign(library, name, *ARCHITECTURES[preset], published, pixels)
+    if name[0].isupper():
+        return Foreign(library, name, name, pixels=pixels)
+    return Foreign(library, name, published=name, pixels=pixels)
 
 
-def suggestions(library: str, name: str = "", published: bool = False) -> str:
-    """Returns a sentence with the names that fit, the nearest first.
+def _of_network(setting: NetworkSetting) -> Foreign:
+    module = str(setting.get("registered_name") or setting.get("module") or "")
+    library = next((name for name in LIBRARIES if module.startswith(name)), "")
+    config = setting.get("config") or {}
+    pixels = {"keras_hub": _IMAGENET, "keras_cv": _SHARE}.get(library)
+    if library == "keras_cv" and config.get("include_rescaling"):
+        pixels = _WHOLE
+    values, weights = dict(setting), setting.weights
+    return Foreign(library, setting.label, pixels=pixels, architecture=values, weights=weights)
 
-    Args:
-        library: "keras_cv" or "keras_hub".
-        name: What was asked for.
-        published: List only those with published weights.
-    """
-    if published:
-        fitting = list(cv.PUBLISHED if library == "keras_cv" else hub.ARCHITECTURES)
-        words = f"{library} publishes weights for: "
-    else:
-        table = cv if library == "keras_cv" else hub
-        fitting = [*table.ARCHITECTURES, *table.CLASSES, *getattr(table, "ALIASES", {})]
-        words = f"Of {library} these fit: "
-    lower = {known.lower(): known for known in fitting}
-    near = difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.6) if name else []
-    near = [lower[known] for known in near]
-    asked = f"Did you mean {' or '.join(near)}? " if near else ""
-    rest = sorted(known for known in fitting if known not in near)
-    return asked + words + ", ".join([*near, *rest]) + "."
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Returns `"Did you mean a or b? "`, or nothing if no known name is near."""
+    lower = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(lower[each] for each in found)}? " if found else ""
+
+
+def ways_offline() -> str:
+    """Returns a sentence with what is built without a network connection."""
+    return (
+        f"Without a network connection: {', '.join(f'keras_cv:{name}' for name in ARCHITECTURES)}; "
+        "a class with its backbone_options; a keras.Model; a folder of save_to_preset."
+    )
 
 
 def install_hint(library: str) -> str:
     """Returns the command that installs a library with the versions that tfseg is tested with."""
     return f"pip install 'tfseg[{library.replace('_', '-')}]'"
-
-
-def _why_not(library: str, name: str) -> str:
-    """Returns what is wrong with a name that is in no table."""
-    if not name:
-        return "names no backbone: a preset or a class of the library comes after the colon."
-    unfit = cv.UNFIT if library == "keras_cv" else hub.UNFIT
-    if name in unfit:
-        return f"gives no feature pyramid: {unfit[name]}."
-    owner = _owner(library, name)
-    if owner in unfit:
-        return f"(a {owner}) gives no feature pyramid: {unfit[owner]}."
-    if owner:
-        return (
-            f"({owner}) gives no feature pyramid: it does not name its levels at strides "
-            "4, 8, 16 and 32."
-        )
-    return "is no backbone that tfseg knows."
-
-
-def _owner(library: str, name: str) -> str:
-    """Returns the library's class of that name, or with a preset of that name, or nothing.
-
-    Only asked on the way to an error, where the seconds of the import do not matter.
-    """
-    if importlib.util.find_spec(library) is None:
-        return ""
-    try:
-        models = importlib.import_module(f"{library}.models")
-    except Exception:  # a library that cannot be imported has its own error, at the build
-        return ""
-    for class_name in sorted(vars(models), key=len, reverse=True):
-        owner = getattr(models, class_name)
-        if class_name in ("Backbone", "FeaturePyramidBackbone") or not isinstance(owner, type):
-            continue
-        if class_name.endswith("Backbone") and (
-            class_name == name or name in getattr(owner, "presets", ())
-        ):
-            return class_name
-    return ""
