@@ -20,8 +20,9 @@ from foreign_files import write_safetensors
 from keras import ops
 
 from tfseg.convert import pose2seg
-from tfseg.geometry import affine
+from tfseg.models.pose2seg import targets
 from tfseg.models.pose2seg.config import Pose2SegConfig
+from tfseg.models.pose2seg.decode import decode
 from tfseg.models.pose2seg.losses import mask_loss
 from tfseg.models.pose2seg.network import build
 from tfseg.models.pose2seg.skeleton.alignment import align, candidates
@@ -121,25 +122,19 @@ def network(tmp_path_factory):
 @pytest.fixture(scope="module")
 def people(reference):
     """The three people from the image to the window, by our own arithmetic."""
-    first = affine.letterbox(reference["image_bgr"].shape[:2], (512, 512))
-    to_features = affine.compose(affine.scaling(1 / 4), first)
-    joints = affine.transform(reference["keypoints"], to_features)
-    templates = Templates(stored("align")["templates"][:3])
-    found = align(joints, templates, FRAME, SIZE, rule="score", turning="swap")
-    return {
-        "first": first,
-        "joints": joints,
-        "align": found.matrices,
-        "masks": affine.compose(found.matrices, to_features),
-    }
+    rows = stored("align")["templates"][:3].reshape(3, -1)
+    config = Pose2SegConfig(sampling="public", templates=tuple(map(tuple, rows.tolist())))
+    made = targets.plan(reference["keypoints"], reference["image_bgr"].shape[:2], config)
+    return made, config
 
 
 def test_the_chain_from_the_image_to_the_windows(people, reference):
-    assert_close(people["first"], reference["input_matrix"][:2], 1e-7)
-    assert_close(people["align"], reference["feat_align_matrix"][:, :2], 1e-4)
-    assert_close(people["masks"], reference["mask_align_matrix"][:, :2], 1e-4)
+    made, config = people
+    assert_close(made.image, reference["input_matrix"][:2], 1e-7)
+    assert_close(made.align, reference["feat_align_matrix"][:, :2], 1e-4)
+    assert_close(made.windows, reference["mask_align_matrix"][:, :2], 1e-4)
     image = np.ascontiguousarray(reference["image_bgr"][..., ::-1])
-    ours = affine.warp_image(image, people["first"], (512, 512), filtered=False)
+    ours = targets.network_image(image, made, config)
     difference = np.abs(ours.astype(int) - reference["net_input_rgb"])
     assert difference.max() <= 2 and (difference > 0).mean() < 0.05
 
@@ -177,9 +172,9 @@ def test_aligned_features(network, forward, reference):
 
 
 def test_logits_loss_and_masks_end_to_end(network, forward, people, reference):
-    features, owners = forward[1][0], np.zeros(3, np.int32)
-    matrices = people["align"].astype(np.float32)
-    windows = network.windows(features, owners, matrices, people["joints"].astype(np.float32))
+    made, config = people
+    matrices, joints = made.align.astype(np.float32), made.joints.astype(np.float32)
+    windows = network.windows(forward[1][0], np.zeros(3, np.int32), matrices, joints)
     drawn = channels_first(windows)[:, 256:]
     assert (np.abs(drawn - reference["skeleton_features"]) > 1e-3).sum() <= 4
     logits = ops.convert_to_numpy(network.logits(windows, training=False))
@@ -187,24 +182,17 @@ def test_logits_loss_and_masks_end_to_end(network, forward, people, reference):
     theirs = np.moveaxis(reference["mask_logits"], 1, -1)
     assert_close(logits, theirs, 1e-2)
     assert np.abs(logits - theirs).mean() < 1e-4 * np.abs(theirs).max()
-    targets = np.unpackbits(
-        reference["target_masks_packed"], count=math.prod(reference["masks_shape"])
-    ).reshape(reference["masks_shape"])
-    aligned = np.stack(
-        [
-            affine.warp_mask(mask, matrix, (SIZE, SIZE), filtered=False)
-            for mask, matrix in zip(targets, people["masks"])
-        ]
+    shape = reference["masks_shape"]
+    truth, masks = (
+        np.unpackbits(reference[name], count=math.prod(shape)).reshape(shape).astype(bool)
+        for name in ("target_masks_packed", "masks_packed")
     )
+    aligned = targets.window_masks(truth, made, config)
     assert (aligned != reference["target_aligned"]).mean() < 0.002
     loss = float(mask_loss(logits, reference["target_aligned"], np.ones(3, bool)))
     assert loss == pytest.approx(float(reference["loss"]), rel=1e-4)
-    shape = reference["masks_shape"]
-    masks = np.unpackbits(reference["masks_packed"], count=math.prod(shape)).reshape(shape)
-    chances = 1 / (1 + np.exp(logits[..., 0] - logits[..., 1]))
-    for chance, matrix, theirs in zip(chances, people["masks"], masks.astype(bool)):
-        ours = affine.restore_mask(chance, matrix, tuple(shape[1:]))
-        assert theirs.any() and (ours != theirs).mean() <= 0.001
+    found = decode(logits, made, reference["keypoints"], np.ones(3))
+    assert masks.any(axis=(1, 2)).all() and (found.masks != masks).mean() <= 0.001
 
 
 def test_the_head_on_the_stored_input(network, forward, reference):

@@ -127,11 +127,9 @@ class Pose2SegConfig(Config):
             lengths = sorted({len(row) for row in self.templates})
             self._fail("templates", f"expected rows of 51 numbers; got {lengths} numbers.")
         try:
-            chosen = self.pose_templates
+            _ = self.pose_templates
         except ConfigError as error:
             self._fail("templates" if self.templates else "n_templates", str(error))
-        if self.use_affine and not chosen.valid.any():
-            self._fail("visible_from", "no template has a joint left.")
 
     @property
     def pose_templates(self) -> Templates:

@@ -12,7 +12,10 @@ from tfseg.models.pose2seg.config import Pose2SegConfig
 from tfseg.models.pose2seg.skeleton.alignment import Alignment, align, whole_frame
 from tfseg.structures.labels import COCO_KEYPOINTS
 
-__all__ = ["Plan", "disturbed", "plan", "training_inputs", "window_change", "window_masks"]
+__all__ = [
+    *("Plan", "disturbed", "network_image", "plan", "training_inputs", "window_change"),
+    "window_masks",
+]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -136,6 +139,14 @@ def disturbed(
     return np.where(keep[..., None], keypoints, 0.0)
 
 
+def network_image(image: np.ndarray, planned: Plan, config: Pose2SegConfig) -> np.ndarray:
+    """Returns the image as the network gets it, uint8 `(S, S, 3)`, padded with black. Large images
+    are averaged, but not for the public weights, whose code reads single pixels."""
+    frame = (config.image_size, config.image_size)
+    filtered = config.sampling == "exact"
+    return affine.warp_image(image, planned.image, frame, filtered=filtered)
+
+
 def window_masks(masks: np.ndarray, planned: Plan, config: Pose2SegConfig) -> np.ndarray:
     """Returns each person's mask as its window shows it, uint8 `(N, a, a)` of 0 and 1, read at
     single pixels as the public code does.
@@ -191,5 +202,4 @@ def training_inputs(
     }
     rows["align"][:count], rows["joints"][:count] = planned.align, planned.joints
     rows["masks"][:count] = window_masks(masks[chosen], planned, config)
-    frame = (config.image_size, config.image_size)
-    return {"image": affine.warp_image(image, planned.image, frame), **rows}
+    return {"image": network_image(image, planned, config), **rows}
