@@ -11,7 +11,7 @@ import keras
 
 from tfseg.config import Config
 from tfseg.config.base import nearest
-from tfseg.engine.weights import named_weights
+from tfseg.engine import weights
 from tfseg.errors import ConfigError
 
 __all__ = ["get_params", "moved_weights", "same_network", "signature", "with_params"]
@@ -94,25 +94,17 @@ def moved_weights(source: keras.Model, target: keras.Model) -> keras.Model:
     Raises:
         ConfigError: If they have other weights, so that what was learnt would be lost.
     """
-    old, new = named_weights(source), named_weights(target)
-    shapes = [
-        {
-            f"{layer}/{name}": tuple(v.shape)
-            for layer, variables in network.items()
-            for name, v in variables.items()
-        }
-        for network in (old, new)
-    ]
-    if shapes[0] != shapes[1]:
-        differing = sorted(
-            k for k in {*shapes[0], *shapes[1]} if shapes[0].get(k) != shapes[1].get(k)
-        )
+    stored = {
+        layer: {name: variable.value for name, variable in variables.items()}
+        for layer, variables in weights.named_weights(source).items()
+    }
+    found = weights.match(weights.named_weights(target), stored, source.name)
+    differing = [*found.report.skipped, *found.report.missing, *found.report.unused]
+    if differing:
         raise ConfigError(
-            f"the network exists and these settings would need other weights ({len(differing)} "
-            f"differ, such as {differing[0]}). Make a new model, or call "
+            "the network exists and these settings would need other weights "
+            f"({len(differing)} layers differ, such as {differing[0]}). Make a new model, or call "
             "sklearn.base.clone(model) before set_params."
         )
-    for layer, variables in new.items():
-        for name, variable in variables.items():
-            variable.assign(old[layer][name].value)
+    weights.give(found)
     return target
