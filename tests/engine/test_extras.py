@@ -22,13 +22,13 @@ class Points(Extra):
     by_image = '{"a.jpg": [[x, y]]}'
 
     def check(self, value):
-        array = np.asarray(value, float)
+        array = np.asarray(getattr(value, "points", value), float)
         if array.ndim != 2 or array.shape[1] != 2:
             raise DataError(f"expected points (K, 2), got {array.shape}.")
         return array
 
     def is_one(self, values):
-        return np.ndim(values) == 2
+        return hasattr(values, "points") or np.ndim(values) == 2
 
     def read(self, path):
         return json.loads(open(path).read())
@@ -116,6 +116,7 @@ def test_values_in_every_form_meet_their_images(points):
 def test_one_image_takes_its_value_alone(files):
     assert corners(Pointer().predict(image(), points=TWO)) == [TWO]
     assert corners(Pointer().predict(image(), points=[TWO])) == [TWO]
+    assert corners(Pointer().predict(image(), points=SimpleNamespace(points=TWO))) == [TWO]
     assert corners(Pointer().predict(files / "a.png", points=files / "one.json")) == [ONE]
 
 

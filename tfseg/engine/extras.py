@@ -204,12 +204,13 @@ def _source(extra: Extra, value, count, config, listed: dict) -> Callable[[Item,
         return lambda item, index: _checked(extra, value.of(item, extra.name), _place(item))
     if hasattr(value, "predict") or callable(value):
         return lambda item, index: extra.check(extra.found_by(value, item.image, config))
-    if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray)):
-        raise DataError(
-            f"{extra.name}: expected {extra.what} for each image, got {type(value).__name__}."
-        )
-    values = value if isinstance(value, (np.ndarray, tuple)) else list(value)
-    values = [values] if count == 1 and extra.is_one(values) else list(values)
+    if not (count == 1 and extra.is_one(value)):
+        if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray)):
+            raise DataError(
+                f"{extra.name}: expected {extra.what} for each image, got {type(value).__name__}."
+            )
+        value = value if isinstance(value, (np.ndarray, tuple)) else list(value)
+    values = [value] if count == 1 and extra.is_one(value) else list(value)
     if count is not None and len(values) != count:
         raise _wrong_number(extra, values, count)
     several = len(values) != 1
