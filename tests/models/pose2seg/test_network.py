@@ -126,6 +126,12 @@ def test_the_loss_against_numpy():
     ours = float(mask_loss(logits, targets, counted))
     assert ours == pytest.approx(-np.log(chosen[known]).mean(), rel=1e-5)
     assert float(mask_loss(logits, targets, np.zeros(3, bool))) == 0
+    shares = random.random((3, 4, 4)).astype(np.float32)
+    expected = -(shares * np.log(chances[..., 1]) + (1 - shares) * np.log(chances[..., 0]))
+    every = np.ones(3, bool)
+    assert float(mask_loss(logits, shares, every)) == pytest.approx(expected.mean(), rel=1e-5)
+    huge = np.float32([-3000, 3000]) * np.ones((3, 4, 4, 1), np.float32)
+    assert float(mask_loss(huge, np.zeros((3, 4, 4)), every)) == pytest.approx(6000)
 
 
 def test_half_precision_and_a_copy_from_its_settings(call_model):

@@ -123,6 +123,21 @@ def test_training_inputs_are_padded_and_leave_out_whom_nothing_is_known_of():
     assert not nobody["valid"].any()
 
 
+def test_soft_targets_bring_a_better_mask_back():
+    poses, soft = people()[:2], Pose2SegConfig(soft_targets=True)
+    masks, made = np.stack([drawn(pose) for pose in poses]), targets.plan(people()[:2], SIZE, soft)
+    shares, hard = (targets.window_masks(masks, made, c) for c in (soft, CONFIG))
+    assert shares.dtype == np.float32 and hard.dtype == np.uint8
+    rows = targets.training_inputs(np.zeros((*SIZE, 3), np.uint8), poses, masks, soft)
+    np.testing.assert_array_equal(rows["masks"][:2], shares)
+    for mask, matrix, one, other in zip(masks, made.windows, shares, hard):
+        ious = []
+        for window in (one, other.astype(np.float32)):
+            back = affine.restore_mask(window, matrix, SIZE)
+            ious.append((mask & back).sum() / (mask | back).sum())
+        assert ious[0] > ious[1] + 0.01
+
+
 def test_windows_move_as_the_settings_allow():
     config = Pose2SegConfig(rotation=30.0, scale_change=0.2, shift=0.1)
     changes = targets.window_change(config, 4000, np.random.default_rng(0))

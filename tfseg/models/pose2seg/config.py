@@ -76,6 +76,8 @@ class Pose2SegConfig(Config):
         norm_momentum: Share of the old statistics kept at each step.
         people_per_image: Places for people of an image in training, M.
         people_per_batch: As many of a batch's people at most are learnt from, drawn by chance.
+        soft_targets: Learn which share of each pixel of a window is the person's. False learns 0 or
+            1, as published; a window's own pixels then show in a mask of the image's size.
         rotation: In training, windows are turned by up to as many degrees either way,
         scale_change: made larger or smaller by up to this share,
         shift: and moved by up to this share of their side, along both axes.
@@ -104,6 +106,7 @@ class Pose2SegConfig(Config):
     norm_momentum: float = setting(0.9, above=0, below=1)
     people_per_image: int = setting(20, at_least=1, at_most=1000)
     people_per_batch: int = setting(8, at_least=1, at_most=1000)
+    soft_targets: bool = False
     rotation: float = setting(30.0, at_least=0, at_most=180)
     scale_change: float = setting(0.2, at_least=0, below=1)
     shift: float = setting(0.1, at_least=0, at_most=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
-from tfseg.nn.losses.classification import masked_mean, softmax_cross_entropy
+from tfseg.nn.losses.classification import masked_mean
 from tfseg.structures.semantic import IGNORED
 
 __all__ = ["TERMS", "mask_loss"]
@@ -17,10 +17,13 @@ def mask_loss(logits, targets, counted):
 
     Args:
         logits: float `(P, a, a, 2)`.
-        targets: int `(P, a, a)` of 0 background, 1 person, 255 ignored.
+        targets: `(P, a, a)` of 0 background, 1 person, shares of both in between, 255 ignored.
         counted: bool `(P,)`, which windows count.
     """
-    targets = ops.cast(targets, "int32")
-    known = (targets != IGNORED) & ops.cast(counted, "bool")[:, None, None]
-    losses = softmax_cross_entropy(ops.where(known, targets, 0), ops.cast(logits, "float32"))
+    targets, logits = ops.cast(targets, "float32"), ops.cast(logits, "float32")
+    known = (targets < IGNORED) & ops.cast(counted, "bool")[:, None, None]
+    share = ops.where(known, targets, 0.0)
+    # -share log p(person) - (1 - share) log p(background), without a cancelling large number.
+    margin = logits[..., 1] - logits[..., 0]
+    losses = ops.softplus(margin) - share * margin
     return masked_mean(losses, known)

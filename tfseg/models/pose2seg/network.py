@@ -42,8 +42,8 @@ class Pose2SegNetwork(keras.Model):
       where there is nobody;
     - `joints`: float32 `(B, M, 17, 3)`, x, y in cells of the feature map and visibility; used
       with `use_skeleton` alone;
-    - `masks`, `valid` (training): uint8 `(B, M, a, a)` of 0, 1 and 255 (ignored), the truth as the
-      window shows it; bool `(B, M)`, whom to learn from.
+    - `masks`, `valid` (training): `(B, M, a, a)` of 0, 1, shares in between and 255 (ignored), the
+      truth as the window shows it; bool `(B, M)`, whom to learn from.
 
     Outputs: `logits` float32 `(B, M, a, a, 2)`, background and person. Where masks are given,
     `logits (P, a, a, 2)`, `targets (P, a, a)` and `counted (P,)` of the people that were drawn.
@@ -150,7 +150,7 @@ class Pose2SegNetwork(keras.Model):
         people["targets"] = ops.reshape(inputs["masks"], (-1, side, side))
         drawn, counted = self._draw(ops.reshape(inputs["valid"], (1, -1)), training)
         chosen = {name: ops.take(value, drawn, axis=0) for name, value in people.items()}
-        targets = ops.cast(chosen.pop("targets"), "int32")
+        targets = ops.cast(chosen.pop("targets"), "float32")
         logits = self.logits(self.windows(features, **chosen), training)
         return {"logits": logits, "targets": targets, "counted": counted}
 

@@ -148,20 +148,21 @@ def network_image(image: np.ndarray, planned: Plan, config: Pose2SegConfig) -> n
 
 
 def window_masks(masks: np.ndarray, planned: Plan, config: Pose2SegConfig) -> np.ndarray:
-    """Returns each person's mask as its window shows it, uint8 `(N, a, a)` of 0 and 1, read at
-    single pixels as the public code does.
+    """Returns each person's mask as its window shows it, `(N, a, a)`: uint8 of 0 and 1, read at
+    single pixels as the public code does; with `soft_targets` float32, the share of each pixel.
 
     Args:
         masks: bool `(N, H, W)`.
         planned: Of `plan`.
         config: The model's settings.
     """
-    side = config.window
-    shown = [
-        affine.warp_mask(mask, matrix, (side, side), filtered=False)
-        for mask, matrix in zip(masks, planned.windows, strict=True)
-    ]
-    return np.array(shown, np.uint8).reshape(-1, side, side)
+    size = (config.window, config.window)
+    pairs = list(zip(np.asarray(masks), planned.windows, strict=True))
+    if config.soft_targets:
+        shown = [affine.warp_image(mask.astype(np.float32), m, size) for mask, m in pairs]
+        return np.array(shown, np.float32).reshape(-1, *size)
+    shown = [affine.warp_mask(mask, m, size, filtered=False) for mask, m in pairs]
+    return np.array(shown, np.uint8).reshape(-1, *size)
 
 
 def training_inputs(
@@ -197,7 +198,7 @@ def training_inputs(
     rows = {
         "align": np.zeros((places, 2, 3), np.float32),
         "joints": np.zeros((places, len(COCO_KEYPOINTS), 3), np.float32),
-        "masks": np.zeros((places, side, side), np.uint8),
+        "masks": np.zeros((places, side, side), np.float32 if config.soft_targets else np.uint8),
         "valid": np.arange(places) < count,
     }
     rows["align"][:count], rows["joints"][:count] = planned.align, planned.joints
