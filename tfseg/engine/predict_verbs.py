@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from tfseg.engine.extras import TRUTH, Extra, Filler, filler
 from tfseg.engine.inputs import Item, align_classes, as_item, readers
 from tfseg.errors import ConfigError, DataError, NotFittedError
 from tfseg.structures import Prediction, Report, Sample
+
+if TYPE_CHECKING:
+    from tfseg.data.dataset import Dataset
 
 __all__ = ["PredictVerbs"]
 
@@ -102,7 +105,7 @@ class PredictVerbs:
 
     def evaluate(
         self,
-        dataset,
+        dataset: Dataset,
         *,
         limit: int | None = None,
         batch_size: int = 1,
@@ -141,7 +144,7 @@ class PredictVerbs:
             log.warning("nothing could be measured: the images have no annotated objects.")
         return report
 
-    def _coco_files(self, dataset, directory):
+    def _coco_files(self, dataset: Dataset, directory):
         """Returns what gathers truth and predictions for `directory`; None if that is None."""
         if directory is None:
             return None
@@ -150,7 +153,7 @@ class PredictVerbs:
 
         return CocoFiles(self.class_names, check_dataset(dataset, read_first=False))
 
-    def score(self, dataset) -> float:
+    def score(self, dataset: Dataset) -> float:
         """Returns one number, higher is better: `score_metric` of `evaluate`."""
         return float(self.evaluate(dataset)[self.score_metric])
 

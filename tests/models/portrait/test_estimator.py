@@ -9,12 +9,10 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.base import clone
 
 import tfseg
 from tfseg.engine.inputs import Item
-from tfseg.engine.predict_verbs import PredictVerbs
-from tfseg.errors import ConfigError, DataError, NotFittedError
+from tfseg.errors import ConfigError, DataError
 from tfseg.models.portrait import PortraitConfig, PortraitSegmenter
 from tfseg.models.portrait.inputs import EXTRAS
 from tfseg.structures import Sample
@@ -36,22 +34,6 @@ def person_everywhere(portrait_model):
     layer, before = everywhere_person(portrait_model)
     yield portrait_model
     layer.set_weights(before)
-
-
-def test_predictions_have_the_pictures_size(portrait_model):
-    pictures = [PICTURE, PICTURE[:1, :1], PICTURE[..., 0], np.zeros((300, 20, 3), np.uint8)]
-    for picture, found in zip(pictures, portrait_model.predict(pictures)):
-        assert found.size == picture.shape[:2]
-        assert found.label_maps["classes"].shape == found.label_maps["alpha"].shape == found.size
-        assert set(np.unique(found.label_maps["classes"])) <= {0, 1}
-
-
-def test_batches_give_what_single_pictures_give(portrait_model):
-    pictures = [PICTURE, PICTURE[:, ::-1], PICTURE[:40]]
-    one = portrait_model.predict(pictures)
-    two = portrait_model.predict(pictures, batch_size=2)
-    for a, b in zip(one, two):
-        assert np.abs(a.label_maps["alpha"].astype(int) - b.label_maps["alpha"]).max() <= 1
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX knows every size")
@@ -167,11 +149,6 @@ def test_evaluation_measures_maps_and_with_boxes_persons(portrait_model, portrai
         portrait_model.evaluate(portrait_data, boxes=[HALVES])
 
 
-def test_a_threshold_that_is_no_share_is_refused(portrait_model):
-    with pytest.raises(ConfigError, match="score_threshold"):
-        portrait_model.predict(PICTURE, score_threshold=2.0)
-
-
 def test_true_boxes_are_those_of_the_foreground(portrait_samples):
     config = PortraitConfig(classes=("bag", "person"))
     two = portrait_samples[1].replace(class_ids=np.array([1, 2]))
@@ -203,43 +180,6 @@ def test_perfect_class_maps_and_boxes_measure_as_perfect(
     monkeypatch.setattr(verbs, "decode", perfect)
     report = portrait_model.evaluate(portrait_data, boxes="truth")
     assert report["miou"] == report["iou_person_image_mean"] == report["segm/AP"] == 1.0
-
-
-def test_a_model_without_weights_does_not_predict():
-    with pytest.raises(NotFittedError):
-        PortraitSegmenter().predict(PICTURE)
-
-
-def test_settings_are_those_of_sklearn():
-    model = PortraitSegmenter(preset="paper")
-    copy = clone(model)
-    assert copy.config == model.config
-    assert model.set_params(affinity__bins=8).config.affinity.bins == 8
-    with pytest.raises(ConfigError, match="Did you mean 'preset'"):
-        PortraitSegmenter(presett="paper")
-
-
-@pytest.mark.slow
-def test_fit_save_and_load(portrait_data, tmp_path):
-    train = dict(
-        batch_size=2,
-        steps_per_epoch=2,
-        stages=[dict(epochs=1)],
-        optimizer="adamw",
-        augmentation="portrait",
-        schedule="poly",
-        monitor="miou",
-        workers=0,
-    )
-    model = PortraitSegmenter(image_size=(64, 64), norm_momentum=0.5, train=train)
-    assert model.fit(portrait_data, portrait_data, run_dir=tmp_path / "run") is model
-    assert model.history[0]["miou"] >= 0
-    assert {"main_loss", "semantic_loss", "boundary_loss"} <= set(model.history[0])
-    assert (tmp_path / "run" / "report" / "index.html").is_file()
-    again = tfseg.load(tmp_path / "run" / "final")
-    assert isinstance(again, PortraitSegmenter)
-    one, two = (m.predict(PICTURE)[0].label_maps["alpha"] for m in (model, again))
-    np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("number", [1, 3])
