@@ -108,7 +108,7 @@ class Forgetful(Dot):
     [
         (Far, "test_predictions_lie_in_their_image"),
         (Square, "test_predictions_lie_in_their_image"),
-        (Forgetful, "test_files_and_copies_predict_the_same"),
+        (Forgetful, "test_files_and_copies_are_the_model"),
     ],
 )
 def test_what_breaks_the_contract_is_caught(broken, check, tmp_path):

@@ -204,10 +204,6 @@ def test_classes_are_matched_by_name(model):
 # ---------------------------------------------------------------------- files
 
 
-def numpy_weights(made):
-    return [keras.ops.convert_to_numpy(v.value) for v in made.keras_model.weights]
-
-
 def test_from_pretrained(model, tmp_path, monkeypatch):
     model.save(tmp_path / "toy-squares")
     assert ToyEstimator.from_pretrained(tmp_path / "toy-squares").config == model.config

@@ -79,7 +79,7 @@ def by_hand(config, rates, factors):
         (dict(accumulate_steps=3, clip_norm=0.7, clip_mode="global"), (0.5, 2)),
         (dict(optimizer="adamw", weight_decay=0.3, decay_norms_and_biases=False), (1, 1)),
         (
-            dict(optimizer="adamw", weight_decay=0.3, accumulate_steps=2, clip_norm=0.5),
+            dict(optimizer="adamw", weight_decay=0.3, accumulate_steps=2, clip_norm=0.5, jit=True),
             (0.1, 1),
         ),
         (dict(optimizer="adam", clip_norm=0.1, clip_mode="global"), (1, 0.2)),

@@ -315,13 +315,14 @@ def test_a_disk_that_fills_up_keeps_the_checkpoint_before(tmp_path, monkeypatch)
 @pytest.mark.both_backends
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_resumes(tmp_path, precision):
-    made = model(precision=precision, stages=(Stage(2),))
+    train = dict(stages=(Stage(2),), accumulate_steps=2, rate_factors={"body": 0.5})
+    made = model(precision=precision, **train)
     made.fit(Squares(8), run_dir=tmp_path, epochs=1)
     scaled = type(made.keras_model.optimizer).__name__ == "LossScaleOptimizer"
     assert scaled == (precision == "mixed_float16")
-    again = model(precision=precision, stages=(Stage(2),))
+    again = model(precision=precision, **train)
     again.fit(Squares(8), run_dir=tmp_path, resume=True)
-    whole = model(precision=precision, stages=(Stage(2),)).fit(Squares(8))
+    whole = model(precision=precision, **train).fit(Squares(8))
     assert again.history[1]["loss"] == pytest.approx(whole.history[1]["loss"], rel=1e-3)
 
 

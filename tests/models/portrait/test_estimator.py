@@ -12,6 +12,7 @@ from PIL import Image
 
 import tfseg
 from tfseg.engine.inputs import Item
+from tfseg.engine.predict_verbs import PredictVerbs
 from tfseg.errors import ConfigError, DataError
 from tfseg.models.portrait import PortraitConfig, PortraitSegmenter
 from tfseg.models.portrait.inputs import EXTRAS
