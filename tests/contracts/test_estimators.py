@@ -11,8 +11,6 @@ import tfseg
 from tfseg.data import ListDataset
 from tfseg.structures import Sample
 
-SMALL = dict(pyramid_channels=16, rpn_channels=16, box_head_channels=16, mask_head_channels=16)
-
 
 def discs(classes, count=4):
     """Returns images of different sizes with one bright disc; the last one has none."""
@@ -58,8 +56,41 @@ class TestMaskRCNN(EstimatorContract):
         max_detections=5,
         detection_min_confidence=0.0,
         score_floor=0.0,
+        pyramid_channels=16,
+        rpn_channels=16,
+        box_head_channels=16,
+        mask_head_channels=16,
         mask_head_convs=1,
-        **SMALL,
+    )
+
+    @classmethod
+    def data(cls):
+        return discs(("disc", "ring"))
+
+
+class TestCoMask(EstimatorContract):
+    system, expensive = tfseg.CoMask, True
+    settings = dict(
+        classes=("disc", "ring"),
+        backbone="mobilenet_v2",
+        backbone_width=0.25,
+        norm="group",
+        image_fit="square",
+        image_size=64,
+        image_min_size=64,
+        anchor_scales=(8, 16, 24, 32, 48),
+        pyramid_channels=16,
+        rpn_channels=16,
+        box_head_channels=16,
+        collab_channels=16,
+        collab_convs=1,
+        proposals_train=40,
+        proposals_test=20,
+        train_rois=16,
+        max_instances=4,
+        max_detections=8,
+        score_floor=0.0,
+        detection_min_confidence=0.0,
     )
 
     @classmethod
