@@ -42,7 +42,7 @@ class EstimatorContract:
     Attributes:
         system: The estimator's class.
         settings: Of a network as small as can be; with two classes or more.
-        expensive: Whether training takes so long that its checks are marked `slow`.
+        expensive: Whether training and export take so long that their checks are marked `slow`.
     """
 
     system: type
