@@ -70,6 +70,15 @@ class EstimatorContract:
         made = cls.system(**{**cls.settings, **changes})
         return made.set_params(**{f"train__{name}": value for name, value in LEARNING.items()})
 
+    @classmethod
+    def fitted(cls):
+        """Returns an estimator that counts as fitted, with weights that a new one does not have."""
+        made = cls.fresh()
+        seed = made.config.train.seed
+        made.set_params(train__seed=seed + 1).keras_model  # noqa: B018
+        made.set_params(train__seed=seed).fitted = True
+        return made
+
     @pytest.fixture(scope="class")
     @classmethod
     def samples(cls):
@@ -81,9 +90,7 @@ class EstimatorContract:
     @classmethod
     def model(cls):
         """An estimator of random weights that counts as fitted."""
-        made = cls.fresh()
-        made.fitted = True
-        return made
+        return cls.fitted()
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -144,8 +144,7 @@ class Forgetful(Dot):
 )
 def test_what_breaks_the_contract_is_caught(broken, check, tmp_path):
     contract = type("Broken", (TestToy,), {"system": broken, "__test__": False})()
-    model = contract.fresh()
-    model.fitted = True
+    model = contract.fitted()
     samples = [contract.data()[index] for index in range(3)]
     more = {"tmp_path": tmp_path} if "files" in check else {}
     with pytest.raises(AssertionError):
