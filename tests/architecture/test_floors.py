@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -172,3 +173,47 @@ def test_what_is_forbidden_is_found_and_what_is_allowed_passes():
 def test_every_room_has_a_floor():
     rooms = {p.relative_to(package_tree.PACKAGE).parts[0] for p in package_tree.sources()}
     assert {room.removesuffix(".py") for room in rooms} - {"__init__"} <= set(FLOORS)
+
+
+NAMELESS = (
+    "engine",
+    "studies",
+    "results",
+    "visualize",
+    "export",
+    "config",
+    "structures",
+    "geometry",
+)
+NAMELESS += ("cli",)
+SYSTEM_NAME = re.compile(r"mask_?rcnn|mrcnn|portrait|comask|hptr|pose2seg", re.IGNORECASE)
+# What is one system's own on a shared floor, and the demonstration, which shows two of them.
+OF_A_SYSTEM = ("tfseg/export/graphs/", "tfseg/cli/demo.py")
+
+
+def test_shared_rooms_know_no_system_by_name():
+    """Examples in help texts may name one, and so may docstrings; code may not."""
+    found = []
+    for path in package_tree.sources():
+        name, tree = package_tree.name(path), package_tree.tree(path)
+        if not name.startswith(tuple(f"tfseg/{room}" for room in NAMELESS)):
+            continue
+        if not name.startswith(OF_A_SYSTEM):
+            found += [f"{name}:{line} {word!r}" for line, word in _named_systems(tree)]
+    assert not found, "\n".join(found)
+
+
+def _named_systems(tree: ast.Module):
+    texts = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            first = node.body[0] if node.body else None
+            texts |= {id(first.value)} if isinstance(first, ast.Expr) else set()
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "EXAMPLES":
+            texts |= {id(inner) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        word = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
+        word = word or getattr(node, "id", None) or getattr(node, "attr", None)
+        word = word or getattr(node, "module", None)
+        if isinstance(word, str) and id(node) not in texts and SYSTEM_NAME.search(word):
+            yield node.lineno, word[:60]

@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--system",
         metavar="NAME",
-        help="for weights of a backbone alone: the system that gets them, such as portrait; "
-        "default: mask_rcnn",
+        help="for weights of a backbone alone: the system that gets them, by the name "
+        "that experiment files have for it",
     )
     parser.add_argument(
         "--set",

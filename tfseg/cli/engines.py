@@ -22,7 +22,7 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
         choices=CHOICES,
         default="auto",
         help="what computes: litert starts in a second and needs pip install 'tfseg[lite]' and a "
-        "model with a TFLite file, such as portrait; tensorflow always works; default: litert "
+        "model with a TFLite file, as in tfseg; tensorflow always works; default: litert "
         "where it can",
     )
 

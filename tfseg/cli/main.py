@@ -28,7 +28,7 @@ VERBS = {
     "predict": "find and draw the objects in images",
     "inspect": "look inside a model at work on one image, step by step",
     "export": "write a model as a SavedModel, for TensorFlow Serving or any TensorFlow",
-    "quantize": "make an int8 model for telephones of a portrait model, and compare it",
+    "quantize": "make the files that phones run of a model, and compare them",
 }
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 

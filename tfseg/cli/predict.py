@@ -67,15 +67,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=["drawn", "cutout", "coco"],
-        help="drawn: images and predictions.json; cutout: people cut out, of portrait models the "
-        "default; coco: COCO result files",
+        help="drawn: images and predictions.json; cutout: people cut out, the default "
+        "of models that do; coco: COCO result files",
     )
     parser.add_argument("--out", metavar="OUT", help="folder; for some kinds also a file")
     cutouts.add_arguments(parser)
     parser.add_argument(
         "--instances",
         action="store_true",
-        help="person by person: a portrait model needs --boxes or --detector for it",
+        help="person by person: a model that cuts out needs --boxes or --detector for it",
     )
     extras.add_arguments(parser)
     people.add_detector(parser)
@@ -161,8 +161,8 @@ def _files(args, model, cutter: Cutter, named, dataset):
     if not getattr(model, "cuts_out", False):
         for word in cutouts.words(args):
             raise ConfigError(
-                f"{word}: a {model.system} model finds objects and cuts nothing out; a portrait "
-                "model does."
+                f"{word}: a {model.system} model finds objects and cuts nothing out; the "
+                "models that do have the label map alpha, such as the one that comes with tfseg."
             )
         form = form or "drawn"
     if form == "coco":

@@ -238,8 +238,8 @@ def _opacity(alpha: np.ndarray) -> np.ndarray:
         return alpha
     raise DataError(
         f"alpha: expected the opacity of each pixel, (H, W), as uint8 0 to 255, bool, or float 0 "
-        f"to 1, got {alpha.dtype} {alpha.shape}. A portrait prediction has one in "
-        f"prediction.label_maps['alpha']."
+        f"to 1, got {alpha.dtype} {alpha.shape}. A model that cuts out "
+        f"predicts one: prediction.label_maps['alpha']."
     )
 
 
