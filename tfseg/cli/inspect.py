@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model_dir", help="folder of a saved model, such as runs/x/best, or the name of one"
     )
-    parser.add_argument("picture", metavar="INPUT", help="an image, or with --index a dataset")
+    parser.add_argument("input", metavar="INPUT", help="an image, or with --index a dataset")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder to write")
     parser.add_argument("--index", type=int, help="position of the image in the dataset, from 0")
     parser.add_argument("--split", help="part of the dataset; default: val")
@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     model = models.load(args.model_dir)
     if not hasattr(model, "inspect"):
         raise ConfigError(f"{args.model_dir}: a {model.system} model cannot be looked into.")
-    picture = args.picture if args.index is None else _sample(args, model.class_names)
-    inspection = model.inspect(picture, score_threshold=args.score_threshold)
+    image = args.input if args.index is None else _sample(args, model.class_names)
+    inspection = model.inspect(image, score_threshold=args.score_threshold)
     page = inspection.save(args.out)
     print(f"wrote {len(inspection.pictures)} images and {page}")
     return 0
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 def _sample(args: argparse.Namespace, class_names):
     from tfseg.data.aligned import align_classes
 
-    words = argparse.Namespace(data=args.picture, format=args.data_format, set=args.set)
+    words = argparse.Namespace(data=args.input, format=args.data_format, set=args.set)
     settings = datasets.data_section(args)
     dataset = datasets.open_split(words, settings, "val", args.split, classes=class_names)
     if not 0 <= args.index < len(dataset):

@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 
 from tfseg.cli import cutouts, datasets, engines, extras, people
-from tfseg.data.images.image_files import SUFFIXES, pictures_in
+from tfseg.data.images.image_files import SUFFIXES, images_in
 from tfseg.errors import ConfigError, DataError
 from tfseg.results import coco, places
 from tfseg.results.coco_output import CocoOutput
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images",
         nargs="+",
         metavar="INPUT",
-        help="pictures and folders of images, or one dataset",
+        help="images and folders of images, or one dataset",
     )
     parser.add_argument("--split", help="INPUT is a dataset: which part of it; default: val")
     parser.add_argument("--data-format", metavar="NAME", help="its layout; default: recognise it")
@@ -240,7 +240,7 @@ def _images(words: list[str]) -> list[str]:
         if not os.path.isdir(word):
             files.append(word)
             continue
-        files += map(str, pictures_in(Path(word)))
+        files += map(str, images_in(Path(word)))
     return files
 
 

@@ -47,13 +47,13 @@ class FiniteLoss(keras.callbacks.Callback):
         terms = {name: value for name, value in bad.items() if name != "loss"} or bad
         step = self._epoch * self.job.steps + batch
         found = ", ".join(f"{name} is {value}" for name, value in terms.items())
-        pictures = ", ".join(map(repr, self.job.loader.image_ids(step)))
+        images = ", ".join(map(repr, self.job.loader.image_ids(step)))
         kept = "Nothing was saved yet."
         if self.job.folder is not None and self.job.state.epoch:
             kept = f"The checkpoint of epoch {self.job.state.epoch} in {self.job.folder} is whole."
         raise TrainingError(
             f"epoch {self._epoch + 1}, step {batch + 1}: {found}. Images of this step: "
-            f"{pictures}. {kept} Look for bad annotations with `tfseg doctor`, or lower "
+            f"{images}. {kept} Look for bad annotations with `tfseg doctor`, or lower "
             f"train.learning_rate ({self.job.config.learning_rate})."
         )
 

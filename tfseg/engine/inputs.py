@@ -13,7 +13,7 @@ import numpy as np
 
 from tfseg.data.aligned import align_classes
 from tfseg.data.images.channels import to_channels
-from tfseg.data.images.image_files import pictures_in
+from tfseg.data.images.image_files import images_in
 from tfseg.data.images.image_sources import is_source, layout_hint
 from tfseg.data.images.images import read_image
 from tfseg.errors import DataError
@@ -66,7 +66,7 @@ def readers(images, channels: int = 3) -> tuple[Iterator[Callable[[], Item]], in
     """Returns functions that read one image each, and their number: as `read_items`, for whoever
     goes on after an image that cannot be read."""
     if _is_path(images) and os.path.isdir(images):
-        images = pictures_in(Path(images))
+        images = images_in(Path(images))
     elif _is_single(images):
         images = [images]
     elif isinstance(images, dict) or not (

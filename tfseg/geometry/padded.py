@@ -47,7 +47,7 @@ class PaddedResize:
         if self.canvas is not None and min(self.canvas) < self.max_side:
             raise ConfigError(
                 f"PaddedResize: a canvas of {self.canvas} (rows, columns) cannot hold every "
-                f"picture of up to {self.max_side} pixels a side."
+                f"image of up to {self.max_side} pixels a side."
             )
 
     def plan(self, size: tuple[int, int]) -> ResizePlan:

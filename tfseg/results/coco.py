@@ -138,7 +138,7 @@ def write_coco_results(
         ]
         ids = range(1, len(names) + 1) if dataset is None else category_ids_of(dataset, names)
         contents[f"{_stem(file)}.images.json"] = {
-            "info": {"description": "pictures that tfseg predicted on"},
+            "info": {"description": "images that tfseg predicted on"},
             "images": images,
             "annotations": [],
             "categories": category_records(names, ids),
@@ -165,14 +165,14 @@ class CocoFiles:
         plain = tuple(range(1, len(self.class_names) + 1))
         ids = plain if dataset is None else category_ids_of(dataset, self.class_names)
         self.category_ids = ids if list(ids) == sorted(ids) else plain
-        self._pictures: list[tuple[dict, list[dict], Prediction]] = []
+        self._images: list[tuple[dict, list[dict], Prediction]] = []
 
     def update(self, sample: Sample, prediction: Prediction) -> None:
         """Adds one image; class ids of both are those of `class_names`."""
         image = {"id": sample.image_id, "file_name": sample.path or str(sample.image_id)}
         image.update(height=sample.size[0], width=sample.size[1])
         truths = [annotation_record(sample, row, self.category_ids) for row in range(len(sample))]
-        self._pictures.append((image, truths, prediction))
+        self._images.append((image, truths, prediction))
 
     def write(self, directory: str | os.PathLike) -> list[str]:
         """Writes `truth.json`, `predictions.json` and `predictions.segm.json`, all or none, and
@@ -182,7 +182,7 @@ class CocoFiles:
             os.makedirs(directory, exist_ok=True)
         except OSError as error:
             raise DataError(f"{directory}: cannot be written ({error.strerror}).") from error
-        ordered = sorted(self._pictures, key=lambda picture: _rank(picture[0]["id"]))
+        ordered = sorted(self._images, key=lambda entry: _rank(entry[0]["id"]))
         numbers = image_numbers([image["id"] for image, _, _ in ordered])
         images, truths, results = [], [], []
         for number, (image, records, prediction) in zip(numbers, ordered):

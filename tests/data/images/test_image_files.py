@@ -5,7 +5,7 @@ import logging
 import pytest
 from PIL import Image
 
-from tfseg.data.images.image_files import is_picture, passed_over, pictures_in
+from tfseg.data.images.image_files import images_in, is_image_file, passed_over
 from tfseg.data.images.images import read_image
 from tfseg.errors import DataError
 
@@ -18,16 +18,16 @@ def test_what_is_passed_over_is_counted_by_ending(tmp_path, caplog):
     for name in ("._a.JPG", ".DS_Store", "e.heic", "f.HEIC", "notes.txt", "README"):
         (tmp_path / name).write_bytes(b"\0\5\x16\7 something else")
     with caplog.at_level(logging.WARNING, "tfseg.data"):
-        found = pictures_in(tmp_path)
+        found = images_in(tmp_path)
     assert [path.name for path in found] == ["a.JPG", "b.jfif", "c.jpe", "d.avif"]
     assert all(read_image(path).shape == (30, 40, 3) for path in found)
     assert "4 files are passed over: 2 .heic, 1 .txt, 1 without ending." in caplog.text
     assert "heif-convert" in caplog.text
-    assert passed_over(["a.jpg", ".hidden"]) == "" and not is_picture("._a.jpg")
+    assert passed_over(["a.jpg", ".hidden"]) == "" and not is_image_file("._a.jpg")
     for path in found:
         path.unlink()
     with pytest.raises(DataError, match="no images.*2 .heic"):
-        pictures_in(tmp_path)
+        images_in(tmp_path)
 
 
 def test_heic_is_named_with_the_remedy(tmp_path):

@@ -29,7 +29,7 @@ class DrawnBackdrops:
         """Returns a place, uint8 `(H, W, 3)`; `standing` asks for ground in it."""
         canvas = Canvas(*size)
         paint_place(canvas, dice, crowded=standing)
-        return canvas.picture()
+        return canvas.image()
 
 
 @dataclasses.dataclass(eq=False)

@@ -100,17 +100,17 @@ def paste(
 def flatten(composition: Composition) -> tuple[np.ndarray, np.ndarray]:
     """Returns the image, uint8 `(H, W, 3)`, and the layer of each pixel, int32 `(H, W)`, 0 for
     the backdrop, counted from 1."""
-    picture = composition.backdrop.astype(np.float32)
-    instances = np.zeros(picture.shape[:2], np.int32)
+    image = composition.backdrop.astype(np.float32)
+    instances = np.zeros(image.shape[:2], np.int32)
     for number, layer in enumerate(composition.layers, start=1):
         height, width = layer.alpha.shape
         window = slice(layer.top, layer.top + height), slice(layer.left, layer.left + width)
         alpha, shade = layer.alpha[..., None], layer.shade[..., None]
-        behind = picture[window] * (1 - shade)
-        picture[window] = behind + (layer.colours - behind) * alpha
+        behind = image[window] * (1 - shade)
+        image[window] = behind + (layer.colours - behind) * alpha
         instances[window][layer.alpha >= 0.5] = number
-    picture += composition.grain
-    return np.clip(np.rint(picture), 0, 255).astype(np.uint8), instances
+    image += composition.grain
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8), instances
 
 
 def flatten_map(composition: Composition, instances: np.ndarray, name: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from PIL import features
 
 from tfseg.errors import DataError
 
-__all__ = ["FOREIGN", "SUFFIXES", "foreign_remedy", "is_picture", "passed_over", "pictures_in"]
+__all__ = ["FOREIGN", "SUFFIXES", "foreign_remedy", "is_image_file", "passed_over", "images_in"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def _avif() -> bool:
     return bool(features.check("avif"))
 
 
-def is_picture(name: str) -> bool:
+def is_image_file(name: str) -> bool:
     """Returns whether a file of this name is read as an image; hidden ones, among them the
     `._a.jpg` that a Mac leaves beside each file, are not."""
     suffix = os.path.splitext(name)[1].lower()
@@ -47,7 +47,7 @@ def is_picture(name: str) -> bool:
 def passed_over(names: Iterable[str]) -> str:
     """Returns how many files are no images that are read, and of what endings: "3 files are
     passed over: 2 .heic, 1 .txt. ..."; nothing where there are none. Hidden files do not count."""
-    others = [name for name in names if not name.startswith(".") and not is_picture(name)]
+    others = [name for name in names if not name.startswith(".") and not is_image_file(name)]
     if not others:
         return ""
     kinds = Counter(os.path.splitext(name)[1].lower() or "without ending" for name in others)
@@ -68,14 +68,14 @@ def foreign_remedy(start: bytes) -> str:
     return f"it is a HEIC image, which is not read. {_CONVERT}" if start[4:12] in _HEIC else ""
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[Path]:
     """Returns the images directly inside a folder, by name; logs what else is there.
 
     Raises:
         DataError: If there are none.
     """
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    found = [path for path in files if is_picture(path.name)]
+    found = [path for path in files if is_image_file(path.name)]
     others = passed_over(path.name for path in files)
     if not found:
         raise DataError(

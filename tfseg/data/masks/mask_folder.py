@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from tfseg.data.images.image_files import FOREIGN, SUFFIXES, is_picture, passed_over
+from tfseg.data.images.image_files import FOREIGN, SUFFIXES, is_image_file, passed_over
 from tfseg.data.images.json_file import read_json
 from tfseg.data.reading.labels import clean_label
 from tfseg.data.reading.scan import DROP, ImageRecord, Scan, find_file
@@ -86,7 +86,7 @@ def list_images(scan: Scan, folder: str) -> dict[str, str]:
     scan.note_unread(folder, SUFFIXES)
     if foreign := list_files(folder, FOREIGN):
         scan.fault("unread_files", folder, passed_over(foreign), severity="warning")
-    for name in filter(is_picture, list_files(folder, SUFFIXES)):
+    for name in filter(is_image_file, list_files(folder, SUFFIXES)):
         stem, path = os.path.splitext(name)[0], os.path.join(folder, name)
         if stem in found:
             message = f"another image has its name, {found[stem]}. Rename one of them, {DROP}"

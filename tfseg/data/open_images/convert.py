@@ -13,7 +13,7 @@ from PIL import Image
 from tfseg import files
 from tfseg.data.open_images.files import REPORT_NAME
 from tfseg.data.open_images.masks import segmentation, tight_box
-from tfseg.data.open_images.objects import ImageObjects, Picture, read_objects, read_picture
+from tfseg.data.open_images.objects import ImageFile, ImageObjects, read_image_file, read_objects
 from tfseg.data.open_images.plan import Plan, Progress, Source, make_plan
 from tfseg.data.open_images.report import OpenImagesReport
 from tfseg.data.open_images.rules import SelectionRules
@@ -132,7 +132,7 @@ class _Writer:
     def _add(self, image_id: str) -> None:
         plan = self.plan
         try:
-            picture = read_picture(plan, image_id)
+            image_file = read_image_file(plan, image_id)
         except DataError as error:
             for row in plan.rows[image_id]:
                 plan.ledger.drop("unreadable_image", row.label)
@@ -143,31 +143,31 @@ class _Writer:
         found = read_objects(
             plan,
             image_id,
-            picture.size,
-            picture.orientation,
+            image_file.size,
+            image_file.orientation,
             drop_mismatched=self.options.drop_mismatched,
         )
         plan.problems += found.problems
         for rule, row in found.lost:
             plan.ledger.drop(rule, row.label)
         if found.rows:
-            self.images.append(self._image(picture, image_id))
+            self.images.append(self._image(image_file, image_id))
             self.annotations.append(self._records(found))
 
-    def _image(self, picture: Picture, image_id: str) -> dict:
+    def _image(self, image_file: ImageFile, image_id: str) -> dict:
         """Puts an image into the folder and returns its record."""
-        origin = picture.place if isinstance(picture.place, str) else picture.place[1]
+        origin = image_file.place if isinstance(image_file.place, str) else image_file.place[1]
         name = f"{image_id}{os.path.splitext(origin)[1].lower()}"
         target = os.path.join(self.folder, "images", name)
-        if picture.orientation != 1:
+        if image_file.orientation != 1:
             # Upright, so that readers that do not look at the tag see the same image.
-            Image.fromarray(picture.pixels).save(target, quality=95)
-        elif isinstance(picture.place, str) and not self.options.copy_images:
-            link(picture.place, target, picture.data)
+            Image.fromarray(image_file.pixels).save(target, quality=95)
+        elif isinstance(image_file.place, str) and not self.options.copy_images:
+            link(image_file.place, target, image_file.data)
         else:
             with open(target, "wb") as file:
-                file.write(picture.data)
-        height, width = picture.size
+                file.write(image_file.data)
+        height, width = image_file.size
         return {"id": len(self.images) + 1, "file_name": name, "height": height, "width": width}
 
     def _records(self, found: ImageObjects) -> list[dict]:

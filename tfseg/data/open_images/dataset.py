@@ -8,7 +8,7 @@ import os
 import numpy as np
 
 from tfseg.data.open_images.files import name_of
-from tfseg.data.open_images.objects import read_objects, read_picture
+from tfseg.data.open_images.objects import read_image_file, read_objects
 from tfseg.data.open_images.plan import Source, make_plan
 from tfseg.data.open_images.rules import SelectionRules
 from tfseg.data.reading.problem import Problem
@@ -79,21 +79,23 @@ class OpenImagesDataset:
 
     def __getitem__(self, index: int) -> Sample:
         image_id = self.image_ids[index]
-        picture = read_picture(self._plan, image_id)
-        found = read_objects(self._plan, image_id, picture.size, picture.orientation)
+        image_file = read_image_file(self._plan, image_id)
+        found = read_objects(self._plan, image_id, image_file.size, image_file.orientation)
         faults = [problem for problem in found.problems if problem.severity == "error"]
         if faults and not self._drop_invalid:
             raise DataError(f"{faults[0]} (Pass drop_invalid=True to go on without it.)")
         for fault in faults:
             _LOG.warning("%s", fault)
-        masks = np.zeros((len(found.rows), *picture.size), bool)
+        masks = np.zeros((len(found.rows), *image_file.size), bool)
         for row, mask in enumerate(found.masks):
             masks[row] = mask
         return Sample(
-            image=picture.pixels,
+            image=image_file.pixels,
             image_id=image_id,
             class_ids=np.array([self._plan.class_id(row) for row in found.rows], np.int32),
             masks=masks,
-            path=picture.place if isinstance(picture.place, str) else name_of(picture.place),
+            path=image_file.place
+            if isinstance(image_file.place, str)
+            else name_of(image_file.place),
             annotation_ids=np.array([row.line for row in found.rows], np.int64),
         )

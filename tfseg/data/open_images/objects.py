@@ -15,11 +15,11 @@ from tfseg.data.open_images.rows import MaskRow
 from tfseg.data.reading.problem import Problem
 from tfseg.errors import DataError
 
-__all__ = ["ImageObjects", "Picture", "read_objects", "read_picture"]
+__all__ = ["ImageObjects", "ImageFile", "read_objects", "read_image_file"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Picture:
+class ImageFile:
     """An image that was read.
 
     Attributes:
@@ -57,7 +57,7 @@ class ImageObjects:
     problems: tuple[Problem, ...]
 
 
-def read_picture(plan: Plan, image_id: str) -> Picture:
+def read_image_file(plan: Plan, image_id: str) -> ImageFile:
     """Returns an image.
 
     Raises:
@@ -66,7 +66,7 @@ def read_picture(plan: Plan, image_id: str) -> Picture:
     place = plan.index.images[image_id]
     data = plan.index.read(place)
     try:
-        return Picture(read_image(data), stored_orientation(data), data, place)
+        return ImageFile(read_image(data), stored_orientation(data), data, place)
     except DataError as error:
         raise DataError(str(error).replace("image bytes", name_of(place), 1)) from error
 

@@ -131,7 +131,7 @@ class Canvas:
         low = np.maximum(np.minimum(a, b), np.minimum(c, d))
         return np.maximum(high, low)
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """Returns the colour of each pixel, uint8 `(H, W, 3)`."""
         return cv2.resize(self.paint, (self.width, self.height), interpolation=cv2.INTER_AREA)
 

@@ -40,12 +40,12 @@ def _relief(surface: np.ndarray, reach: float, direction: tuple[float, float]) -
 
 
 def illuminate(
-    picture: np.ndarray, surface: np.ndarray, weave: np.ndarray, dice: Dice
+    colours: np.ndarray, surface: np.ndarray, weave: np.ndarray, dice: Dice
 ) -> np.ndarray:
     """Returns the image as lit, uint8 `(H, W, 3)`.
 
     Args:
-        picture: Flat colours, uint8 `(H, W, 3)`.
+        colours: Flat colours, uint8 `(H, W, 3)`.
         surface: Surface number of each pixel.
         weave: How cloth takes the light there, see `canvas.Part`; uint8 `(H, W)`.
         dice: Where chance comes from.
@@ -70,7 +70,7 @@ def illuminate(
     cast = dice.one(((1, 1, 1), (1.04, 1, 0.94), (0.95, 1, 1.05), (1.02, 0.99, 0.97)))
     bright = dice.between(0.94, 1.12)
     levels = np.arange(256)[None, :, None] * (np.array(cast) * bright)
-    tinted = cv2.LUT(picture, np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+    tinted = cv2.LUT(colours, np.clip(np.rint(levels), 0, 255).astype(np.uint8))
     fixed = cv2.convertScaleAbs(np.maximum(gain, 0), alpha=128)
     lit = cv2.multiply(tinted, cv2.cvtColor(fixed, cv2.COLOR_GRAY2RGB), scale=1 / 128)
     amount = dice.between(0.01, 0.036)

@@ -72,7 +72,7 @@ def paint_scene(
     numbers = canvas.part_map().astype(np.intp)
     table = canvas.table()
     weave = table["weave"].astype(np.uint8)[numbers]
-    image = illuminate(canvas.picture(), table["surface"][numbers], weave, dice)
+    image = illuminate(canvas.image(), table["surface"][numbers], weave, dice)
     return Scene(image, numbers, table, points)
 
 
