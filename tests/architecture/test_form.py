@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import subprocess
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def test_names_say_something_and_folders_are_packages():
     folders = {path.parent for path in package_tree.sources()}
     bare = [package_tree.name(f) for f in folders if not (f / "__init__.py").exists()]
     assert not bare, f"no __init__.py in {bare}: an installed tfseg would lack them"
+
+
+def test_keras_finds_one_class_by_each_name():
+    names = collections.Counter(
+        name for path in package_tree.sources() for name in _registered(package_tree.tree(path))
+    )
+    twice = [name for name, count in names.items() if count > 1]
+    assert not twice, f"registered twice with Keras, so that files load the wrong one: {twice}"
+
+
+def _registered(module: ast.Module):
+    for node in ast.walk(module):
+        for call in getattr(node, "decorator_list", ()) if isinstance(node, ast.ClassDef) else ():
+            if isinstance(call, ast.Call) and "register_keras" in ast.unparse(call.func):
+                given = [k.value.value for k in call.keywords if k.arg == "name"]
+                yield given[0] if given else node.name
 
 
 def test_no_photographs_are_tracked():

@@ -16,6 +16,8 @@ from tfseg.engine.progress import Progress
 NAME = "schuh_\u9774_\U0001f45f"
 TFSEG = [sys.executable, "-m", "tfseg.cli.main"]
 
+NOTHING_MEASURED = types.SimpleNamespace(measures=())
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
@@ -106,7 +108,9 @@ class Terminal(io.TextIOWrapper):
 @pytest.mark.parametrize(("encoding", "sign"), [("ascii", "#"), ("cp1252", "#"), ("utf-8", "█")])
 def test_the_bar_of_a_training_is_drawn_with_signs_that_the_terminal_has(encoding, sign):
     stream = Terminal(io.BytesIO(), encoding=encoding)
-    progress = Progress(types.SimpleNamespace(epochs=1, stage="all", steps=2), stream)
+    progress = Progress(
+        types.SimpleNamespace(epochs=1, stage="all", steps=2, estimator=NOTHING_MEASURED), stream
+    )
     progress.on_train_begin()
     progress.on_epoch_begin(0)
     progress.on_train_batch_end(1, {"loss": 1.0})
@@ -117,7 +121,9 @@ def test_the_bar_of_a_training_is_drawn_with_signs_that_the_terminal_has(encodin
 
 def test_a_training_without_standard_output(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
-    progress = Progress(types.SimpleNamespace(epochs=1, stage="all", steps=2))
+    progress = Progress(
+        types.SimpleNamespace(epochs=1, stage="all", steps=2, estimator=NOTHING_MEASURED)
+    )
     progress.on_train_begin()
     progress.on_epoch_begin(0)
     progress.on_epoch_end(0, {"loss": 1.0})

@@ -255,6 +255,7 @@ def test_what_is_monitored():
     batches = training_stages.Batches(made._loader(Squares(4), training=False))
     made.keras_model.compile(optimizer="sgd", jit_compile=False)
     again = made.keras_model.evaluate(batches, steps=1, return_dict=True, verbose=0)["loss"]
+    batches.close()
     assert again == pytest.approx(min(losses), rel=1e-4)
     rows = model(evaluate_every=2, stages=(Stage(3),)).fit(Squares(4), Squares(2)).history
     assert ["segm/AP" in row for row in rows] == [False, True, True]

@@ -20,7 +20,7 @@ _EPSILON = 1e-5
 _STARTING = "lecun_uniform"  # He's uniform rule with slope 1, as the original calls it
 
 
-@keras.saving.register_keras_serializable("tfseg")
+@keras.saving.register_keras_serializable("tfseg", name="DetrMaskHead")
 class MaskHead(layers.Layer):
     """Five 3x3 convolutions with group normalisation and ReLU, the last three each after doubling
     the map and meeting a finer one; then one logit a cell.
