@@ -44,7 +44,7 @@ test: lint  ## Lint, then every test that takes seconds, on TensorFlow and on JA
 
 test-slow: $(DEV)  ## The tests that take minutes to hours: they train
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
-	@$(ON_JAX) $(BIN)/python -m pytest -q -m both_backends tests/engine $(ARGS)
+	@$(ON_JAX) $(BIN)/python -m pytest -q -m both_backends tests/engine tests/contracts $(ARGS)
 	@$(ON_JAX) $(BIN)/python -m pytest -q -m "both_backends and slow" tests/models/portrait $(ARGS)
 
 coverage: $(DEV)  ## Which lines the tests on TensorFlow run; counting them takes half as long again

@@ -28,6 +28,19 @@ def test_measures_before_and_after(model):
     assert not any(hasattr(p, "before") for p in model.predict(PEOPLE))
 
 
+def test_votes_their_weights_and_the_average_are_shown(model, tmp_path):
+    seen = model.inspect(PEOPLE[0])
+    total = seen.weights.sum(axis=(1, 2))
+    mean = (seen.weights[..., None] * seen.votes).sum(axis=(1, 2)) / total[:, None]
+    np.testing.assert_allclose(seen.averaged, mean.clip(0, 64), atol=1e-2)
+    assert len(seen.regions) == len(seen.votes) > 0 and seen.weights.max() <= 1
+    one = model.predict(PEOPLE[0])[0]
+    np.testing.assert_array_equal(seen.prediction.boxes, one.boxes)
+    assert list(seen.pictures) == ["levels", "coarse_masks", "weights", "votes", "detections"]
+    page = seen.save(tmp_path)
+    assert page.is_file() and (tmp_path / "04_votes.png").is_file()
+
+
 def test_an_evaluator_asks_for_what_it_needs(model):
     evaluator = CoMaskEvaluator(PEOPLE.class_names)
     with pytest.raises(DataError, match="before collaboration"):

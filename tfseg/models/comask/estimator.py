@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import keras
 
+from tfseg.engine.inputs import read_one
 from tfseg.models.comask import network
 from tfseg.models.comask.config import CoMaskConfig
 from tfseg.models.comask.evaluator import MEASURES, BeforeAndAfter, CoMaskEvaluator
 from tfseg.models.two_stage.estimator import TwoStageEstimator
 from tfseg.structures import Prediction, Sample
+
+if TYPE_CHECKING:
+    from tfseg.models.comask.inspection import Inspection
 
 __all__ = ["CoMask"]
 
@@ -49,6 +54,28 @@ class CoMask(TwoStageEstimator):
 
     def _build(self) -> keras.Model:
         return self._keep_architecture(network.build(self.config, self._ready_backbone()))
+
+    def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
+        """Returns how the boxes of one image came about, as arrays and images: the enhanced
+        pyramid, coarse masks, the box that each cell votes for, what its vote counts, and the
+        average. A notebook shows them; `inspection.save("folder")` writes them.
+
+        Args:
+            image: A path, an array, encoded bytes, an open file, an image of Pillow, or a
+                `Sample`.
+            score_threshold: Lowest score of the prediction; None: as `predict`.
+
+        Raises:
+            ConfigError: For a threshold that is no share.
+            NotFittedError: If no weights were trained or loaded.
+            DataError: If it is not one image, or cannot be read.
+        """
+        from tfseg.models.comask.inspection import inspect
+
+        self._check_threshold(score_threshold)
+        self._require_weights()
+        item = read_one(image, self.config.channels)
+        return inspect(self, item, score_threshold=score_threshold)
 
     def _decode(self, outputs, plan, **about) -> Prediction:
         found = super()._decode(outputs, plan, **about)
