@@ -1,0 +1,62 @@
+"""From samples to inputs: sizes, boxes, padding, too many people, maps that are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_hptr import SMALL
+
+from tfseg.errors import DataError
+from tfseg.models.hptr.config import TASKS, HPTRConfig
+from tfseg.models.hptr.targets import encode, resize_of
+from tfseg.structures import Sample
+
+CONFIG = HPTRConfig(**SMALL)
+
+
+def people(count: int, size=(48, 96), **fields) -> Sample:
+    masks = np.zeros((count, *size), bool)
+    for row in range(count):
+        masks[row, 4 * row : 4 * row + 3, : 10 + 2 * row] = True
+    return Sample(np.full((*size, 3), 90, np.uint8), "a", np.ones(count, np.int32), masks, **fields)
+
+
+def test_resize_of_the_specification():
+    assert resize_of(HPTRConfig()).plan((480, 640)).resized == (384, 512)
+
+
+def test_boxes_are_of_the_image_and_masks_of_the_canvas():
+    maps = {task: np.ones((48, 96), np.int32) for task in TASKS}
+    maps["colors"][:, :48] = 255
+    del maps["sizes"]
+    found = encode(people(1, label_maps=maps), CONFIG)
+    assert found["image"].shape == (64, 64, 3) and found["gt_masks"].shape == (6, 64, 64)
+    assert not found["padding"][:32].any() and found["padding"][32:].all()
+    assert not found["image"][32:].any() and (found["image"][:32] == 90).all()
+    assert found["labels"].tolist() == [0, -1, -1, -1, -1, -1]
+    mask = found["gt_masks"][0]
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    cx, cy, width, height = found["gt_boxes"][0]
+    np.testing.assert_allclose([width * 64, height * 32], [len(columns), len(rows)], atol=1e-4)
+    np.testing.assert_allclose([cx * 64, cy * 32], [columns.mean() + 0.5, rows.mean() + 0.5])
+    assert (found["attributes"][:32] == 1).all() and (found["attributes"][32:] == 255).all()
+    assert (found["colors"][:, :32] == 255).all() and (found["colors"][:32, 32:] == 1).all()
+    assert (found["sizes"] == 255).all()
+
+
+def test_of_too_many_people_the_largest_are_kept_and_crowds_are_none():
+    many = people(10)
+    found = encode(many, CONFIG)
+    assert (found["labels"] == 0).all()
+    areas = found["gt_masks"].sum(axis=(1, 2))
+    rest = encode(many.take(np.arange(4, 10)), CONFIG)
+    np.testing.assert_array_equal(areas, rest["gt_masks"].sum(axis=(1, 2)))
+    crowd = encode(people(2, is_crowd=[True, False]), CONFIG)
+    assert (crowd["labels"] >= 0).sum() == 1
+    assert (encode(people(0), CONFIG)["labels"] == -1).all()
+
+
+def test_an_unknown_class_of_a_map_is_named():
+    maps = {"sizes": np.full((48, 96), 9, np.int32)}
+    with pytest.raises(DataError, match="'a'.*'sizes' has a pixel of class 9.*1 to 4"):
+        encode(people(1, label_maps=maps), CONFIG)
