@@ -45,7 +45,7 @@ test: lint  ## Lint, then every test that takes seconds, on TensorFlow and on JA
 test-slow: $(DEV)  ## The tests that take minutes to hours: they train
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
 	@$(ON_JAX) $(BIN)/python -m pytest -q -m both_backends tests/engine tests/contracts $(ARGS)
-	@$(ON_JAX) $(BIN)/python -m pytest -q -m "both_backends and slow" tests/models/portrait $(ARGS)
+	@$(ON_JAX) $(BIN)/python -m pytest -q -m "both_backends and slow" tests/models $(ARGS)
 
 coverage: $(DEV)  ## Which lines the tests on TensorFlow run; counting them takes half as long again
 	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" --cov --cov-report=term $(ARGS)

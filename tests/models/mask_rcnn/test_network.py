@@ -299,7 +299,7 @@ def test_stock_fit_reports_each_term_and_runs_the_body_once_a_step(monkeypatch):
     assert set(history.history) == {"loss", *TERMS, "l2_loss"}
 
 
-def test_validation_terms_and_a_picture_without_objects_in_a_compiled_fit():
+def test_validation_terms_and_an_image_without_objects_in_a_compiled_fit():
     model = compiled(make())
     history = model.fit(
         generator(2, objects=0),
@@ -332,7 +332,8 @@ def test_the_confidence_changes_no_training_loss():
     assert histories[0] == histories[1]
 
 
-def test_overfitting_one_picture_makes_every_loss_fall():
+@pytest.mark.slow
+def test_overfitting_one_image_makes_every_loss_fall():
     # No norm in these narrow heads: on 1 x 1 features, groups of two channels would leave signs.
     model = make(head_norm="none", add_truth_to_proposals=True, fill_rois=True, weight_decay=0.0)
     model.compile(optimizer=keras.optimizers.Adam(3e-3))
@@ -346,6 +347,7 @@ def test_overfitting_one_picture_makes_every_loss_fall():
     assert history["rpn_class_loss"][-1] < 0.6 * history["rpn_class_loss"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.both_backends
 def test_a_jitted_training_step():
     model = make(norm="none", head_norm="none", proposals_train=8, train_rois=6, pre_nms_limit=16)
