@@ -25,6 +25,10 @@ def conv3x3(maps, kernel):
     Returns:
         `(N, h, w, E)`.
     """
+    # One reading of a variable for both uses. Of two, TensorFlow 2.21 carried out the one that only
+    # the gradient needs after the step had changed the variable, in four of ten graphs; a cast or a
+    # conversion leaves the variable as it is, a product reads it.
+    kernel = ops.multiply(kernel, 1)
     turned = ops.stop_gradient(ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2)))
 
     @ops.custom_gradient
