@@ -33,6 +33,8 @@ _HOMES = {
     "CoMaskConfig": "tfseg.models.comask",
     "PortraitSegmenter": "tfseg.models.portrait",
     "PortraitConfig": "tfseg.models.portrait",
+    "HPTR": "tfseg.models.hptr",
+    "HPTRConfig": "tfseg.models.hptr",
     "load": "tfseg.models",
     "TrainConfig": "tfseg.config.train",
     "Stage": "tfseg.config.train",

@@ -8,7 +8,8 @@ from estimator_contract import EstimatorContract
 from toy_system import Dot
 
 import tfseg
-from tfseg.data import ListDataset
+from tfseg.data import ListDataset, SyntheticPeople
+from tfseg.errors import ExportError
 from tfseg.structures import Sample
 
 
@@ -110,6 +111,45 @@ class TestPortrait(EstimatorContract):
     @classmethod
     def data(cls):
         return discs(("disc", "ring"))
+
+
+def two_kinds_of_people(classes, count=4):
+    """Returns drawn people with their maps, in images of different sizes; the third has none."""
+    samples = []
+    for index in range(count):
+        size, people = (48 + 8 * index, 64), 0 if index == 2 else 2
+        sample = SyntheticPeople(1, size=size, people=people, start=index)[0]
+        ids = 1 + np.arange(len(sample)) % len(classes)
+        samples.append(sample.replace(class_ids=ids, keypoints=None, image_id=f"people{index}"))
+    return ListDataset(samples, classes)
+
+
+class TestHPTR(EstimatorContract):
+    system, expensive = tfseg.HPTR, True
+    settings = dict(
+        classes=("adult", "child"),
+        backbone="mobilenet_v2",
+        backbone_width=0.35,
+        pyramid_channels=16,
+        branch_width=16,
+        transformer_channels=128,
+        transformer_hidden=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        queries=6,
+        image_size=64,
+        detection_min_confidence=0.0,
+        score_floor=0.0,
+    )
+
+    @classmethod
+    def data(cls):
+        return two_kinds_of_people(("adult", "child"))
+
+    def test_export(self, model, tmp_path):
+        with pytest.raises(ExportError, match="HPTR"):
+            model.export(tmp_path / "exported" / "1")
+        assert not (tmp_path / "exported").exists()
 
 
 class Far(Dot):

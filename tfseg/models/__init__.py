@@ -57,6 +57,7 @@ SYSTEMS = {
         "LightPortrait",
         inputs="tfseg.models.portrait.inputs",
     ),
+    "hptr": System("HPTR", "HPTRConfig"),
 }
 """System name, as in configs and saved models, to its classes."""
 

@@ -1,13 +1,13 @@
-"""The network of HPTR: people, and what each pixel of them is, in which size, pattern, colour."""
+"""HPTR: people, and what each pixel of them is, in which size, pattern and colour, in one pass."""
 
 from __future__ import annotations
 
 import importlib
 
-__all__ = ["HPTRConfig"]
+__all__ = ["HPTR", "HPTRConfig"]
 
 # Loaded when asked for: settings are checked without Keras.
-_HOMES = {"HPTRConfig": "config"}
+_HOMES = {"HPTR": "estimator", "HPTRConfig": "config"}
 
 
 def __getattr__(name: str):
