@@ -196,14 +196,7 @@ class CoMaskNetwork(TwoStageNetwork):
         """Returns the mask logits in averaged boxes, float32 `(B, N, m, m)`; see `votes`."""
         if self.mask_head is None:
             return self.votes(levels, boxes, class_ids, count)[1]
-        size = self.config.mask_pool_size
-
-        def compute(rows):
-            features = self.align(levels, boxes[:, :rows], size)
-            return self.mask_head(features, class_ids[:, :rows], training=training)
-
-        shape = (ops.shape(boxes)[0], boxes.shape[1], 2 * size, 2 * size)
-        return on_first_rows(count, shape, compute)
+        return self.mask_logits(levels, boxes, class_ids, count, training)
 
     def predict_from(self, levels, logits, deltas, window=None, min_score=None) -> dict:
         """Returns detections and masks.

@@ -17,7 +17,6 @@ from tfseg.models.two_stage.groups import layer_group
 from tfseg.models.two_stage.losses import l2_penalty
 from tfseg.models.two_stage.network import TwoStageNetwork, most, window_over_all
 from tfseg.nn.backbones.imagenet import weighted_layers
-from tfseg.nn.ops.first_rows import on_first_rows
 from tfseg.nn.rcnn.heads import BoxHead, MaskHead
 
 __all__ = ["MaskRCNNNetwork", "build", "layer_group", "weighted_layers"]
@@ -114,25 +113,6 @@ class MaskRCNNNetwork(TwoStageNetwork):
             "positive": rois.positive,
             "valid": rois.valid,
         }
-
-    def mask_logits(self, levels, boxes, class_ids, count, training=None):
-        """Returns the mask logits of boxes, float32 `(B, N, m, m)`; zeros behind the first ones.
-
-        Args:
-            levels: P2, P3, ...
-            boxes: float32 `(B, N, 4)` in the units of `config.box_units`.
-            class_ids: int32 `(B, N)`.
-            count: int32 scalar, how many boxes of each image are wanted at most.
-            training: See `call`.
-        """
-        size = self.config.mask_pool_size
-
-        def compute(rows):
-            features = self.align(levels, boxes[:, :rows], size)
-            return self.mask_head(features, class_ids[:, :rows], training=training)
-
-        shape = (ops.shape(boxes)[0], boxes.shape[1], 2 * size, 2 * size)
-        return on_first_rows(count, shape, compute)
 
     def predict_from(self, levels, logits, deltas, window=None, min_score=None) -> dict:
         """Returns detections and masks.

@@ -12,6 +12,7 @@ from tfseg.models.two_stage.backbone import build_backbone, preprocess
 from tfseg.models.two_stage.region_settings import RegionSettings
 from tfseg.nn.layers.fpn import FeaturePyramid
 from tfseg.nn.ops.boxes import normalize
+from tfseg.nn.ops.first_rows import on_first_rows
 from tfseg.nn.rcnn.rpn import RegionProposalNetwork
 
 __all__ = ["TwoStageNetwork", "most", "window_over_all"]
@@ -150,6 +151,26 @@ class TwoStageNetwork(keras.Model):
     def align(self, levels, boxes, size: int):
         """Returns the features of P2 to P5 under boxes in the units of `config.box_units`."""
         return rules.align(self.config, levels, boxes, rules.image_shape(levels), size)
+
+    def mask_logits(self, levels, boxes, class_ids, count, training=None):
+        """Returns what `mask_head`, a `MaskHead` of the subclass, draws in boxes: logits, float32
+        `(B, N, m, m)`; zeros behind the first ones.
+
+        Args:
+            levels: P2, P3, ...
+            boxes: float32 `(B, N, 4)` in the units of `config.box_units`.
+            class_ids: int32 `(B, N)`.
+            count: int32 scalar, how many boxes of each image are wanted at most.
+            training: See `call`.
+        """
+        size = self.config.mask_pool_size
+
+        def compute(rows):
+            features = self.align(levels, boxes[:, :rows], size)
+            return self.mask_head(features, class_ids[:, :rows], training=training)
+
+        shape = (ops.shape(boxes)[0], boxes.shape[1], 2 * size, 2 * size)
+        return on_first_rows(count, shape, compute)
 
 
 def most(some):
