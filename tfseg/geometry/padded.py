@@ -30,6 +30,8 @@ class PaddedResize:
         multiple: Both sides of the result are multiples of it.
         canvas: `(rows, columns)` of every result, or None.
         fill: Colour of the padding, one number per channel; none means zeros.
+        low_pass: Whether an image that gets smaller goes through a low-pass filter. The source has
+            none; DETR, which resizes by Pillow, has one.
     """
 
     min_side: int
@@ -37,6 +39,7 @@ class PaddedResize:
     multiple: int = 32
     canvas: tuple[int, int] | None = None
     fill: tuple[float, ...] = ()
+    low_pass: bool = False
 
     def __post_init__(self):
         if not 1 <= self.min_side <= self.max_side or self.multiple < 1:
@@ -69,7 +72,7 @@ class PaddedResize:
             side=max(canvas),
             rectangle=canvas,
             fill=self.fill,
-            low_pass=False,  # as the source
+            low_pass=self.low_pass,
         )
 
 

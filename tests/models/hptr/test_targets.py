@@ -23,6 +23,11 @@ def people(count: int, size=(48, 96), **fields) -> Sample:
 
 def test_resize_of_the_specification():
     assert resize_of(HPTRConfig()).plan((480, 640)).resized == (384, 512)
+    # Stripes finer than the network's pixels are grey to it, not some of the stripes.
+    stripes = np.zeros((64, 640, 3), np.uint8)
+    stripes[:, ::2] = 200
+    seen = resize_of(HPTRConfig(**SMALL)).plan((64, 640)).image(stripes)[:6]
+    assert np.abs(seen.astype(int) - 100).max() < 12
 
 
 def test_boxes_are_of_the_image_and_masks_of_the_canvas():

@@ -18,14 +18,14 @@ __all__ = ["checked_map", "encode", "padding_of", "resize_of", "to_shares"]
 
 def resize_of(config: HPTRConfig, *, fixed: bool = False) -> PaddedResize:
     """Returns how images are fitted into the network's input: the longer side at `image_size`,
-    black below and on the right.
+    black below and on the right; what gets smaller is filtered first, as in DETR.
 
     Args:
         config: The model's settings.
         fixed: For training: one canvas for all images.
     """
     side = config.image_size
-    return PaddedResize(side, side, canvas=config.canvas if fixed else None)
+    return PaddedResize(side, side, canvas=config.canvas if fixed else None, low_pass=True)
 
 
 def padding_of(plan) -> np.ndarray:
