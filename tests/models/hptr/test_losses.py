@@ -8,6 +8,8 @@ from keras import ops
 
 from tfseg.models.hptr.losses import map_loss
 
+pytestmark = pytest.mark.both_backends
+
 
 def plain(logits, labels, counted, classes):
     """Returns focal + dice of one image, pixel by pixel."""

@@ -13,6 +13,8 @@ from tfseg.models.hptr.config import TASKS, HPTRConfig
 from tfseg.models.hptr.losses import TERMS
 from tfseg.models.hptr.network import HPTRNetwork, build, layer_group
 
+pytestmark = pytest.mark.both_backends
+
 
 def small(**settings) -> HPTRNetwork:
     keras.utils.set_random_seed(1)
