@@ -22,6 +22,7 @@ from tfseg.structures.prediction_json import label_map_record
 from tfseg.visualize.answers import draw_answers
 from tfseg.visualize.cutout import save_picture
 from tfseg.visualize.files import save_png
+from tfseg.visualize.parsing import draw_parsing, is_parsing
 from tfseg.visualize.regions import named_maps
 
 __all__ = ["Drawings", "People"]
@@ -116,4 +117,5 @@ class People(Drawings):
 
 def _draw(prediction, image, target: Path) -> None:
     save = save_png if target.suffix.lower() == ".png" else save_picture
-    save(target, draw_answers(image, prediction))
+    sheet = draw_parsing if is_parsing(prediction) else draw_answers
+    save(target, sheet(image, prediction))

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfseg import files
 from tfseg.errors import DataError
-from tfseg.structures import prediction_json, rle
+from tfseg.structures import descriptions, prediction_json, rle
 from tfseg.structures.attributes import Attribute
 
 __all__ = ["ORDERS", "Prediction"]
@@ -195,6 +195,15 @@ class Prediction:
         found = ", ".join(f"{n} {s:.2f}" for n, s in list(zip(self.names, self.scores))[:5])
         more = ", ..." if len(self) > 5 else ""
         return f"Prediction({len(self)} objects in {self.size[0]} x {self.size[1]}: {found}{more})"
+
+    def describe(self, **options) -> list[str]:
+        """Returns a sentence for each object, in the order of the rows, such as "person 2: long
+        dark coat, solid; blue trousers".
+
+        Args:
+            options: Of `tfseg.structures.descriptions.describe`.
+        """
+        return descriptions.describe(self, **options)
 
     def as_matterport(self) -> dict[str, np.ndarray]:
         """Returns the same under the names, types and axes of matterport/Mask_RCNN's results.

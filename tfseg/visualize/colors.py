@@ -8,7 +8,7 @@ import numpy as np
 
 from tfseg.errors import ConfigError
 
-__all__ = ["ink_on", "palette"]
+__all__ = ["ink_on", "named_colour", "palette"]
 
 # Ordered so that neighbours in the list differ most; all are readable on photographs.
 _FIRST = (
@@ -25,6 +25,33 @@ _FIRST = (
     (0xB0, 0x7D, 0x4F),
     (0x6B, 0x8F, 0xA3),
 )
+
+# What classes that are colours look like, those of CCIHP among them.
+_NAMED = {
+    "dark": (0x2B, 0x2B, 0x33),
+    "black": (0x14, 0x14, 0x18),
+    "medium": (0x8C, 0x8C, 0x94),
+    "grey": (0x8C, 0x8C, 0x94),
+    "gray": (0x8C, 0x8C, 0x94),
+    "light": (0xF2, 0xF2, 0xEC),
+    "white": (0xFF, 0xFF, 0xFF),
+    "brown": (0x8B, 0x57, 0x2A),
+    "beige": (0xD9, 0xC3, 0x9A),
+    "red": (0xDE, 0x21, 0x2B),
+    "pink": (0xFF, 0x8F, 0xC2),
+    "yellow": (0xFF, 0xE0, 0x2E),
+    "orange": (0xFF, 0x86, 0x0D),
+    "green": (0x2A, 0xA8, 0x3E),
+    "blue": (0x1F, 0x5F, 0xE0),
+    "purple": (0x8A, 0x2B, 0xC2),
+    "multicolor": (0x12, 0xD2, 0xCF),
+}
+
+
+def named_colour(name: str) -> tuple[int, int, int] | None:
+    """Returns what a class that is a colour looks like, RGB, or None for one that is none.
+    "multicolor" gets a hue that no other has."""
+    return _NAMED.get(name)
 
 
 def palette(count: int) -> np.ndarray:

@@ -28,7 +28,7 @@ from tfseg.visualize.parts import attribute_lines, attribute_parts
 from tfseg.visualize.regions import as_regions, is_map, names_of
 from tfseg.visualize.skeleton import draw_skeletons
 
-__all__ = ["draw", "enlargement", "side_by_side"]
+__all__ = ["checked_image", "draw", "enlargement", "side_by_side"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,7 @@ def draw(
         DataError: If the image is no image or has another size than the objects.
         ConfigError: If an option is out of range.
     """
-    image = _checked(image, objects, truth)
+    image = checked_image(image, objects, truth)
     style = _Style(scores, masks, boxes, labels, keypoints, alpha, color_by, text_scale, legend)
     content = _content(image, objects, class_names, style, label_map)
     return _drawn(image, content, style, truth, enlargement(image.shape[:2], min_side))
@@ -186,7 +186,13 @@ def side_by_side(
     return grid([left, right], list(captions), columns=2)
 
 
-def _checked(image, objects, truth) -> np.ndarray:
+def checked_image(image, objects, truth=None) -> np.ndarray:
+    """Returns the image that objects and truth are drawn on, uint8 `(H, W, 3)`; that of a sample
+    where None is given.
+
+    Raises:
+        DataError: If it is no image, or of another size than they are.
+    """
     if not isinstance(objects, (Prediction, Sample)):
         raise DataError(
             f"draw expects a Prediction or a Sample, got {type(objects).__name__}. "
