@@ -1,0 +1,1 @@
+"""Portrait models by kinds of photograph; the command is `benchmarks/portrait_kinds.py`."""
