@@ -16,6 +16,7 @@ from tfseg.errors import ConfigError
 if TYPE_CHECKING:
     from tfseg.data.augment.imgaug_adapter import Augmenter
     from tfseg.data.augment.scale_crop import ScaleCrop
+    from tfseg.data.augment.wide_shots import WideShots
 
 __all__ = ["NAMES", "build"]
 
@@ -40,6 +41,7 @@ _SETS: dict[str, dict[str, float]] = {
     "portrait": {"pose": 1, "gamma": 1},
     "portrait_flip": {"flip": 0.5, "pose": 1, "gamma": 1},
     "portrait_light": {"flip": 0.5, "sway": 1, "tone": 1},
+    "portrait_wide": {},
     "voc": {},
 }
 # Sets for networks that label every pixel: what came from outside the image is ignored.
@@ -48,7 +50,7 @@ _SEMANTIC = ("portrait", "portrait_flip", "portrait_light")
 NAMES: tuple[str, ...] = tuple(_SETS)
 
 
-def build(name: str, **options) -> Augmenter | ScaleCrop:
+def build(name: str, **options) -> Augmenter | ScaleCrop | WideShots:
     """Returns the named set.
 
     `aug_*` are the sets of the clothing study. `people_light` suits training from scratch on
@@ -61,13 +63,17 @@ def build(name: str, **options) -> Augmenter | ScaleCrop:
     `portrait_light` suits training from scratch on crops around people: mirrored half of the time,
     scaled by 0.75 to 1.25, turned by up to 20 degrees, moved by up to a tenth, with slightly other
     brightness, gamma and tint. The three hand on a class map with every sample, in which pixels
-    from outside the image are 255. `voc` is the usual set for PASCAL VOC and alone makes images
-    of a size of its own: see `tfseg.data.augment.scale_crop`.
+    from outside the image are 255.
+
+    `portrait_wide` shows people at any distance, place, light and focus, as many cameras would:
+    see `tfseg.data.augment.wide_shots`. `voc` is the usual set for PASCAL VOC: see
+    `tfseg.data.augment.scale_crop`. These two make images of a size of their own.
 
     Args:
         name: One of `NAMES`.
         **options: Passed on to `Augmenter`: `keypoint_flip`, `label_map_flips`, `label_map_fill`,
-            `with_class_map`; for "voc" to `ScaleCrop`: `size`, `scales`, `flip`.
+            `with_class_map`; for "voc" to `ScaleCrop`: `size`, `scales`, `flip`; for
+            "portrait_wide" to `WideShots`: `size` and those of `Augmenter`.
 
     Raises:
         ConfigError: If the name is unknown; says the nearest one.
@@ -80,6 +86,10 @@ def build(name: str, **options) -> Augmenter | ScaleCrop:
         from tfseg.data.augment.scale_crop import ScaleCrop
 
         return ScaleCrop(**options)
+    if name == "portrait_wide":
+        from tfseg.data.augment.wide_shots import WideShots
+
+        return WideShots(**options)
     from tfseg.data.augment.imgaug_adapter import Augmenter
 
     if name in _SEMANTIC:

@@ -38,6 +38,7 @@ class ImageMaskDataset(ClassMapImages):
         classes: Names of the classes, in the order of their ids.
         values: What the values in masks mean: "auto", "ids", "binary", "threshold", or a table
             of stored values and class ids.
+        ids: Names of the images to read, with or without their ending; None reads all.
         drop_invalid: Leave unusable pairs out instead of raising.
 
     Attributes:
@@ -56,12 +57,13 @@ class ImageMaskDataset(ClassMapImages):
         *,
         classes: Sequence[str] | None = ("person",),
         values: str | Mapping[int, int] = "auto",
+        ids: Sequence[str] | None = None,
         drop_invalid: bool = False,
     ):
         if isinstance(classes, str):
             raise DataError(f"expected classes as a tuple of names, got {classes!r}.")
         classes = tuple(classes or ("person",))
-        self._settings = dict(masks=masks, classes=classes, values=values)
+        self._settings = dict(masks=masks, classes=classes, values=values, ids=ids)
         self._labels = dict(enumerate(classes, 1))
         self._rule = ValueRule(values, len(classes))
         source = home = os.fspath(images)
@@ -75,7 +77,7 @@ class ImageMaskDataset(ClassMapImages):
                     "or both folders."
                 )
         scan = Scan(source, order=classes)
-        _pair(scan, home, os.fspath(folder))
+        _pair(scan, home, os.fspath(folder), ids)
         super().__init__(
             scan, classes=classes, synonyms=None, drop_invalid=drop_invalid, keep_empty=True
         )
@@ -84,10 +86,12 @@ class ImageMaskDataset(ClassMapImages):
         return self._rule.ids(read_values(file), file)
 
 
-def _pair(scan: Scan, folder: str, masks: str) -> None:
+def _pair(scan: Scan, folder: str, masks: str, ids: Sequence[str] | None) -> None:
     """Adds each image with its mask; what has no partner is a fault."""
     images = list_images(scan, folder)
     files = {os.path.splitext(name)[0]: name for name in list_files(masks, _ENDINGS)}
+    if ids is not None:
+        images, files = _chosen(scan, folder, images, files, ids)
     if os.path.samefile(folder, masks):
         suffixed = [s for s in images if _without_suffix(s) in images]
         for stem in suffixed:
@@ -107,6 +111,19 @@ def _pair(scan: Scan, folder: str, masks: str) -> None:
         for stem, name in files.items():
             message = f"there is no image of that name in {folder}. Fetch it, {DROP}"
             scan.fault("missing_image", os.path.join(masks, name), message, stem)
+
+
+def _chosen(scan: Scan, folder: str, images: dict, files: dict, ids: Sequence[str]):
+    """Returns the images that are asked for, and their masks; what is not there is a fault."""
+    wanted = [name if name in images else os.path.splitext(name)[0] for name in ids]
+    for name in dict.fromkeys(wanted):
+        if name not in images:
+            message = f"the list names it, and there is no such image. Correct the list, {DROP}"
+            scan.fault("missing_image", os.path.join(folder, name), message, name)
+    keep = set(wanted)
+    others = {stem for stem in files if (_without_suffix(stem) or stem) not in keep}
+    masks = {stem: name for stem, name in files.items() if stem in keep or stem not in others}
+    return {stem: path for stem, path in images.items() if stem in keep}, masks
 
 
 def _without_suffix(stem: str) -> str | None:

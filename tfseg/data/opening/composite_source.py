@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 
+from tfseg.data.composites.backdrops import PlainImages
 from tfseg.data.composites.compositor import CompositeDataset
+from tfseg.data.images.image_files import is_image_file
 from tfseg.data.reading.format import Format
-from tfseg.errors import ConfigError
+from tfseg.errors import ConfigError, DataError
 
 __all__ = ["FORMAT", "open_composites"]
 
@@ -28,8 +31,9 @@ def open_composites(path: str, split: str, options: dict) -> CompositeDataset:
             out, or with `crop: portrait` those of its portraits.
         split: Its part, which also gives the backgrounds.
         options: Those of `CompositeDataset`; `val_length`, the length of other splits than
-            "train"; `people_format`, where the format is not recognised; `backgrounds`, a word or
-            the path of a dataset. Everything else goes to the people's reader.
+            "train"; `people_format`, where the format is not recognised; `backgrounds`, a word, or
+            the path of a dataset or of a folder of images without people, relative to `path` or
+            beside it. Everything else goes to the people's reader.
 
     Raises:
         ConfigError: Classes other than ("person",) are asked for.
@@ -54,12 +58,31 @@ def open_composites(path: str, split: str, options: dict) -> CompositeDataset:
         given["classes"] = ("person",)
     people = open_dataset(path, split=split, format=kind, **given)
     if isinstance(backgrounds, str) and backgrounds not in _WORDS:
-        backgrounds = open_dataset(backgrounds, split=split)
+        backgrounds = _backgrounds(_place(path, backgrounds), split)
     own.pop("length", None)
     for name in ("people_per_picture", "size", "overlap"):
         if isinstance(own.get(name), list):
             own[name] = tuple(own[name])
     return CompositeDataset(people, backgrounds, length=length, **own)
+
+
+def _place(path: str, backgrounds: str) -> str:
+    """Returns the first of the places that a path may be relative to where there is something."""
+    homes = (os.fspath(path), os.path.dirname(os.path.normpath(path)), "")
+    places = [os.path.join(home, backgrounds) for home in homes]
+    return next(filter(os.path.exists, places), backgrounds)
+
+
+def _backgrounds(path: str, split: str):
+    """Returns the dataset at a path, or its images where it is a folder of nothing else."""
+    from tfseg.data.opening.sources import open_dataset
+
+    try:
+        return open_dataset(path, split=split)
+    except DataError:
+        if not os.path.isdir(path) or not any(map(is_image_file, os.listdir(path))):
+            raise
+    return PlainImages(path)
 
 
 FORMAT = Format(
