@@ -206,3 +206,24 @@ def test_a_mask_turns_with_its_picture(tmp_path, photo):
     Image.fromarray(PERSON).save(tmp_path / "masks" / "a.png")
     sample = ImageMaskDataset(tmp_path)[0]
     np.testing.assert_array_equal(sample.label_maps["classes"], np.rot90(PERSON, -1))
+
+
+def test_lists_beside_the_folders_tell_the_parts(save, tmp_path):
+    save(a=PERSON, b=PERSON, c=PERSON)
+    (tmp_path / "train.txt").write_text("a\nc.jpg\n")
+    (tmp_path / "valid.txt").write_text("b\n\n")
+
+    def opened(split, **options):
+        return sources.open_dataset(tmp_path, split=split, format="image_masks", **options)
+
+    assert opened("train").image_ids == ("a", "c") and opened("val").image_ids == ("b",)
+    assert opened("train", ids=["b"]).image_ids == ("b",)
+    with pytest.raises(DataError, match="no part 'test'"):
+        opened("test")
+    (tmp_path / "train.txt").write_text("a\nz\n")
+    with pytest.raises(DataError, match="the list names it"):
+        opened("train")
+    assert opened("train", drop_invalid=True).image_ids == ("a",)
+    (tmp_path / "train.txt").write_text("\n")
+    with pytest.raises(DataError, match="the list is empty"):
+        opened("train")

@@ -152,3 +152,20 @@ def test_real_sources_make_one_set_of_people(real_data):
         classes = class_map(sample)
         assert classes.shape == sample.size and 0.01 < (classes == 1).mean() < 0.99
         assert set(np.unique(classes)) <= {0, 1, 255}
+
+
+def test_composites_stand_before_the_images_of_a_folder(root, photo):
+    for number in range(3):
+        photo(root / "places" / f"{number}.jpg", (90, 120), seed=number)
+    part = {**A, "format": "composites", "people_format": "image_masks", "length": 4, "size": 64}
+    within = open_dataset(root, parts=[{**part, "backgrounds": "places", "people_per_picture": 0}])
+    absolute = {**part, "backgrounds": str(root / "places"), "people_per_picture": 0}
+    for one, other in zip(within, open_dataset(root, parts=[absolute])):
+        assert len(one) == 0 and one.image.std() > 1
+        np.testing.assert_array_equal(one.image, other.image)
+    peopled = open_dataset(root, parts=[{**part, "backgrounds": "places"}])
+    assert any(len(sample) for sample in peopled)
+    (root / "bare").mkdir()
+    for wrong in ("bare", "nowhere"):
+        with pytest.raises(DataError, match=wrong):
+            open_dataset(root, parts=[{**part, "backgrounds": wrong}])

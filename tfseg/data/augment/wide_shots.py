@@ -12,7 +12,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfseg.data.augment.camera import behind_defocused, camera_steps, reduced, shaded
+from tfseg.data.augment.camera import (
+    behind_defocused,
+    camera_steps,
+    compressed,
+    reduced,
+    saturated,
+    shaded,
+)
 from tfseg.data.augment.imgaug_adapter import Augmenter
 from tfseg.data.augment.window import Window
 from tfseg.errors import ConfigError
@@ -84,12 +91,12 @@ class WideShots(Augmenter):
         source, image = window.source(sample.size), window.image(colours)
         draw = np.random.default_rng((seed, 0xCA3E7A))
         someone = source.label_map(class_map(sample).astype(np.uint8), 255) > 0
-        image = shaded(behind_defocused(image, someone, draw), draw)
+        image = saturated(shaded(behind_defocused(image, someone, draw), draw), draw)
         image, _, _ = super()._apply(Sample(image, sample.image_id), image, seed)
         points = np.array([(0.5, 0.5), (0.75, 0.5), (0.5, 0.75)]) * sample.size[::-1]
         if sample.keypoints is not None:
             points = np.concatenate([points, sample.keypoints[..., :2].reshape(-1, 2) + 0.5])
-        return reduced(image, draw), source, window.points(points)
+        return compressed(reduced(image, draw), draw), source, window.points(points)
 
 
 def _choose(classes: np.ndarray, canvas: tuple[int, int], draw: np.random.Generator) -> Window:
