@@ -245,12 +245,13 @@ def show(results: dict) -> str:
     """
     runs = results["runs"]
     first = next(iter(runs))
-    lines = [f"{'':<24}{'wall s (quartiles)':<28}{'CPU s':<10}facts"]
+    width = max(24, 2 + max(map(len, runs)))
+    lines = [f"{'':<{width}}{'wall s (quartiles)':<28}{'CPU s':<10}facts"]
     for name, run in runs.items():
         low, middle, high = quartiles(run["wall"])
         facts = ", ".join(f"{key} {value}" for key, value in run["facts"].items())
         wall = f"{middle:.4f} ({low:.4f}-{high:.4f})"
-        lines.append(f"{name:<24}{wall:<28}{statistics.median(run['cpu']):<10.3f}{facts}")
+        lines.append(f"{name:<{width}}{wall:<28}{statistics.median(run['cpu']):<10.3f}{facts}")
     results["ratios"] = {}
     for name, run in runs.items():
         if name == first:

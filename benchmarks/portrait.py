@@ -1,10 +1,18 @@
 """Cutting people out of photographs: the shipped portrait model and MediaPipe's in turn.
 
-Both get an image in memory and return a mask of its size. The peer is MediaPipe's selfie
-segmentation, which phones use for the same job: `general` sees 256 x 256 pixels, `landscape`
-144 x 256. Quality is measured on the portrait crops of Clothing Co-Parsing's val.txt (TFSEG_DATA),
-whose training part our model has seen and theirs has not; without photographs, drawn people are
-timed alone. Each contestant is held to `--threads` cores.
+The peer is MediaPipe's selfie segmentation, which phones use for the same job: `general` sees
+256 x 256 pixels, `landscape` 144 x 256. Each contestant is held to `--threads` cores.
+
+`--part file`: whole paths, from a JPEG file of 1 and of 12 megapixels to the mask of its size,
+warm, in one process that goes on, and cold, in a fresh process from its start to its end, with
+imports and loading. Each program is as its users write it (`file_to_mask/programs.py`): `predict`
+with TensorFlow and with the light file, the program of docs/phone.md, MediaPipe with OpenCV's
+reading; cold also the command, which ends in a PNG file. The photograph is the first of those
+below, enlarged and given grain.
+
+`--part memory`: from an image in memory to the mask. Quality is measured on the portrait crops of
+Clothing Co-Parsing's val.txt (TFSEG_DATA), whose training part our model has seen and theirs has
+not; without photographs, drawn people are timed alone.
 
     python benchmarks/portrait.py --threads 1 --peer-python ../mediapipe/bin/python
 """
@@ -18,6 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import harness
+from file_to_mask import contest
 
 MEASURES = ("person_iou", "iou_person_image_mean", "boundary_f")
 
@@ -30,7 +39,7 @@ def tfseg_file(settings: dict):
     from tfseg.geometry.proportional import ImageFit
 
     hold_to(settings["threads"])
-    content = (harness.ROOT / "savedmodels" / "portrait" / settings["file"]).read_bytes()
+    content = Path(settings["model"], settings["file"]).read_bytes()
     runtime = settings["runtime"]
     kind = {"openvino": OpenVinoRunner, "ai-edge-litert": PhoneRunner}[runtime]
     runner = kind(content, settings["threads"])
@@ -52,7 +61,7 @@ def tfseg_predict(settings: dict):
     from tfseg.structures.semantic import predicted_class_map
 
     hold_to(settings["threads"])
-    model = tfseg.PortraitSegmenter.from_pretrained("portrait")
+    model = tfseg.load(settings["model"])
 
     def cut(image):
         (prediction,) = model.predict([image])
@@ -137,40 +146,68 @@ CONTESTANTS = {
 }
 
 
-def main() -> None:
-    """Runs the contest, and measures what came out."""
+def in_memory(args, model: Path, samples: list, real: bool, folder: Path) -> dict:
+    """Returns the contest of images in memory, with the measures of the masks."""
     import numpy as np
 
-    parser = harness.arguments(__doc__, rounds=20)
-    parser.add_argument("--limit", type=int, metavar="N", help="the first photographs alone")
-    args = parser.parse_args()
-    workers = {name: prepare for name, (prepare, _) in CONTESTANTS.items()}
-    if args.worker:
-        harness.serve(workers, args.worker)
-        return
-    samples, real = pictures(args.limit)
     contestants = []
     for name, (prepare, more) in CONTESTANTS.items():
+        if "file" in more and not (model / more["file"]).is_file():
+            continue
         peer = prepare is mediapipe
         python = {"python": args.peer_python} if peer else {}
-        settings = {**more, "name": name}
+        settings = {**more, "name": name, "model": str(model)}
         contestants.append(harness.Contestant(name, peer=peer, settings=settings, **python))
-    with tempfile.TemporaryDirectory() as folder:
-        stored = {f"p{number}": sample.image for number, sample in enumerate(samples)}
-        np.savez(Path(folder, "pictures.npz"), **stored)
-        results = harness.contest(
-            contestants,
-            __file__,
-            settings={"folder": folder, "pictures": len(samples), "photographs": real},
-            rounds=args.rounds,
-            warmup=args.warmup,
-            threads=args.threads,
-        )
-        for name, run in results["runs"].items() if real else ():
-            run["quality"] = quality(samples, Path(folder, f"{name}.npz"))
-            print(name, *(f"{key} {value:.4f}" for key, value in run["quality"].items()), sep="  ")
-    results["benchmark"] = "portrait"
-    harness.finish(results, args.output)
+    stored = {f"p{number}": sample.image for number, sample in enumerate(samples)}
+    np.savez(folder / "pictures.npz", **stored)
+    results = harness.contest(
+        contestants,
+        __file__,
+        settings={"folder": str(folder), "pictures": len(samples), "photographs": real},
+        rounds=args.rounds,
+        warmup=args.warmup,
+        threads=args.threads,
+    )
+    for name, run in results["runs"].items() if real else ():
+        run["quality"] = quality(samples, folder / f"{name}.npz")
+        print(name, *(f"{key} {value:.4f}" for key, value in run["quality"].items()), sep="  ")
+    print(harness.show(results))
+    return results
+
+
+def parsed():
+    """Returns the command's words."""
+    parser = harness.arguments(__doc__, rounds=20)
+    parser.add_argument("--part", choices=("all", "memory", "file"), default="all")
+    parser.add_argument("--model", default="portrait", metavar="DIR", help="or a model's name")
+    parser.add_argument("--limit", type=int, metavar="N", help="the first photographs alone")
+    sizes = contest.MEGAPIXELS
+    parser.add_argument("--megapixels", type=int, nargs="+", default=sizes, metavar="N")
+    parser.add_argument("--cold-rounds", type=int, default=5, metavar="N")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Runs the contests, and measures what came out."""
+    args = parsed()
+    if args.worker:
+        workers = {name: prepare for name, (prepare, _) in CONTESTANTS.items()}
+        known = args.worker in workers
+        harness.serve(workers if known else contest.workers([args.worker]), args.worker)
+        return
+    from tfseg.engine.named_models import find_model
+
+    model = find_model(args.model).resolve()
+    samples, real = pictures(args.limit)
+    results = {"benchmark": "portrait", "model": str(model)}
+    with tempfile.TemporaryDirectory() as name:
+        if args.part != "memory":
+            image = samples[0].image
+            results["file"] = contest.run(__file__, image, model, Path(name), args)
+        if args.part != "file":
+            results["memory"] = in_memory(args, model, samples, real, Path(name))
+    output = args.output or harness.ROOT / "benchmarks" / "results" / "portrait.json"
+    print(f"wrote {harness.write(results, output)}")
 
 
 if __name__ == "__main__":
