@@ -42,6 +42,8 @@ _HOMES = {
     "Dataset": "tfseg.data.dataset",
     "Subset": "tfseg.data.dataset",
     "CocoDataset": "tfseg.data.coco.coco",
+    "CcihpDataset": "tfseg.data.published.ccihp",
+    "CihpDataset": "tfseg.data.published.cihp",
     "ClothingCoParsingDataset": "tfseg.data.published.clothing_co_parsing",
     "ImageMaskDataset": "tfseg.data.masks.mask_pairs",
     "InstanceFolderDataset": "tfseg.data.masks.instance_folder",

@@ -129,6 +129,22 @@ def instance_folder(folder, parts, turned):
         _save(folder / part / "instances" / f"{stem}.png", _map(objects, (1, 2)))
 
 
+def cihp(folder, parts, turned, kinds=()):
+    for part, stem, objects in _each(parts):
+        home = folder / {"train": "Training", "val": "Validation"}[part]
+        write_image(home / "Images" / f"{stem}.jpg", turned)
+        _save(home / "Human_ids" / f"{stem}.png", _map(objects, (1, 2)))
+        for kind in ("Category", *kinds):
+            _save(home / f"{kind}_ids" / f"{stem}.png", _map(objects, (1, 2)))
+        lines = [f"{20 * person + 1 + person} {1 + person} {1 + person}" for person in range(2)]
+        _text(home / "Instance_ids" / f"{stem}.txt", "\n".join(lines[: len(objects)]))
+        _text(home / f"{part}_id.txt", "\n".join(parts[part]))
+
+
+def ccihp(folder, parts, turned):
+    cihp(folder, parts, turned, ("Color", "Size", "Pattern"))
+
+
 def clothing_co_parsing(folder, parts, turned):
     names = np.empty((1, 3), object)
     names[0] = [np.array([name]) for name in ("null", "cat", "dog")]
@@ -155,6 +171,8 @@ MAKERS = {
     "image_masks": (image_masks, {**_PERSON, "merged": True}),
     "instance_folder": (instance_folder, _PERSON),
     "clothing_co_parsing": (clothing_co_parsing, {"options": {**_PETS, "min_area": 0}}),
+    "cihp": (cihp, _PERSON),
+    "ccihp": (ccihp, _PERSON),
     "portrait_crops": (
         clothing_co_parsing,
         {**_PERSON, "merged": True, "options": {"crop": "full"}},

@@ -8,6 +8,8 @@ import importlib
 
 _HOMES = {
     "Cached": "tfseg.data.dataset",
+    "CcihpDataset": "tfseg.data.published.ccihp",
+    "CihpDataset": "tfseg.data.published.cihp",
     "ClothingCoParsingDataset": "tfseg.data.published.clothing_co_parsing",
     "CocoDataset": "tfseg.data.coco.coco",
     "CompositeDataset": "tfseg.data.composites.compositor",

@@ -22,6 +22,8 @@ HOMES: dict[str, str] = {
     "voc": "tfseg.data.voc.voc",
     "voc_semantic": "tfseg.data.voc.voc_semantic",
     "portrait": "tfseg.data.published.portrait",
+    "ccihp": "tfseg.data.published.ccihp",
+    "cihp": "tfseg.data.published.cihp",
     "instance_folder": "tfseg.data.masks.instance_folder",
     "png_masks": "tfseg.data.masks.png_format",
     "image_masks": "tfseg.data.masks.pairs_format",
