@@ -27,6 +27,16 @@ def slow_runs(mask):
     return runs
 
 
+def test_regions_of_a_map_are_encoded_as_their_masks():
+    random = np.random.default_rng(0)
+    for size in ((1, 1), (1, 9), (7, 1), (30, 20)):
+        numbers = np.kron(random.integers(0, 6, size), np.ones((3, 2), int))
+        found = rle.encode_regions(numbers, 7)
+        assert found == [rle.encode(numbers == number) for number in range(1, 8)]
+    assert rle.encode_regions(np.ones((4, 3), np.uint8), 1) == [rle.encode(np.ones((4, 3)))]
+    assert rle.encode_regions(np.ones((4, 3), np.uint8), 0) == []
+
+
 @pytest.mark.parametrize("mask", masks())
 def test_encoding_against_counting(mask):
     encoded = rle.encode(mask)

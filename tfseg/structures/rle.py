@@ -20,6 +20,7 @@ __all__ = [
     "decode_many",
     "encode",
     "encode_crop",
+    "encode_regions",
     "from_polygons",
     "from_uncompressed",
     "iou",
@@ -72,6 +73,31 @@ def encode_crop(crop: np.ndarray, top: int, left: int, size: tuple[int, int]) ->
     if len(counts) > 1 and counts[-1] == 0:
         counts = counts[:-1]
     return from_uncompressed({"size": [height, width], "counts": counts.tolist()})
+
+
+def encode_regions(numbers: np.ndarray, count: int) -> list[dict]:
+    """Returns the run lengths of each region of a map, in one pass over it whatever their number.
+
+    Args:
+        numbers: int `(H, W)`, the number of the region at each pixel, from 1; 0 is none.
+        count: The highest number; a region without a pixel is an empty mask.
+    """
+    height, width = numbers.shape
+    flat = np.asarray(numbers).T.reshape(-1)
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts, ends = np.append(0, edges), np.append(edges, flat.size)
+    owners = flat[starts]
+    order = np.argsort(owners, kind="stable")
+    bounds = np.searchsorted(owners[order], np.arange(1, count + 2))
+    found = []
+    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+        rows = order[first:last]
+        runs = np.stack([starts[rows], ends[rows]], axis=1).reshape(-1)
+        counts = np.diff(np.concatenate([[0], runs, [flat.size]]))
+        if len(counts) > 1 and counts[-1] == 0:
+            counts = counts[:-1]
+        found.append(from_uncompressed({"size": [height, width], "counts": counts.tolist()}))
+    return found
 
 
 def decode(rle: dict) -> np.ndarray:

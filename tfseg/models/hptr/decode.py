@@ -12,7 +12,7 @@ from tfseg.models.hptr.config import HPTRConfig
 from tfseg.structures import Prediction, rle
 from tfseg.structures.attributes import Attribute, Trait
 
-__all__ = ["Regions", "TRAITS", "decode"]
+__all__ = ["TRAITS", "Regions", "decode", "pixel_boxes"]
 
 TRAITS = {"sizes": "size", "patterns": "pattern", "colors": "color"}
 """Label map to the respect in which an `Attribute` has its traits."""
@@ -77,13 +77,12 @@ def decode(
         task: _regions(owners, maps[_OTHERS], maps[task], chances[task], scores)
         for task in config.tasks
     }
-    masks = [owners == place for place in range(1, len(rows) + 1)]
     prediction = Prediction(
         size=plan.original,
-        boxes=_boxes(outputs["boxes"][rows], plan.original),
+        boxes=pixel_boxes(outputs["boxes"][rows], plan.original),
         class_ids=outputs["class_ids"][rows],
         scores=scores,
-        rles=tuple(rle.encode(mask) for mask in masks),
+        rles=tuple(rle.encode_regions(owners, len(rows))),
         class_names=config.classes,
         label_maps={**maps, "instances": owners},
         label_names={task: getattr(config, task) for task in config.tasks},
@@ -93,8 +92,13 @@ def decode(
     return prediction, regions
 
 
-def _boxes(shares: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns `(y1, x1, y2, x2)` in pixels within the image, float32, of `(cx, cy, w, h)`."""
+def pixel_boxes(shares: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns `(y1, x1, y2, x2)` in pixels within the image, float32 `(N, 4)`.
+
+    Args:
+        shares: `(N, 4)`, `(cx, cy, w, h)` in shares of the image.
+        size: `(H, W)` of the image.
+    """
     cx, cy, width, height = np.asarray(shares, np.float64).reshape(-1, 4).T
     ends = [cy - height / 2, cx - width / 2, cy + height / 2, cx + width / 2]
     return (np.clip(np.stack(ends, axis=1), 0, 1) * (*size, *size)).astype(np.float32)
@@ -165,21 +169,26 @@ def _regions(owners, attributes, classes, chances, scores) -> Regions:
     """Returns the regions of one person, one attribute and one class each."""
     numbers = np.zeros(owners.shape, np.int32)
     inside = (owners > 0) & (attributes > 0) & (classes > 0)
-    triple = np.stack([owners[inside], attributes[inside], classes[inside]]).astype(np.int64)
-    key = (triple[0] * 256 + triple[1]) * 256 + triple[2]
-    keys, place = np.unique(key, return_inverse=True)
-    numbers[inside] = place.reshape(-1) + 1
-    pixels = np.bincount(place.reshape(-1), minlength=len(keys))
-    means = np.bincount(place.reshape(-1), chances[inside], len(keys)) / np.maximum(pixels, 1)
-    people = keys // 65536 - 1
-    sure = np.minimum(means * np.asarray(scores, np.float64)[people], 1.0)
-    return Regions(numbers, people, keys // 256 % 256, keys % 256, pixels, sure)
+    sides = int(attributes.max(initial=0)) + 1, int(classes.max(initial=0)) + 1
+    key = owners[inside].astype(np.int64) * sides[0] + attributes[inside]
+    key = key * sides[1] + classes[inside]
+    pixels = np.bincount(key)
+    keys = np.flatnonzero(pixels)
+    place = np.zeros(len(pixels), np.int32)
+    place[keys] = np.arange(1, len(keys) + 1)
+    numbers[inside] = place[key]
+    pixels, sums = pixels[keys], np.bincount(key, chances[inside])[keys]
+    people = keys // (sides[0] * sides[1]) - 1
+    sure = np.minimum(sums / pixels * np.asarray(scores, np.float64)[people], 1.0)
+    attribute = keys // sides[1] % sides[0]
+    return Regions(numbers, people, attribute, keys % sides[1], pixels, sure)
 
 
 def _attributes(count: int, regions: Mapping[str, Regions], config: HPTRConfig) -> tuple:
     """Returns what each person wears and shows, a tuple of `Attribute` for each."""
     found = [[] for _ in range(count)]
     parts = regions[_OTHERS]
+    masks = rle.encode_regions(parts.numbers, len(parts.owners))
     for index, (person, attribute) in enumerate(zip(parts.owners, parts.attributes)):
         traits = {}
         for task, respect in TRAITS.items():
@@ -187,8 +196,7 @@ def _attributes(count: int, regions: Mapping[str, Regions], config: HPTRConfig) 
             if trait is not None:
                 traits[respect] = trait
         name = config.attributes[attribute - 1]
-        mask = rle.encode(parts.numbers == index + 1)
-        found[person].append(Attribute(name, float(parts.scores[index]), mask, traits))
+        found[person].append(Attribute(name, float(parts.scores[index]), masks[index], traits))
     return tuple(map(tuple, found))
 
 
