@@ -64,6 +64,9 @@ def test_regions_as_the_public_script_counts_them(images, reference):
     np.testing.assert_allclose(ours, reference["ap_r_per_class"], atol=1e-12)
     assert compat["ap_r_vol"] == pytest.approx(reference["ap_r_per_class"].mean(), abs=1e-12)
     assert strict["ap_r_vol"] < compat["ap_r_vol"] - 0.005
+    # One measure has both numbers.
+    assert measures[1].compute("pgn_compat")["ap_r_vol"] == compat["ap_r_vol"]
+    assert measures[0].compute("strict")["ap_r_vol"] == strict["ap_r_vol"]
 
 
 def test_class_maps(images, reference):

@@ -49,9 +49,7 @@ class RegionAP:
 
     def __init__(self, class_names: Sequence[str], *, name: str = "ap_r", mode: str = "strict"):
         self.class_names = check_class_names(class_names)
-        if mode not in ("strict", "pgn_compat"):
-            raise ConfigError(f"mode should be 'strict' or 'pgn_compat'; got {mode!r}.")
-        self.name, self.mode = name, mode
+        self.name, self.mode = name, _checked(mode)
         self._truths = np.zeros(len(self.class_names) + 1, np.int64)
         # One row a found region: class, score, best IoU, number of that truth (-1 for none).
         self._rows: list[np.ndarray] = []
@@ -120,16 +118,21 @@ class RegionAP:
         self._rows.append(np.stack([found_classes, scores, highest, number], axis=1))
         self._count += len(truth_classes)
 
-    def compute(self) -> Report:
+    def compute(self, mode: str | None = None) -> Report:
         """Returns the two means over the classes that have truth, NaN without any, and for each
-        class the mean over thresholds. `details` holds the mean at each threshold."""
+        class the mean over thresholds. `details` holds the mean at each threshold.
+
+        Args:
+            mode: Another one than that of the measure, for both numbers of the same regions.
+        """
+        mode = self.mode if mode is None else _checked(mode)
         rows = np.concatenate([np.zeros((0, 4)), *self._rows])
         rows = rows[np.argsort(-rows[:, 1], kind="stable")]
         values = np.full((len(self.class_names), len(THRESHOLDS)), math.nan)
         for place in range(len(self.class_names)):
             own = rows[rows[:, 0] == place + 1]
             for column, threshold in enumerate(THRESHOLDS):
-                hits = self._hits(own, threshold)
+                hits = _hits(own, threshold, mode)
                 values[place, column] = envelope_area(hits, int(self._truths[place + 1]))
         known = values[self._truths[1:] > 0]
         means = known.mean(axis=0) if len(known) else np.full(len(THRESHOLDS), math.nan)
@@ -139,17 +142,12 @@ class RegionAP:
             {f"{self.name}_vol": float(means.mean()), f"{self.name}_50": float(means[half])},
             {self.name: by_class},
             details={
-                "mode": self.mode,
+                "mode": mode,
                 "thresholds": list(THRESHOLDS),
                 f"{self.name}_by_threshold": means.tolist(),
                 f"{self.name}_by_class_and_threshold": values.tolist(),
             },
         )
-
-    def _hits(self, rows: np.ndarray, threshold: float) -> np.ndarray:
-        """Returns which regions of one class, best score first, are right, bool `(P,)`."""
-        over = rows[:, 2] > threshold
-        return first_of_each(rows[:, 3], over) if self.mode == "strict" else over
 
     def _classes(self, classes, numbers: np.ndarray, what: str) -> np.ndarray:
         classes = np.asarray(classes, np.int64).reshape(-1)
@@ -166,6 +164,18 @@ class RegionAP:
                 f"{len(classes)} classes were given. Number regions from 1, 0 is none."
             )
         return classes
+
+
+def _checked(mode: str) -> str:
+    if mode not in ("strict", "pgn_compat"):
+        raise ConfigError(f"mode should be 'strict' or 'pgn_compat'; got {mode!r}.")
+    return mode
+
+
+def _hits(rows: np.ndarray, threshold: float, mode: str) -> np.ndarray:
+    """Returns which regions of one class, best score first, are right, bool `(P,)`."""
+    over = rows[:, 2] > threshold
+    return first_of_each(rows[:, 3], over) if mode == "strict" else over
 
 
 def first_of_each(numbers: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -112,7 +112,8 @@ def test_the_truth_itself_is_measured_as_right():
     )
     evaluator.update(sample, Parsing(**plain, regions=regions))
     report = evaluator.compute()
-    for name in ("miou", "color_miou", "ap_r_vol", "ap_p_vol", "pcp_vol", "color_ap_cr_vol"):
+    names = ("miou", "miou_image", "color_miou", "color_miou_image", "ap_r_vol", "ap_r_pgn_vol")
+    for name in (*names, "ap_p_vol", "pcp_vol", "color_ap_cr_vol"):
         assert report[name] == pytest.approx(1.0), name
     assert report["segm/AP"] == pytest.approx(1.0) and np.isnan(report["size_miou"])
     with pytest.raises(DataError, match="Evaluate by HPTR.evaluate"):

@@ -29,9 +29,14 @@ MEASURES = (
     Measure("miou", "mIoU", "IoU of attributes over all pixels, mean", ("epoch", *_PLACES)),
     Measure("ap_p_vol", "AP^p", "AP of people by their parts, mean over IoU", ("epoch", *_PLACES)),
     Measure("ap_r_vol", "AP^r", "AP of single parts, mean over IoU", _PLACES),
+    Measure("ap_r_pgn_vol", "AP^r (PGN)", "AP^r as a public script counts it", ("report",)),
+    Measure("pcp_vol", "PCP", "share of the right parts of people, mean over IoU", ("report",)),
     Measure("size_miou", "size mIoU", "IoU of sizes over all pixels, mean", ("report",)),
     Measure("pattern_miou", "pattern mIoU", "IoU of patterns over all pixels, mean", ("report",)),
     Measure("color_miou", "colour mIoU", "IoU of colours over all pixels, mean", ("report",)),
+    Measure("size_ap_cr_vol", "size AP^cr", "AP of sizes on single parts", ("report",)),
+    Measure("pattern_ap_cr_vol", "pattern AP^cr", "AP of patterns on single parts", ("report",)),
+    Measure("color_ap_cr_vol", "colour AP^cr", "AP of colours on single parts", ("report",)),
     *instances.MEASURES,
 )
 
@@ -54,6 +59,8 @@ class Parsing(Prediction):
 class ParsingEvaluator:
     """The measures of `InstanceEvaluator`; `MapIoU` of each task; AP^r, AP^p and PCP of the
     attributes; and AP^cr of each characteristic. Samples without a map are not measured by it.
+    `ap_r_pgn_vol` is AP^r as a public script counts it, see `RegionAP`, to compare with numbers
+    that were published by that script.
 
     Args:
         config: The model's settings: classes and tasks.
@@ -127,6 +134,8 @@ class ParsingEvaluator:
             report = part.compute()
             metrics.update(report.metrics)
             per_class.update(report.per_class)
+        compat = self._regions["attributes"].compute("pgn_compat")
+        metrics["ap_r_pgn_vol"] = compat["ap_r_vol"]
         confusion = self._maps["attributes"].compute().confusion
         known = [m for m in MEASURES if not math.isnan(metrics.get(m.name, math.nan))]
         return Report(metrics, per_class, people.curves, confusion, more, tuple(known) or MEASURES)
