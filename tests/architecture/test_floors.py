@@ -20,6 +20,7 @@ FLOORS = {
     "studies": 6,
     "engine": 5,
     "results": 4,
+    "search": 4,
     "data": 3,
     "metrics": 2,
     "visualize": 2,

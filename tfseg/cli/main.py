@@ -26,6 +26,7 @@ VERBS = {
     "experiments": "train several experiments in turn on the same data, and compare them",
     "evaluate": "measure a model on images with known truth",
     "predict": "find and draw the objects in images",
+    "search": "find people in a folder of images by what they wear",
     "inspect": "look inside a model at work on one image, step by step",
     "export": "write a model as a SavedModel, for TensorFlow Serving or any TensorFlow",
     "quantize": "make the files that phones run of a model, and compare them",
