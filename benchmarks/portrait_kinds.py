@@ -143,6 +143,8 @@ def main() -> None:
     kinds = open_kinds(args.sets, data, args.limit)
     results, names = {}, []
     for contestant in contestants(args):
+        if contestant.name in names:  # another folder of the same name
+            contestant.name += f" ({len(names) + 1})"
         names.append(contestant.name)
         for kind in kinds:
             for factor in args.factors:

@@ -6,6 +6,7 @@ A pixel is the person's from an opacity of 128 on. Each reads images by its own 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import zipfile
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ class Folder:
     def __init__(self, path: str, engine: str = "tensorflow"):
         import tfseg
 
-        self.name = f"tfseg {Path(path).name}"
+        self.name = _named(path)
         self._model = tfseg.load(path, engine=engine)
 
     def opacities(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -48,7 +49,7 @@ class PhoneFile:
         from tfseg.export.phone.runner import PhoneRunner
         from tfseg.geometry.proportional import ImageFit
 
-        self.name = f"tfseg {Path(path).parent.name}/{Path(path).name}"
+        self.name = _named(path)
         with zipfile.ZipFile(path) as inside:
             fit = json.loads(inside.read("tfseg.json"))["input"]["fit"]
         self._runner = PhoneRunner(Path(path).read_bytes(), threads)
@@ -147,6 +148,10 @@ class MediaPipe:
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
+
+
+def _named(path: str) -> str:
+    return "tfseg " + re.sub(r"^(.*/)?(savedmodels|runs)/", "", path.rstrip("/"))
 
 
 def batches(images, most: int = 8):
