@@ -35,6 +35,8 @@ _HOMES = {
     "PortraitConfig": "tfseg.models.portrait",
     "HPTR": "tfseg.models.hptr",
     "HPTRConfig": "tfseg.models.hptr",
+    "Pose2Seg": "tfseg.models.pose2seg",
+    "Pose2SegConfig": "tfseg.models.pose2seg",
     "load": "tfseg.models",
     "TrainConfig": "tfseg.config.train",
     "Stage": "tfseg.config.train",

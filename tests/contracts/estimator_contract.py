@@ -202,20 +202,23 @@ class EstimatorContract:
         Image.fromarray(samples[0].image).save(tmp_path / "cut.jpg")
         whole = (tmp_path / "cut.jpg").read_bytes()
         (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+        image = samples[0].image
         for images, words in (
             ("nowhere.jpg", r"nowhere\.jpg.*no such file"),
             (tmp_path, r"cut\.jpg"),
             (3, "expected a path.*int"),
             ({"a": 1}, "expected a path.*dict"),
-            ([np.zeros((4, 4, 3), np.uint8), 3], "2 of 2.*int"),
+            ([image, 3], "2 of 2.*int"),
             ([np.zeros((4, 4, 9), np.uint8)], "1 of 1"),
             (np.zeros((2, 3, 4, 4, 3)), "1 of 2"),
             (np.full((4, 4, 3), np.nan), "1 of 1"),
             ([b"not an image"], "1 of 1"),
             (np.zeros((0, 5, 3), np.uint8), "1 of 1.*pixel"),
         ):
+            several = isinstance(images, list) or getattr(images, "ndim", 0) == 5
+            count = len(images) if several else 1
             with pytest.raises(DataError, match=words):
-                self.predicted(model, samples[:1], images)
+                self.predicted(model, samples[:1] * count, images)
         for options in (dict(batch_size=0), dict(score_threshold=2), dict(score_threshold="high")):
             with pytest.raises(ConfigError, match=next(iter(options))):
                 self.predicted(model, samples[:1], **options)

@@ -9,7 +9,7 @@ from toy_system import Dot
 
 import tfseg
 from tfseg.data import ListDataset, SyntheticPeople
-from tfseg.errors import ExportError
+from tfseg.errors import ConfigError, ExportError
 from tfseg.structures import Sample
 
 
@@ -150,6 +150,33 @@ class TestHPTR(EstimatorContract):
         with pytest.raises(ExportError, match="HPTR"):
             model.export(tmp_path / "exported" / "1")
         assert not (tmp_path / "exported").exists()
+
+
+class TestPose2Seg(EstimatorContract):
+    system, expensive = tfseg.Pose2Seg, True
+    settings = dict(
+        variant="light",
+        norm="group",
+        image_size=64,
+        window_size=16,
+        feature_width=8,
+        people_per_image=4,
+        people_per_batch=4,
+    )
+
+    @classmethod
+    def data(cls):
+        samples = []
+        for index in range(4):
+            drawn = SyntheticPeople(
+                1, size=(48 + 8 * index, 64), people=2 * (index != 2), start=index
+            )
+            samples.append(drawn[0].replace(image_id=f"people{index}"))
+        return ListDataset(samples, ("person",))
+
+    def test_weights_of_other_classes(self):
+        with pytest.raises(ConfigError, match="classes"):
+            self.fresh(classes=("person", "one more"))
 
 
 class Far(Dot):

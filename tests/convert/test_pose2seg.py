@@ -7,6 +7,7 @@ import pytest
 from foreign_files import write_safetensors
 
 from tfseg.convert import pose2seg
+from tfseg.convert.source import describe
 from tfseg.convert.transfer import layers_of
 from tfseg.errors import WeightsError
 from tfseg.models.pose2seg.config import Pose2SegConfig
@@ -79,6 +80,7 @@ def test_each_tensor_lies_where_its_layer_expects_it(network, tmp_path):
     write_safetensors(tmp_path / "release.bin", arrays)
     source = pose2seg.describe(tmp_path / "release.bin")
     assert source.system == "pose2seg" and source.settings["use_skeleton"]
+    assert describe(tmp_path / "release.bin") == source and source.class_names == ("person",)
     report = pose2seg.load_network(network, tmp_path / "release.bin")
     assert len(report.loaded) == 106 + 8 + 73
     assert not (report.skipped or report.missing or report.unused)

@@ -143,7 +143,7 @@ def test_the_chain_from_the_image_to_the_windows(people, reference):
 def forward(network, reference):
     """Stages and pyramid of the stored input."""
     image = network.preprocess(reference["net_input_rgb"][None])
-    stages = network.body(image, training=False)
+    stages = network.backbone(image, training=False)
     return stages, network.fpn(stages)
 
 

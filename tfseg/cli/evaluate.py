@@ -1,7 +1,9 @@
 """Measure a model on images with known truth.
 
 Models that find objects: COCO AP, per class, and per-image mAP. Portrait models: mean IoU and
-boundary F-score; with --boxes truth or --detector also the AP of each person's mask.
+boundary F-score; with --boxes truth or --detector also the AP of each person's mask. Models that
+give poses a mask take the annotated ones, or with --poses those of a file, and are shown beside the
+best that their windows allow and the hulls of the joints.
 """
 
 from __future__ import annotations

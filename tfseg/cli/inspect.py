@@ -3,22 +3,25 @@
 OUT gets a PNG for each step and index.html with all of them. Of a Mask R-CNN: the resized input,
 anchors, objectness, proposals before and after suppression, their pyramid levels, what the box head
 and the mask head say, the prediction. Of a portrait model: each layer's categorical attention and
-boundaries before and after they are passed on, the opacity, the prediction. With --index, INPUT is
-a dataset: one of its images is taken, and what a training would learn from its annotations is
-shown too, where the model can tell.
+boundaries before and after they are passed on, the opacity, the prediction. Of a Pose2Seg, which
+needs --poses: each person's aligned window, skeleton and probabilities. With --index, INPUT is a
+dataset: one of its images is taken, and what a training would learn from its annotations is shown
+too, where the model can tell.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 
-from tfseg.cli import datasets, quiet
+from tfseg.cli import datasets, extras, quiet
 from tfseg.errors import ConfigError
 
 EXAMPLES = """\
   tfseg inspect runs/clothing/best photo.jpg --out inside
   tfseg inspect runs/clothing/best data/ --split val --index 3 --out inside
-  tfseg inspect portrait photo.jpg --out inside"""
+  tfseg inspect portrait photo.jpg --out inside
+  tfseg inspect runs/pose2seg/best photo.jpg --poses poses.json --out inside"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=datasets.share,
         help="lowest score of the prediction that is drawn",
     )
+    extras.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,7 +52,11 @@ def run(args: argparse.Namespace) -> int:
     if not hasattr(model, "inspect"):
         raise ConfigError(f"{args.model_dir}: a {model.system} model cannot be looked into.")
     image = args.input if args.index is None else _sample(args, model.class_names)
-    inspection = model.inspect(image, score_threshold=args.score_threshold)
+    given = extras.of_files(args, model, 1)
+    for name in given:
+        if name not in inspect.signature(model.inspect).parameters:
+            raise ConfigError(f"--{name}: looking into a {model.system} model needs none.")
+    inspection = model.inspect(image, score_threshold=args.score_threshold, **given)
     page = inspection.save(args.out)
     print(f"wrote {len(inspection.pictures)} images and {page}")
     return 0

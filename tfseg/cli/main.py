@@ -22,6 +22,7 @@ VERBS = {
     "open-images": "make a dataset of Open Images' masks, and say what was kept and why",
     "coco": "write any dataset as a COCO annotation file",
     "convert": "turn weights of Matterport, torchvision or Keras into a model of tfseg",
+    "templates": "make pose templates from the people of a dataset",
     "train": "train a model on your images",
     "experiments": "train several experiments in turn on the same data, and compare them",
     "evaluate": "measure a model on images with known truth",

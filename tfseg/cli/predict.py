@@ -8,6 +8,9 @@ also JPEG), for several images a folder. With --instances each person is cut out
 drawing of all: OUT is a folder, or a file for the drawing alone. --format drawn gives the drawings
 of the other models.
 
+A model that gives poses a mask takes them with --poses: a file that a pose estimator wrote in
+COCO's form. Images that it does not name are taken for images without people.
+
 An image that cannot be read is named and the others go on; the exit code is then 1.
 
 With --format coco, OUT (a folder, or the JSON file to write) gets COCO result files instead, for
@@ -45,7 +48,8 @@ EXAMPLES = """\
   tfseg predict portrait photo.jpg --out cut.png
   tfseg predict portrait photo.jpg --out blurred.jpg --background blur
   tfseg predict portrait photos/ --out cut --background beach.jpg
-  tfseg predict portrait photo.jpg --out people --instances --boxes boxes.json"""
+  tfseg predict portrait photo.jpg --out people --instances --boxes boxes.json
+  tfseg predict runs/pose2seg/best photos/ --poses poses.json --out drawn"""
 
 _BATCH_SIZE = 4  # images of equal shape that are computed at once
 

@@ -27,7 +27,7 @@ def check(source: Source, config) -> None:
         # Theirs stride on the 1x1 convolutions and have biases.
         wanted = {"stride_on_3x3": False, "conv_bias": True}
         wrong = {n: v for n, v in wanted.items() if getattr(config, n) != v}
-    if config.norm not in ("frozen", "batch"):
+    if getattr(config, "resolved_norm", config.norm) not in ("frozen", "batch"):
         wrong["norm"] = "frozen"
     if wrong:
         has = ", ".join(f"{name}={getattr(config, name)!r}" for name in wrong)

@@ -165,7 +165,14 @@ def _describe(path: str | os.PathLike, found: Mapping[str, np.ndarray]) -> Sourc
         )
     settings = {"variant": "cvpr", "use_skeleton": skeleton > 0, "sampling": "public"}
     return Source(
-        where, "Pose2Seg's public code", "pose2seg", "resnet50", 2, settings, system="pose2seg"
+        where,
+        "Pose2Seg's public code",
+        "pose2seg",
+        "resnet50",
+        2,
+        settings,
+        system="pose2seg",
+        named=("person",),
     )
 
 

@@ -15,11 +15,12 @@ __all__ = ["READERS", "Source", "describe"]
 
 READERS = (
     "tfseg.convert.matterport",
+    "tfseg.convert.pose2seg",  # before torchvision's, which takes any file of PyTorch
     "tfseg.convert.torchvision",
     "tfseg.convert.keras_applications",
     "tfseg.convert.tflite_mobilenet",
 )
-"""The files of this room that read weights of Mask R-CNN or of its backbone."""
+"""The files of this room that read weights of whole systems or of a backbone, asked in turn."""
 _MOST_CLASSES = 100_000
 
 
@@ -37,6 +38,7 @@ class Source:
         usual: Settings that such files are used with, where the user does not say otherwise.
         notes: What its user should know, as sentences.
         system: The system that takes it, as in saved models.
+        named: Names of its classes where they are known; () for COCO's by their number.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Source:
     usual: Mapping = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     system: str = "mask_rcnn"
+    named: tuple[str, ...] = ()
 
     def __post_init__(self):
         count = self.class_count
@@ -59,8 +62,11 @@ class Source:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of its classes, see `tfseg.convert.coco_names`; none for a backbone alone."""
-        return () if self.class_count is None else class_names(self.class_count - 1)
+        """Names of its classes, `named` or of `tfseg.convert.coco_names`; none for a backbone
+        alone."""
+        if self.named or self.class_count is None:
+            return self.named
+        return class_names(self.class_count - 1)
 
     def __str__(self) -> str:
         classes = f", {self.class_count} classes with the background" if self.class_count else ""

@@ -66,6 +66,17 @@ class Extra:
         """
         raise ConfigError(f"{self.name}: {os.fspath(path)!r} cannot be read; give the values.")
 
+    def absent(self, problem: str) -> Any:
+        """Returns the value of an image that a mapping or a file of them does not name.
+
+        Args:
+            problem: What is missing, as a sentence.
+
+        Raises:
+            DataError: Where such an image is a mistake; that is so unless a system says otherwise.
+        """
+        raise DataError(f"{problem} Write an empty list where there is nobody.")
+
     def truth(self, sample, config) -> Any:
         """Returns the value that a sample is annotated with, for a model of these settings."""
         raise ConfigError(f"{self.name}: a dataset has none; give the values.")
@@ -86,21 +97,14 @@ class Named:
     def __init__(self, values: Mapping[str, Any], label: str):
         self.values, self.label = dict(values), label
 
-    def of(self, item: Item, name: str) -> Any:
-        """Returns the value of one image.
-
-        Raises:
-            DataError: If there is none.
-        """
+    def of(self, item: Item, extra: Extra) -> Any:
+        """Returns the value of one image, and `extra.absent` where it is not named."""
         path = item.path
         names = [] if path is None else [path, Path(path).name, Path(path).stem]
         for one in (*names, str(item.image_id)):
             if one in self.values:
                 return self.values[one]
-        raise DataError(
-            f"{_place(item)}: {self.label} has no {name} for it. Write an empty list where there "
-            "is nobody."
-        )
+        return extra.absent(f"{_place(item)}: {self.label} has no {extra.name} for it.")
 
 
 class Filler:
@@ -201,7 +205,7 @@ def _source(extra: Extra, value, count, config, listed: dict) -> Callable[[Item,
     if isinstance(value, Mapping):
         value = Named(value, extra.name)
     if isinstance(value, Named):
-        return lambda item, index: _checked(extra, value.of(item, extra.name), _place(item))
+        return lambda item, index: _checked(extra, value.of(item, extra), _place(item))
     if hasattr(value, "predict") or callable(value):
         return lambda item, index: extra.check(extra.found_by(value, item.image, config))
     if not (count == 1 and extra.is_one(value)):

@@ -2,8 +2,9 @@
 
 Each evaluator takes `update(sample, prediction)` once per image and `compute()` at the end,
 which returns a `Report`. `InstanceEvaluator` holds those that instance segmentation needs,
-`SemanticEvaluator` those for class maps, `PortraitEvaluator` those for portraits. Human parsing is
-measured by `MapIoU`, `PersonParsingAP` and `RegionAP`, which take arrays.
+`SemanticEvaluator` those for class maps, `PortraitEvaluator` those for portraits,
+`PersonMaskEvaluator` those for people whose poses are known. Human parsing is measured by `MapIoU`,
+`PersonParsingAP` and `RegionAP`, which take arrays.
 """
 
 from tfseg.metrics.coco_ap import CocoAP
@@ -14,6 +15,7 @@ from tfseg.metrics.map_iou import MapIoU
 from tfseg.metrics.mean_iou import MeanIoU
 from tfseg.metrics.parsing_ap import PersonParsingAP
 from tfseg.metrics.per_image import best_and_worst, image_scores
+from tfseg.metrics.person_masks import PersonMaskEvaluator
 from tfseg.metrics.pooled_ap import PooledAP
 from tfseg.metrics.portrait import PortraitEvaluator
 from tfseg.metrics.region_ap import RegionAP
@@ -26,6 +28,7 @@ __all__ = [
     "InstanceEvaluator",
     "MapIoU",
     "MeanIoU",
+    "PersonMaskEvaluator",
     "PersonParsingAP",
     "PooledAP",
     "PortraitEvaluator",

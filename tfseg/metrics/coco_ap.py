@@ -17,6 +17,8 @@ from tfseg.structures import Prediction, Report, Sample, rle
 __all__ = ["CocoAP"]
 
 _AREAS = {"": "all", "s": "small", "m": "medium", "l": "large"}
+_MEDIUM_AND_LARGE = {"ml": "medium and large"}
+_ALL_FROM = [32.0**2, 1e10]  # COCOeval's upper end of everything is 1e5 squared
 _MAX_DETECTIONS = (1, 10, 100)
 
 
@@ -54,9 +56,18 @@ class CocoAP:
         class_names: Name of class id k at position k - 1, without the background.
         levels: The single overlaps to report beside the mean, each one of COCO's ten: 0.50, 0.55,
             ..., 0.95. Portrait instances are measured at 0.5, 0.6, ..., 0.9.
+        medium_and_large: Report AP and AR of all that is not small too, as `APml` and `ARml`: of
+            COCO's people with keypoints none is small.
     """
 
-    def __init__(self, class_names: Sequence[str], *, levels: Sequence[float] = (0.5, 0.75)):
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        *,
+        levels: Sequence[float] = (0.5, 0.75),
+        medium_and_large: bool = False,
+    ):
+        self._areas = {**_AREAS, **(_MEDIUM_AND_LARGE if medium_and_large else {})}
         self.class_names = check_class_names(class_names)
         self.levels = _checked_levels(levels)
         self._pairs: dict = {}
@@ -88,7 +99,7 @@ class CocoAP:
         metrics, per_class, curves = {}, {}, {}
         for kind in ("segm", "bbox"):
             result = self._run(kind)
-            metrics.update(_summary(kind, result, self.levels))
+            metrics.update(_summary(kind, result, self.levels, self._areas))
             per_class.update(self._by_class(kind, result))
             curves[f"{kind}/PR50"] = self._curves(result)
         return Report(metrics, per_class, curves)
@@ -114,6 +125,9 @@ class CocoAP:
             _index(images, categories, truths), _index(images, categories, results), kind
         )
         evaluation.params.maxDets = list(_MAX_DETECTIONS)
+        if len(self._areas) > len(_AREAS):
+            evaluation.params.areaRng = [*evaluation.params.areaRng, _ALL_FROM]
+            evaluation.params.areaRngLbl = list(self._areas.values())
         evaluation.params.catIds = [category["id"] for category in categories]
         evaluation.evaluate()
         evaluation.accumulate()
@@ -204,7 +218,7 @@ def _checked_levels(levels: Sequence[float]) -> tuple[float, ...]:
     return tuple(levels)
 
 
-def _summary(kind: str, result: dict, levels: tuple[float, ...]) -> dict[str, float]:
+def _summary(kind: str, result: dict, levels: tuple, areas: Sequence[str]) -> dict[str, float]:
     """Returns the numbers of `COCOeval.summarize` by name, AP at other overlaps if asked for."""
     precision, recall = result["precision"], result["recall"]  # (iou, recall, class, area, max)
     thresholds = result["params"].iouThrs
@@ -212,10 +226,10 @@ def _summary(kind: str, result: dict, levels: tuple[float, ...]) -> dict[str, fl
     for level in levels:
         at = np.flatnonzero(np.isclose(thresholds, level))
         summary[f"AP{round(100 * level)}"] = _mean(precision[at, ..., 0, -1])
-    for position, suffix in list(enumerate(_AREAS))[1:]:
+    for position, suffix in list(enumerate(areas))[1:]:
         summary[f"AP{suffix}"] = _mean(precision[..., position, -1])
     for position, limit in enumerate(_MAX_DETECTIONS):
         summary[f"AR{limit}"] = _mean(recall[..., 0, position])
-    for position, suffix in list(enumerate(_AREAS))[1:]:
+    for position, suffix in list(enumerate(areas))[1:]:
         summary[f"AR{suffix}"] = _mean(recall[..., position, -1])
     return {f"{kind}/{name}": value for name, value in summary.items()}

@@ -58,6 +58,7 @@ SYSTEMS = {
         inputs="tfseg.models.portrait.inputs",
     ),
     "hptr": System("HPTR", "HPTRConfig"),
+    "pose2seg": System("Pose2Seg", "Pose2SegConfig", inputs="tfseg.models.pose2seg.inputs"),
 }
 """System name, as in configs and saved models, to its classes."""
 

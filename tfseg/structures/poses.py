@@ -11,7 +11,8 @@ import numpy as np
 from tfseg.errors import DataError
 from tfseg.structures.labels import COCO_KEYPOINTS
 
-__all__ = ["LAYOUTS", "MEDIAPIPE_33", "OPENPOSE_18", "OPENPOSE_25", "Poses", "coco_poses"]
+__all__ = ["LAYOUTS", "MEDIAPIPE_33", "OPENPOSE_18", "OPENPOSE_25", "Poses"]
+__all__ += ["check_inside", "coco_poses"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -121,9 +122,10 @@ def coco_poses(
     order = [names[name] for name in COCO_KEYPOINTS]
     points, seen, sure = points[:, order], seen[:, order], sure[:, order]
     keypoints = np.where((seen > 0)[..., None], np.concatenate([points, seen[..., None]], -1), 0.0)
+    found = Poses(keypoints.astype(np.float32), _scores(scores, sure, seen, where))
     if size is not None:
-        _check_inside(keypoints, size, normalized, where)
-    return Poses(keypoints.astype(np.float32), _scores(scores, sure, seen, where))
+        check_inside(found, size, where, in_pixels=normalized)
+    return found
 
 
 def _array(poses, where: str) -> np.ndarray:
@@ -200,7 +202,18 @@ def _pixels(points, size, where: str):
     return points * np.array([size[1], size[0]]) - 0.5
 
 
-def _check_inside(keypoints, size, normalized: bool, where: str):
+def check_inside(
+    poses: Poses, size: tuple[int, int], where: str = "poses", *, in_pixels: bool = False
+) -> None:
+    """Raises DataError for a pose that has joints, and none of them in the image.
+
+    Args:
+        poses: The poses of an image.
+        size: Its `(H, W)`.
+        where: What the poses are, for the error.
+        in_pixels: Whether it is known that they are no shares of the image's sides.
+    """
+    keypoints = poses.keypoints
     seen = keypoints[..., 2] > 0
     x, y = keypoints[..., 0], keypoints[..., 1]
     inside = seen & (x >= -0.5) & (y >= -0.5) & (x <= size[1] - 0.5) & (y <= size[0] - 0.5)
@@ -212,7 +225,7 @@ def _check_inside(keypoints, size, normalized: bool, where: str):
             f"{y.max():.0f}. Poses are wanted in pixels of this very image."
         )
     largest = np.abs(keypoints[..., :2][seen]).max(initial=0)
-    if not normalized and seen.sum() > 1 and largest <= 1 and min(size) > 8:
+    if not in_pixels and seen.sum() > 1 and largest <= 1 and min(size) > 8:
         raise DataError(
             f"{where}: all joints lie within the first pixel of the image. If x and y are shares "
             "of its sides, pass normalized=True."

@@ -285,3 +285,49 @@ def test_real_people(real_data):
     assert min(found) >= 2 and max(found) == 3
     people = dataset[0].label_maps["classes"].mean()
     assert 0.05 < people < 0.9
+
+
+def test_joints_come_along_and_hide_under_others():
+    dataset = composites(keypoints=True, overlap=(0.4, 0.8), feather=0)
+    hidden = checked = 0
+    for index in range(4):
+        sample, composition = dataset[index], dataset.composition(index)
+        owner = sample.label_maps["instances"]
+        for joints, number in zip(sample.keypoints, sample.annotation_ids):
+            for x, y, seen in joints[joints[:, 2] > 0]:
+                above = owner[round(float(y)), round(float(x))]
+                front = above != 255 and above > number
+                assert (seen == 1) if front else (seen in (1, 2))
+                hidden += int(front)
+        # Against the person's own photograph, by the colours of the window alone.
+        for layer in composition.layers:
+            photo, number = layer.source
+            original = PEOPLE[photo].keypoints[number]
+            assert ((layer.joints[:, 2] > 0).sum()) == (original[:, 2] > 0).sum()
+            spans = [np.ptp(j[j[:, 2] > 0, 1]) for j in (layer.joints, original)]
+            wide = [np.ptp(j[j[:, 2] > 0, 0]) for j in (layer.joints, original)]
+            assert spans[0] / spans[1] == pytest.approx(wide[0] / wide[1], rel=0.05)
+            checked += 1
+    assert hidden and checked
+    assert dataset[0].keypoints.shape == (len(dataset[0]), 17, 3)
+    assert composites(keypoints=False)[0].keypoints is None
+
+
+def test_a_mirrored_person_keeps_own_left_and_right():
+    keypoints = np.zeros((1, 17, 3), np.float32)
+    # The shoulders of somebody who looks into the camera, and the nose.
+    keypoints[0, 5], keypoints[0, 6], keypoints[0, 0] = (55, 30, 2), (35, 30, 2), (50, 25, 2)
+    people = ListDataset([patch().replace(keypoints=keypoints)], ("person",))
+    dataset = composites(people=people, keypoints=True, people_per_picture=1, length=12)
+    sides = set()
+    for index in range(12):
+        for layer in dataset.composition(index).layers:
+            # Of the rectangle, columns 30 to 59.
+            middle = layer.left + np.flatnonzero((layer.alpha > 0.5).any(axis=0)).mean()
+            nose, left, right = (layer.joints[k, 0] - middle for k in (0, 5, 6))
+            assert right < 0 < left
+            sides.add(bool(nose > 0))
+    assert sides == {True, False}
+    with pytest.raises(DataError, match="no keypoints"):
+        bare = ListDataset([patch()], ("person",))
+        composites(people=bare, keypoints=True, people_per_picture=1)[0]

@@ -49,15 +49,15 @@ def row(pose):
     return pose.reshape(-1).tolist()
 
 
-def test_files_by_image(tmp_path):
+def test_files_by_image(tmp_path, caplog):
     path = tmp_path / "poses.json"
     results = [{"image_id": 139, "keypoints": row(placed()), "score": 0.5}]
     path.write_text(json.dumps(results))
     for name in ("000000000139.jpg", "139.png"):
         (found,) = given(path, name)
         assert found.scores.tolist() == [0.5]
-    with pytest.raises(DataError, match="other.jpg.*has no poses"):
-        given(path, "other.jpg")
+    (found,) = given(path, "other.jpg")
+    assert len(found) == 0 and "other.jpg: " in caplog.text and "without people" in caplog.text
     truth = {
         "images": [{"id": 7, "file_name": "photo.jpg"}],
         "annotations": [{"image_id": 7, "keypoints": row(placed(1))}],
@@ -97,3 +97,18 @@ def test_any_function_of_an_image_estimates():
     np.testing.assert_allclose(found.keypoints[0, 0], [79.5, 59.5, 2])
     with pytest.raises(DataError, match="lies outside the image of 120 x 160"):
         given(lambda image: placed()[None] + [500, 0, 0])
+
+
+def test_a_file_of_openpose(tmp_path):
+    path, row = tmp_path / "a_keypoints.json", [0.0] * 75
+    row[:3] = [10, 20, 0.9]  # the nose
+    row[3 * 5 : 3 * 5 + 3] = [30, 40, 0.8]  # the left shoulder, number 5 of both layouts
+    path.write_text(json.dumps({"version": 1.3, "people": [{"pose_keypoints_2d": row}]}))
+    (found,) = given(path)
+    assert found.keypoints[0, [0, 5]].tolist() == [[10, 20, 2], [30, 40, 2]]
+    assert (found.keypoints[0, :, 2] > 0).sum() == 2
+    path.write_text(json.dumps({"people": []}))
+    assert len(given(path)[0]) == 0
+    path.write_text(json.dumps({"people": [{"pose_keypoints_2d": [1, 2]}]}))
+    with pytest.raises(DataError, match="person 0.*OpenPose"):
+        given(path)

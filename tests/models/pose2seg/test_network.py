@@ -16,7 +16,7 @@ from tfseg.models.pose2seg.head import segmentation_head
 from tfseg.models.pose2seg.losses import mask_loss
 from tfseg.models.pose2seg.network import build, layer_group
 
-SMALL = dict(variant="light", image_size=64, window_size=16, channels=8, people_per_batch=3)
+SMALL = dict(variant="light", image_size=64, window_size=16, feature_width=8, people_per_batch=3)
 
 
 @functools.cache
@@ -151,7 +151,7 @@ def test_layers_of_the_training_stages():
     assert "fpn_p3" not in every  # its level is not looked at
     assert heads < every and "Conv1" in every
     assert "bn_Conv1" not in layer_group(network, "frozen_norm")
-    with pytest.raises(ConfigError, match="heads, all, frozen_norm"):
+    with pytest.raises(ConfigError, match="heads, backbone, frozen_norm, all"):
         layer_group(network, "5+")
 
 

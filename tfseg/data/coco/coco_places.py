@@ -31,6 +31,7 @@ def annotation_patterns(split: str) -> tuple[str, ...]:
         f"annotations/instances_{split}*.json",
         f"annotations/person_keypoints_{split}*.json",
         f"annotations/{split}*.json",
+        f"keypoints_{split}*.json",
         f"{split}/_annotations.coco.json",
         f"{split}/annotations.json",
     )
@@ -164,7 +165,7 @@ def _find_images(file: Path, folder: Path, split: str | None, allow_outside: boo
     # that was named itself is a part by its own name, whatever the split is called.
     parts = [stem, *(spellings(part_of(stem) or stem) if split is None else spellings(split))]
     own = [name for part in parts for name in (f"images/{part}", part, f"{part}_images")]
-    places = dict.fromkeys([*own, "images", "photos", "train", ".", "../images"])
+    places = dict.fromkeys([*own, "images", "photos", "train", ".", "../images", "../photos"])
     looked = [folder / name for name in places]
     looked += [file.parent, file.parent / "images"]
     looked = list(dict.fromkeys(Path(os.path.normpath(place)) for place in looked))

@@ -14,7 +14,14 @@ import numpy as np
 from tfseg.data.composites.backdrops import DrawnBackdrops, PhotoBackdrops
 from tfseg.data.composites.composite_layout import Placement, arrange, choose_camera
 from tfseg.data.composites.cutouts import Cutout, Cutouts, Tones, tones
-from tfseg.data.composites.pasting import Composition, Layer, flatten, flatten_map, paste
+from tfseg.data.composites.pasting import (
+    Composition,
+    Layer,
+    flatten,
+    flatten_joints,
+    flatten_map,
+    paste,
+)
 from tfseg.data.dataset import Dataset
 from tfseg.data.synthetic.dice import Dice
 from tfseg.errors import ConfigError, DataError
@@ -42,6 +49,9 @@ class CompositeDataset:
       pixels are seen (at least 1) are no objects: they are 255 in "instances", and 1 in "classes".
       With `people_maps` also maps of the people's dataset, 0 in the places between people.
 
+    - `keypoints`, with `keypoints=True`: the joints that people bring along from their dataset. One
+      under another person is hidden (1), one outside the image missing (0).
+
     What the images do not teach: people hold nothing together and do not touch one another, and
     passers-by whom a dataset does not label stay in its backgrounds.
 
@@ -63,6 +73,7 @@ class CompositeDataset:
         grain: Largest strength of common noise, in grey values.
         people_maps: Names of label maps of the people's dataset that composites have as well. In a
             mirrored person what the map calls left and right changes places.
+        keypoints: Whether composites have keypoints; the people's dataset must have them.
         memory_limit: Bytes of cut-outs that are kept; backgrounds take half of it besides.
 
     Raises:
@@ -87,6 +98,7 @@ class CompositeDataset:
         match: float = 0.5,
         grain: float = 3.0,
         people_maps: Sequence[str] = (),
+        keypoints: bool = False,
         memory_limit: int = 1 << 28,
     ):
         self.length = _whole("length", length, 0)
@@ -111,8 +123,13 @@ class CompositeDataset:
             )
         least = min(64, max(8, self.size[0] // 4))
         self.people_maps = _map_names(people_maps)
+        self.keypoints = bool(keypoints)
         self._cutouts = Cutouts(
-            people, least_height=least, memory_limit=memory_limit, label_maps=self.people_maps
+            people,
+            least_height=least,
+            memory_limit=memory_limit,
+            label_maps=self.people_maps,
+            keypoints=self.keypoints,
         )
         declared = getattr(people, "label_map_kinds", {})
         self.label_map_kinds = {CLASS_MAP: LabelMapKind(self.class_names)}
@@ -146,7 +163,11 @@ class CompositeDataset:
         kinds = dict(self.label_map_kinds)
         for layer in composition.layers:
             kinds.update(layer.label_map_kinds)
-        ids = names[(names > 0) & (names != _HIDDEN)]
+        objects = (names > 0) & (names != _HIDDEN)
+        ids = names[objects]
+        joints = None
+        if self.keypoints:
+            joints = flatten_joints(composition, instances)[objects[1:]]
         return Sample(
             image=image,
             image_id=self.start + self._position(index),
@@ -159,6 +180,7 @@ class CompositeDataset:
             },
             label_map_kinds=kinds,
             annotation_ids=ids.astype(np.int64),
+            keypoints=joints,
         )
 
     def composition(self, index: int) -> Composition:

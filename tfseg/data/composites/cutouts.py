@@ -58,6 +58,8 @@ class Cutout:
         label_maps: name to int `(h, w)`: maps of the photograph. Beyond the outline the person's
             own numbers go on, so that a pixel of a resized edge has one.
         label_map_kinds: What these maps say, by name.
+        joints: float32 `(17, 3)` of x, y in pixels of the cut-out and COCO's visibility; None where
+            they were not asked for.
     """
 
     image: np.ndarray
@@ -68,6 +70,7 @@ class Cutout:
     source: tuple[int, int]
     label_maps: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     label_map_kinds: Mapping[str, LabelMapKind] = dataclasses.field(default_factory=dict)
+    joints: np.ndarray | None = None
 
     @property
     def stature(self) -> float:
@@ -130,6 +133,7 @@ class Cutouts:
         least_height: In pixels.
         memory_limit: Bytes of cut-outs that are kept.
         label_maps: Names of the maps that are cut out too.
+        keypoints: Whether people bring their joints along.
     """
 
     def __init__(
@@ -139,8 +143,10 @@ class Cutouts:
         least_height: int = 64,
         memory_limit: int = 1 << 28,
         label_maps: Sequence[str] = (),
+        keypoints: bool = False,
     ):
         self.dataset = dataset
+        self.keypoints = bool(keypoints)
         self.label_maps = tuple(label_maps)
         self.least_height = int(least_height)
         self.class_names = tuple(dataset.class_names)
@@ -163,7 +169,8 @@ class Cutouts:
         for number, mask in enumerate(masks):
             cutout = cut_out(sample.image, mask, scene, (index, number))
             if cutout is not None and self._usable(cutout):
-                found.append(self._with_maps(cutout, sample, mask))
+                cutout = self._with_maps(cutout, sample, mask)
+                found.append(self._with_joints(cutout, sample, mask, number))
         arrays = [a for c in found for a in (c.image, c.mask, *c.label_maps.values())]
         return tuple(found), 64 + sum(array.nbytes for array in arrays)
 
@@ -189,6 +196,20 @@ class Cutouts:
             label_map_kinds={name: sample.label_map_kind(name) for name in self.label_maps},
         )
 
+    def _with_joints(self, cutout: Cutout, sample: Sample, mask, number: int) -> Cutout:
+        if not self.keypoints:
+            return cutout
+        people = _people(sample, self.class_names)
+        if sample.keypoints is None or not people.any():
+            raise DataError(
+                f"{sample.where}: its people have no keypoints. Take a dataset that has them, such "
+                "as person_keypoints_*.json of COCO, or leave keypoints=True out."
+            )
+        joints = sample.keypoints[people][number].copy()
+        x, y, _, _ = cv2.boundingRect(np.ascontiguousarray(mask).view(np.uint8))
+        joints[:, :2] -= (x, y)
+        return dataclasses.replace(cutout, joints=np.where(joints[:, 2:] > 0, joints, 0))
+
     def _usable(self, cutout: Cutout) -> bool:
         top, left, _, right = cutout.cut
         height, width = cutout.mask.shape
@@ -204,10 +225,9 @@ def people_masks(sample: Sample, class_names: tuple[str, ...]) -> np.ndarray:
         DataError: The sample has nothing that could tell people; says what would.
     """
     person = class_names.index(_PERSON) + 1 if _PERSON in class_names else None
-    if person is not None and len(sample):
-        masks = sample.masks[(sample.class_ids == person) & ~sample.is_crowd]
-        if len(masks):
-            return masks
+    people = _people(sample, class_names)
+    if people.any():
+        return sample.masks[people]
     if person is not None and CLASS_MAP in sample.label_maps:
         mask = np.asarray(sample.label_maps[CLASS_MAP]) == person
     elif "tags" in sample.label_maps:
@@ -221,6 +241,12 @@ def people_masks(sample: Sample, class_names: tuple[str, ...]) -> np.ndarray:
             "label map 'tags' of Clothing Co-Parsing (label_maps=('tags',))."
         )
     return mask[None][: int(mask.any())]
+
+
+def _people(sample: Sample, class_names: tuple[str, ...]) -> np.ndarray:
+    """Returns which objects are single people, bool `(N,)`."""
+    person = class_names.index(_PERSON) + 1 if _PERSON in class_names else 0
+    return (sample.class_ids == person) & ~sample.is_crowd
 
 
 def cut_out(

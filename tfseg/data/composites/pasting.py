@@ -12,8 +12,9 @@ from tfseg.data.composites.cutouts import Cutout, Tones
 from tfseg.geometry.shrink import resize_image, resize_nearest
 from tfseg.opencv import cv2
 from tfseg.structures.label_maps import LabelMapKind
+from tfseg.structures.labels import COCO_KEYPOINT_FLIP, COCO_KEYPOINTS
 
-__all__ = ["Composition", "Layer", "flatten", "flatten_map", "paste"]
+__all__ = ["Composition", "Layer", "flatten", "flatten_joints", "flatten_map", "paste"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,6 +30,7 @@ class Layer:
         source: Image of the people's dataset, and person in it.
         label_maps: name to int `(h, w)`, what the maps say there if it is the person.
         label_map_kinds: What the maps' numbers mean, by name.
+        joints: float32 `(17, 3)` of x, y in pixels of the image and COCO's visibility; or None.
     """
 
     top: int
@@ -39,6 +41,7 @@ class Layer:
     source: tuple[int, int]
     label_maps: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     label_map_kinds: Mapping[str, LabelMapKind] = dataclasses.field(default_factory=dict)
+    joints: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,7 +97,9 @@ def paste(
     colours = _relit(np.ascontiguousarray(colours[window]), placement.cutout, place, match)
     cutout = placement.cutout
     maps = {name: _resized_map(placement, name, margin)[window] for name in cutout.label_maps}
-    return Layer(y1, x1, colours, alpha, shade, cutout.source, maps, cutout.label_map_kinds)
+    joints = None if cutout.joints is None else _placed_joints(placement)
+    kinds = cutout.label_map_kinds
+    return Layer(y1, x1, colours, alpha, shade, cutout.source, maps, kinds, joints)
 
 
 def flatten(composition: Composition) -> tuple[np.ndarray, np.ndarray]:
@@ -128,6 +133,41 @@ def flatten_map(composition: Composition, instances: np.ndarray, name: str) -> n
         own = instances[window] == number
         flat[window][own] = layer.label_maps[name][own]
     return flat
+
+
+def flatten_joints(composition: Composition, instances: np.ndarray) -> np.ndarray:
+    """Returns the joints of each layer in the flattened image, float32 `(N, 17, 3)`: those under
+    another person have the visibility 1, those outside the image are missing.
+
+    Args:
+        composition: Its layers all have joints.
+        instances: The layer of each pixel, from `flatten`.
+    """
+    height, width = instances.shape
+    joints = np.zeros((len(composition.layers), len(COCO_KEYPOINTS), 3), np.float32)
+    for number, layer in enumerate(composition.layers, start=1):
+        x, y = np.rint(layer.joints[:, :2]).astype(int).T
+        seen = (layer.joints[:, 2] > 0) & (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        under = np.zeros(len(seen), bool)
+        under[seen] = instances[y[seen], x[seen]] > number
+        visible = np.where(under, 1, layer.joints[:, 2])
+        row = np.concatenate([layer.joints[:, :2], visible[:, None]], axis=1)
+        joints[number - 1] = np.where(seen[:, None], row, 0)
+    return joints
+
+
+def _placed_joints(placement: Placement) -> np.ndarray:
+    """Returns a person's joints in pixels of the image."""
+    joints = placement.cutout.joints.astype(np.float32)
+    height, width = placement.cutout.mask.shape
+    rows, columns = placement.size
+    x = (joints[:, 0] + 0.5) * columns / width - 0.5
+    y = (joints[:, 1] + 0.5) * rows / height - 0.5
+    seen = joints[:, 2]
+    if placement.mirrored:
+        order = list(COCO_KEYPOINT_FLIP)
+        x, y, seen = columns - 1 - x[order], y[order], seen[order]
+    return np.stack([x + placement.left, y + placement.top, seen], axis=1)
 
 
 def _resized_map(placement: Placement, name: str, margin: int) -> np.ndarray:

@@ -1,13 +1,17 @@
-"""All settings of Pose2Seg's network."""
+"""All settings of Pose2Seg."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from tfseg.config.base import Config, check_class_names, setting
+from tfseg.config.base import check_class_names, setting
+from tfseg.config.start import start_fault
+from tfseg.config.system import SystemConfig
+from tfseg.config.train import Stage, TrainConfig
 from tfseg.errors import ConfigError
 from tfseg.models.pose2seg.skeleton.features import LIMBS_CVPR, LIMBS_V1
 from tfseg.models.pose2seg.skeleton.templates import VISIBLE_FROM, Templates, default_templates
@@ -43,9 +47,24 @@ FULL = HeadPlan()
 SLIM = HeadPlan(kernel=5, stem=64, units=4, inner=64, outer=128, decoder_inner=32, decoder_outer=64)
 
 
+def _train() -> TrainConfig:
+    """Returns the public code's settings; the paper names none."""
+    return TrainConfig(
+        batch_size=4,
+        stages=(Stage(epochs=25),),
+        optimizer="adam",
+        learning_rate=2e-4,
+        schedule="milestones",
+        milestones=(15, 20),
+        warmup_steps=1000,
+        warmup_from=1 / 3,
+        clip_norm=None,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
-class Pose2SegConfig(Config):
-    """Settings of the network. Lengths are pixels of its input unless something else is said.
+class Pose2SegConfig(SystemConfig):
+    """Settings of `Pose2Seg`. Lengths are pixels of its input unless something else is said.
 
     Attributes:
         classes: The name of the one class.
@@ -66,9 +85,12 @@ class Pose2SegConfig(Config):
         sampling: "exact" reads features where the matrices say. "public" is for the public weights,
             whose code shifts windows by up to a cell of the feature map: it measures places in
             shares of the map's side and reads them as shares of one cell less.
-        channels: Width of the feature map; None takes 256, or 64 for "light".
+        feature_width: Channels of the feature map; None takes 256, or 64 for "light".
         hourglass_stacks: Of "v1".
         hourglass_depth: Of "v1", how often each stack halves its map.
+        initial_weights: The path of a weight file to start from, as far as it fits: the public
+            weights for "cvpr", a TFLite file or Keras Applications' for "light". "imagenet"
+            downloads the latter once. None starts from random numbers.
         norm: Normalisation of the backbone: "batch" learns statistics, "frozen" keeps those of
             loaded weights, "group" is for small batches from scratch. None takes "batch", or
             "frozen" for "light".
@@ -85,7 +107,15 @@ class Pose2SegConfig(Config):
             longer side, for poses of an estimator are not exact.
         joint_dropout: In training, the chance of each joint to be taken for missing.
         precision: "float32", or "mixed_bfloat16" / "mixed_float16" where hardware is faster at it.
+        train: Settings of `fit`.
     """
+
+    layer_groups: ClassVar[Mapping[str, str]] = {
+        "heads": "the pyramid and the head",
+        "backbone": "the backbone",
+        "frozen_norm": "all but the normalisations, which keep their statistics",
+        "all": "all layers",
+    }
 
     classes: tuple[str, ...] = setting(("person",), length=1)
     variant: Literal["v1", "cvpr", "light"] = "cvpr"
@@ -98,9 +128,10 @@ class Pose2SegConfig(Config):
     visible_from: float = setting(VISIBLE_FROM, at_least=0, at_most=2)
     limbs: tuple[tuple[int, int], ...] | None = None
     sampling: Literal["exact", "public"] = "exact"
-    channels: int | None = setting(None, at_least=8, at_most=1024, multiple_of=4)
+    feature_width: int | None = setting(None, at_least=8, at_most=1024, multiple_of=4)
     hourglass_stacks: int = setting(2, at_least=1, at_most=8)
     hourglass_depth: int = setting(4, at_least=1, at_most=5)
+    initial_weights: str | None = None
     norm: Literal["batch", "frozen", "group"] | None = None
     head_norm: Literal["batch", "frozen", "group"] | None = None
     norm_momentum: float = setting(0.9, above=0, below=1)
@@ -113,9 +144,17 @@ class Pose2SegConfig(Config):
     joint_noise: float = setting(0.0, at_least=0, at_most=1)
     joint_dropout: float = setting(0.0, at_least=0, below=1)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    train: TrainConfig = dataclasses.field(default_factory=_train)
+
+    # What readers of published weights ask of every system.
+    channels = 3
+    backbone_width = 1.0
 
     def _check(self):
         check_class_names(self.classes, type(self).__name__)
+        names = ("imagenet",) if self.variant == "light" else ()
+        if fault := start_fault(self.initial_weights, names):
+            self._fail("initial_weights", fault)
         step = 4 * 2**self.hourglass_depth
         if self.variant == "v1" and self.image_size % step:
             self._fail(
@@ -133,6 +172,12 @@ class Pose2SegConfig(Config):
             _ = self.pose_templates
         except ConfigError as error:
             self._fail("templates" if self.templates else "n_templates", str(error))
+
+    @property
+    def backbone(self) -> str:
+        """Which backbone the variant has."""
+        names = {"v1": "hourglass", "cvpr": "resnet50", "light": "mobilenet_v2"}
+        return names[self.variant]
 
     @property
     def pose_templates(self) -> Templates:
@@ -157,7 +202,7 @@ class Pose2SegConfig(Config):
     @property
     def feature_channels(self) -> int:
         """Channels of the feature map."""
-        return self.channels or (64 if self.variant == "light" else 256)
+        return self.feature_width or (64 if self.variant == "light" else 256)
 
     @property
     def skeleton_limbs(self) -> tuple[tuple[int, int], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 
@@ -12,6 +13,8 @@ from tfseg.errors import DataError
 from tfseg.structures.poses import Poses, coco_poses
 
 __all__ = ["EXTRAS", "PeoplePoses"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class PeoplePoses(Extra):
@@ -42,8 +45,9 @@ class PeoplePoses(Extra):
     def read(self, path: str | os.PathLike) -> Poses | dict[str, Poses]:
         """Returns the poses of a JSON file by image, or those of one image.
 
-        COCO's files name images by number: these are known as `139` and as the name that COCO
-        gives its images, `000000000139`, and by the file names of an annotation file.
+        OpenPose's file of an image is read too. COCO's files name images by number: these are known
+        as `139` and as the name that COCO gives its images, `000000000139`, and by the file names
+        of an annotation file.
         """
         from tfseg.data.coco.keypoint_results import keypoint_results
         from tfseg.data.images.json_file import read_json
@@ -51,6 +55,8 @@ class PeoplePoses(Extra):
         where, content = os.fspath(path), read_json(path, "file of poses")
         if isinstance(content, list) and content and isinstance(content[0], list):
             return coco_poses(content, where=where)
+        if isinstance(content, Mapping) and isinstance(content.get("people"), list):
+            return _openpose(content["people"], where)
         if isinstance(content, Mapping) and "annotations" not in content:
             return {name: coco_poses(v, where=f"{where}: {name}") for name, v in content.items()}
         files = _file_names(content)
@@ -60,6 +66,11 @@ class PeoplePoses(Extra):
             names += [f"{image:012d}"] if isinstance(image, int) else []
             found.update(dict.fromkeys(names, poses))
         return found
+
+    def absent(self, problem: str) -> Poses:
+        """Returns no poses, and notes it: estimators' results do not name images without people."""
+        _LOG.warning("%s It is taken for an image without people.", problem)
+        return coco_poses([])
 
     def truth(self, sample, config) -> Poses:
         """Returns the annotated poses of people with a joint, crowd regions excepted."""
@@ -84,6 +95,23 @@ def _poses(value, size: tuple[int, int] | None = None) -> Poses:
     if _is_pair(value):
         return coco_poses(value[0], size, scores=value[1])
     return coco_poses(value, size)
+
+
+def _openpose(people: list, where: str) -> Poses:
+    """Returns the poses of a file that OpenPose wrote for one image: `pose_keypoints_2d` of each
+    person, x, y and confidence in turn."""
+    rows = []
+    for number, one in enumerate(people):
+        row = one.get("pose_keypoints_2d") if isinstance(one, Mapping) else None
+        if not isinstance(row, list) or not row or len(row) % 3:
+            raise DataError(
+                f"{where}: person {number} has no 'pose_keypoints_2d' of x, y and confidence of "
+                "each joint, as OpenPose writes them."
+            )
+        rows.append([row[k : k + 3] for k in range(0, len(row), 3)])
+    if len({len(row) for row in rows}) > 1:
+        raise DataError(f"{where}: people with different numbers of joints.")
+    return coco_poses(rows, where=where)
 
 
 def _is_pair(values) -> bool:

@@ -47,19 +47,23 @@ class Pose2SegNetwork(keras.Model):
 
     Outputs: `logits` float32 `(B, M, a, a, 2)`, background and person. Where masks are given,
     `logits (P, a, a, 2)`, `targets (P, a, a)` and `counted (P,)` of the people that were drawn.
+
+    In two steps, so that a crowd does not need the memory of all its windows at once: `image`
+    alone gives `features (B, S / 4, S / 4, D)`; these with `owners` int32 `(P,)`, the image of each
+    person, `matrices (P, 2, 3)` and `poses (P, 17, 3)` give `logits (P, a, a, 2)`.
     """
 
     def __init__(self, config: Pose2SegConfig, **kwargs):
         super().__init__(name="pose2seg", dtype=config.precision, autocast=False, **kwargs)
         self.config = config
         shape = (config.image_size, config.image_size, 3)
-        self.body, self.fpn = _backbone(config, shape), None
+        self.backbone, self.fpn = _backbone(config, shape), None
         if config.variant != "v1":
             dtype = config.precision
             self.fpn = FeaturePyramid(
                 config.feature_channels, interpolation="bilinear", name="fpn", dtype=dtype
             )
-            self.fpn.build({name: x.shape for name, x in self.body.output.items()})
+            self.fpn.build({name: x.shape for name, x in self.backbone.output.items()})
             for smooth in self.fpn.smooth[1:]:
                 smooth.trainable = False  # the coarser levels, which nobody looks at
         side, depth = config.window, config.feature_channels + config.skeleton_channels
@@ -76,7 +80,8 @@ class Pose2SegNetwork(keras.Model):
     @property
     def open_axes(self) -> dict[str, tuple[int, ...]]:
         """See `runtime.compile_inference`: any number of images and of people."""
-        return {"image": (0,), "align": (0, 1), "joints": (0, 1)}
+        people = {"owners": (0,), "matrices": (0,), "poses": (0,)}
+        return {"image": (0,), "features": (0,), "align": (0, 1), "joints": (0, 1), **people}
 
     def preprocess(self, image):
         """Returns the image as the backbone expects it, in the dtype of computation."""
@@ -90,7 +95,7 @@ class Pose2SegNetwork(keras.Model):
 
     def features(self, image, training=None):
         """Returns the feature map of an image with values 0 to 255, `(B, S / 4, S / 4, D)`."""
-        stages = self.body(self.preprocess(image), training=training)
+        stages = self.backbone(self.preprocess(image), training=training)
         return stages["P2"] if self.fpn is None else self.fpn(stages)[0]
 
     def skeletons(self, align, joints):
@@ -136,7 +141,12 @@ class Pose2SegNetwork(keras.Model):
 
     def call(self, inputs, training=None):
         """Returns the raw tensors, see the class."""
+        if "owners" in inputs:
+            people = (inputs["owners"], inputs["matrices"], inputs.get("poses"))
+            return {"logits": self.logits(self.windows(inputs["features"], *people), training)}
         features = self.features(inputs["image"], training)
+        if "align" not in inputs:
+            return {"features": features}
         align = ops.cast(inputs["align"], "float32")
         batch, places = ops.shape(align)[0], ops.shape(align)[1]
         side = self.config.window
@@ -212,8 +222,7 @@ def layer_group(network: Pose2SegNetwork, group: str) -> set[str]:
 
     Args:
         network: The network.
-        group: "heads" (the pyramid and the head), "all", or "frozen_norm" (all but the
-            normalisations, which keep their statistics).
+        group: One of the settings' `layer_groups`.
     """
     weighted = [
         layer
@@ -225,9 +234,10 @@ def layer_group(network: Pose2SegNetwork, group: str) -> set[str]:
     norms = (keras.layers.BatchNormalization, keras.layers.GroupNormalization)
     if group == "all":
         return {layer.name for layer in weighted}
-    if group == "heads":
-        body = {layer.name for layer in network.body._flatten_layers()}
-        return {layer.name for layer in weighted if layer.name not in body}
+    if group in ("heads", "backbone"):
+        backbone = {layer.name for layer in network.backbone._flatten_layers()}
+        wanted = group == "backbone"
+        return {layer.name for layer in weighted if (layer.name in backbone) == wanted}
     if group == "frozen_norm":
         return {layer.name for layer in weighted if not isinstance(layer, norms)}
-    raise ConfigError(f"layers should be one of heads, all, frozen_norm; got {group!r}.")
+    raise ConfigError(f"layers should be one of {', '.join(network.config.layer_groups)}.")

@@ -10,10 +10,11 @@ from tfseg.errors import DataError
 from tfseg.geometry import affine
 from tfseg.models.pose2seg.config import Pose2SegConfig
 from tfseg.models.pose2seg.skeleton.alignment import Alignment, align, whole_frame
+from tfseg.structures import Sample
 from tfseg.structures.labels import COCO_KEYPOINTS
 
 __all__ = [
-    *("Plan", "disturbed", "network_image", "plan", "training_inputs", "window_change"),
+    *("Plan", "disturbed", "encode", "network_image", "plan", "training_inputs", "window_change"),
     "window_masks",
 ]
 
@@ -204,3 +205,26 @@ def training_inputs(
     rows["align"][:count], rows["joints"][:count] = planned.align, planned.joints
     rows["masks"][:count] = window_masks(masks[chosen], planned, config)
     return {"image": network_image(image, planned, config), **rows}
+
+
+def encode(
+    sample: Sample, config: Pose2SegConfig, random: np.random.Generator | None = None
+) -> dict[str, np.ndarray]:
+    """Returns the inputs of one training sample, see `training_inputs`; crowd regions teach
+    nothing.
+
+    Raises:
+        DataError: If the sample has no keypoints, or not COCO's.
+    """
+    if sample.keypoints is None:
+        raise DataError(
+            f"{sample.where}: its dataset has no keypoints, which people are told apart by. Take "
+            "one with COCO's 17 (person_keypoints_*.json), or drawn people."
+        )
+    single = ~sample.is_crowd
+    try:
+        return training_inputs(
+            sample.image, sample.keypoints[single], sample.masks[single], config, random
+        )
+    except DataError as error:
+        raise DataError(f"{sample.where}: {error}") from None

@@ -77,6 +77,11 @@ class Templates:
         """The same places with left and right joints exchanged: people turned around."""
         return dataclasses.replace(self, joints=self.joints[:, list(COCO_KEYPOINT_FLIP)])
 
+    @property
+    def rows(self) -> tuple[tuple[float, ...], ...]:
+        """The same as the setting `templates` takes them: 51 numbers a template."""
+        return tuple(map(tuple, self.joints.reshape(len(self), -1).tolist()))
+
     def first(self, count: int) -> Templates:
         """Returns the first templates.
 

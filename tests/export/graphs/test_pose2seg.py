@@ -1,0 +1,64 @@
+"""The exported graph against `predict`: its own decoding, resizing, alignment and way back."""
+
+from __future__ import annotations
+
+import io
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfseg
+from tfseg.data import SyntheticPeople
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("TensorFlow exports", allow_module_level=True)
+
+import tensorflow as tf
+
+from tfseg.export.graphs.pose2seg import serving
+
+
+def png(image):
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_masks_of_images_of_different_sizes_are_those_of_predict():
+    model = tfseg.Pose2Seg(
+        variant="light", norm="group", image_size=64, window_size=16, feature_width=8
+    )
+    model.fitted = True
+    # The second one is shrunk by more than two, so that blocks of pixels are averaged.
+    samples = [SyntheticPeople(1, size=size, people=3, seed=9)[0] for size in (61, (150, 190))]
+    people = np.zeros((2, 10, 17, 3), np.float32)  # more than are computed at once
+    counts = []
+    for row, sample in zip(people, samples):
+        found = sample.keypoints[(sample.keypoints[..., 2] > 0).any(axis=1)]
+        row[: len(found)] = found
+        counts.append(len(found))
+    people[1, 9] = people[1, 0]
+    expected = [
+        model.predict(sample.image, poses=(row, np.ones(10)))[0]
+        for sample, row in zip(samples, people)
+    ]
+    run = tf.function(serving(model)["jpeg_bytes"].function)
+    files = tf.constant([png(sample.image) for sample in samples])
+    answer = {name: value.numpy() for name, value in run(files, tf.constant(people)).items()}
+    assert answer["sizes"].tolist() == [[61, 61], [150, 190]]
+    assert answer["masks"].shape == (2, 10, 150, 190)
+    for index, (count, one) in enumerate(zip(counts, expected)):
+        height, width = one.size
+        masks = answer["masks"][index]
+        assert not masks[:, height:].any() and not masks[:, :, width:].any()
+        assert not masks[count:9].any()
+        rows = [*range(count), *([9] if index else [])]
+        ours, theirs = masks[rows, :height, :width] > 0, one.masks[rows]
+        assert theirs.any() and (ours != theirs).mean() < 0.01
+        names = [f"template {k}" if k >= 0 else "whole image" for k in answer["templates"][index]]
+        assert all(o[0].name.startswith(n) for o, n in zip(one.attributes, names))
+    images = tf.constant(samples[0].image[None])
+    nobody = serving(model)["images_uint8"].function(images, tf.zeros((1, 0, 17, 3)))
+    assert nobody["masks"].shape == (1, 0, 61, 61)
