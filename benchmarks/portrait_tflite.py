@@ -22,7 +22,7 @@ import numpy as np
 def main() -> None:
     """Prints the table, and writes it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--preset", default="light", choices=["light", "paper", "dilated"])
+    parser.add_argument("--preset", default="light", choices=["light", "paper", "dilated", "nano"])
     parser.add_argument("--size", nargs=2, type=int, default=(256, 192), metavar=("H", "W"))
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--keep", metavar="DIR", help="write the files there")

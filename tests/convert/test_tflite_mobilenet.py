@@ -103,6 +103,22 @@ def test_the_files_of_the_shipped_model_give_back_its_features(portrait, repo_ro
     assert np.corrcoef(found, expected)[0, 1] > (0.98 if file == "int8.tflite" else 0.9999)
 
 
+def test_a_shorter_encoder_takes_what_it_has(portrait, repo_root):
+    folder = repo_root / "savedmodels" / "portrait"
+    portrait.load_weights(folder)
+    nano = PortraitSegmenter(preset="nano")
+    report = nano.load_weights(folder / "float16.tflite")
+    assert len(report.loaded) == 72
+    assert report.unused
+    for name in ("C1", "C2"):
+        image = _smooth_image(96)
+        found, expected = (
+            ops.convert_to_numpy(backbone(model)(image, training=False)[name]).ravel()
+            for model in (nano, portrait)
+        )
+        assert np.corrcoef(found, expected)[0, 1] > 0.9999
+
+
 def _smooth_image(side):
     noise = np.random.default_rng(0).normal(size=(1, 6, 6, 3)).astype(np.float32)
     return ops.clip(ops.image.resize(noise, (side, side), "bicubic"), -1, 1)

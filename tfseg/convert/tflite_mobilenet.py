@@ -65,14 +65,17 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
     layers = weighted_layers(model.keras_model.backbone)
     names = convolutions(source.settings["backbone_width"])
     found = content.convolutions[: len(names)]
+    unused = [each.name for each in content.convolutions[len(names) :]]
     stored: dict[str, Mapping[str, np.ndarray]] = {}
     for number, ((name, norm, _), convolution) in enumerate(zip(names, found)):
+        if name not in layers:  # a model whose backbone ends earlier
+            unused.append(convolution.name)
+            continue
         kernel, bias = convolution.kernel, convolution.bias
         if number == 0:
             kernel, bias = _for_our_pixels(kernel, bias, content)
         epsilon = layers[norm].epsilon if norm in layers else 0.0
         stored[name], stored[norm] = {"kernel": kernel}, _folded(bias, epsilon)
-    unused = [each.name for each in content.convolutions[len(names) :]]
     return backbone_alone.give(model, source, stored, unused, list(stored), skip_mismatch)
 
 

@@ -18,9 +18,11 @@ PARAMETERS = {
     ("light", 2): 7_040_942,
     ("light", 21): 7_396_109,
     ("dilated", 2): 7_040_942,
+    ("nano", 2): 651_822,
 }
-STATISTICS = {"paper": 44_112, "light": 44_272, "dilated": 44_272}
-ENCODER = 1_843_264
+STATISTICS = {"paper": 44_112, "light": 44_272, "dilated": 44_272, "nano": 15_664}
+ENCODER = {"nano": 437_888}
+WHOLE_ENCODER = 1_843_264
 BILLIONS = [
     ("paper", 2, (256, 256), 9.235),
     ("paper", 2, (512, 512), 36.94),
@@ -30,6 +32,7 @@ BILLIONS = [
     ("light", 21, (512, 512), 12.73),
     ("light", 2, (608, 800), 19.94),
     ("dilated", 2, (256, 256), 3.636),
+    ("nano", 2, (256, 192), 0.2909),
 ]
 
 
@@ -44,7 +47,7 @@ def test_weights_multiply_adds_and_taps(preset, classes, shape, billions):
     assert model.count_params() == PARAMETERS[preset, classes]
     assert size(model.non_trainable_weights) == STATISTICS[preset]
     encoder = [layer for layer in model.layers if not layer.name.startswith(("layer", "classif"))]
-    assert sum(size(layer.weights) for layer in encoder) == ENCODER
+    assert sum(size(layer.weights) for layer in encoder) == ENCODER.get(preset, WHOLE_ENCODER)
     stated = PRESETS[preset]
     for name, stride, channels in zip(stated.taps, stated.strides, stated.channels):
         expected = (None, *(side // stride for side in shape), channels)
@@ -52,6 +55,15 @@ def test_weights_multiply_adds_and_taps(preset, classes, shape, billions):
     if (preset, shape) == ("paper", (256, 256)):
         first = [layer for layer in model.layers if layer.name.startswith("layer1_")]
         assert multiply_adds(model, first) / multiply_adds(model) == pytest.approx(0.62, abs=0.005)
+
+
+def test_widths_are_settings():
+    options = GraphOptions(2, "nano", backbone_width=0.5, decoder_width=8, edge_width=4)
+    model = build_graph(keras, options, image_shape=(64, 64))
+    channels = [model.get_layer(name).output.shape[-1] for name in PRESETS["nano"].taps]
+    assert channels == [16, 16, 32, 48]
+    for name, width in (("layer1_project", 8), ("layer4_aspp_project", 8), ("layer3_edge", 4)):
+        assert model.get_layer(name).output.shape[-1] == width
 
 
 def multiply_adds(model, layers=None) -> int:

@@ -23,8 +23,9 @@ class PortraitConfig(SystemConfig):
     Attributes:
         classes: Names of the classes, without the background: ("person",), or VOC's twenty.
         preset: Where the decoder taps MobileNetV2: "paper" (strides 2 to 16, the published
-            results), "light" (4 to 32: a third of the work, for phones and CPUs) or "dilated"
-            (as "light", its last stage at stride 16).
+            results), "light" (4 to 32: a third of the work, for phones and CPUs), "dilated" (as
+            "light", its last stage at stride 16) or "nano" (4 to 16, the encoder without its last
+            five blocks and a narrow decoder: a seventh of the work of "light").
         decoder: "layers" as published, or "aspp": the plain network it is compared with.
         cgca: Cross-granularity categorical attention.
         cgca_source: Attention from the deeper layer's map after its own CGCA ("enhanced") or
@@ -32,6 +33,10 @@ class PortraitConfig(SystemConfig):
         cgbe: Cross-granularity boundary enhancement.
         cgbe_resize: How a boundary map becomes smaller: "bilinear", or "max" for thin lines.
         merge: "sum" of the four layers' outputs, or "concat".
+        backbone_width: Multiplies the encoder's channels (MobileNetV2's alpha). Public weights, and
+            those of the other presets' encoders, have 1.
+        decoder_width: Channels of the decoder's features; None: 256, with "nano" 32.
+        edge_width: Channels of its boundary features; None: 64, with "nano" 16.
         initial_weights: "imagenet" starts the encoder from Keras Applications' MobileNetV2, which
             is downloaded once; the path of a weight file, as far as it fits (docs/weights.md). None
             starts from random numbers.
@@ -66,13 +71,16 @@ class PortraitConfig(SystemConfig):
     }
 
     classes: tuple[str, ...] = ("person",)
-    preset: Literal["paper", "light", "dilated"] = "light"
+    preset: Literal["paper", "light", "dilated", "nano"] = "light"
     decoder: Literal["layers", "aspp"] = "layers"
     cgca: bool = True
     cgca_source: Literal["enhanced", "raw"] = "enhanced"
     cgbe: bool = True
     cgbe_resize: Literal["bilinear", "max"] = "bilinear"
     merge: Literal["sum", "concat"] = "sum"
+    backbone_width: float = setting(1.0, above=0, at_most=4)
+    decoder_width: int | None = setting(None, at_least=1, at_most=4096)
+    edge_width: int | None = setting(None, at_least=1, at_most=4096)
     initial_weights: str | None = None
     norm: Literal["batch", "frozen"] = "batch"
     norm_momentum: float = setting(0.99, above=0, below=1)
@@ -91,7 +99,6 @@ class PortraitConfig(SystemConfig):
 
     # What readers of published weights ask of every system.
     backbone = "mobilenet_v2"
-    backbone_width = 1.0
     channels = 3
 
     def _check(self):
@@ -136,4 +143,7 @@ class PortraitConfig(SystemConfig):
             momentum=self.norm_momentum,
             frozen_norm=self.norm == "frozen",
             dtype=self.precision,
+            backbone_width=self.backbone_width,
+            decoder_width=self.decoder_width,
+            edge_width=self.edge_width,
         )

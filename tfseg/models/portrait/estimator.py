@@ -97,7 +97,8 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         if fresh and self.config.initial_weights == "imagenet":
             from tfseg.engine.published_weights import load_imagenet
 
-            load_imagenet(self.keras_model.backbone, "mobilenet_v2")
+            width = self.config.backbone_width
+            load_imagenet(self.keras_model.backbone, "mobilenet_v2", width=width)
 
     def with_people(self, boxes=None, detector=None) -> PortraitSegmenter:
         """Returns this model, sharing its weights, as one whose evaluations tell people apart; see

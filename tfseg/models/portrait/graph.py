@@ -18,8 +18,6 @@ from tfseg.models.portrait.encoder import PRESETS, encode
 
 __all__ = ["Blocks", "GraphOptions", "build_graph"]
 
-_WIDTH, _BOUNDARY_WIDTH = 256, 64
-
 
 @dataclasses.dataclass(frozen=True)
 class GraphOptions:
@@ -27,7 +25,7 @@ class GraphOptions:
 
     Attributes:
         classes: N, the background included.
-        preset: "paper", "light" or "dilated", see `encoder.PRESETS`.
+        preset: "paper", "light", "dilated" or "nano", see `encoder.PRESETS`.
         cgca: Whether deeper layers' categorical attention acts on the shallower ones.
         cgca_source: The map that the attention is taken from: "enhanced" after its own CGCA, or
             "raw" before it.
@@ -40,6 +38,9 @@ class GraphOptions:
         epsilon: Of the normalisations.
         frozen_norm: Keep statistics as they are in training too.
         dtype: Dtype or policy of all layers.
+        backbone_width: Multiplies the encoder's channels (MobileNetV2's alpha).
+        decoder_width: Channels of the decoder's features; None takes the preset's.
+        edge_width: Channels of its boundary features; None takes the preset's.
     """
 
     classes: int
@@ -54,6 +55,9 @@ class GraphOptions:
     epsilon: float = 1e-3
     frozen_norm: bool = False
     dtype: object = None
+    backbone_width: float = 1.0
+    decoder_width: int | None = None
+    edge_width: int | None = None
 
 
 def build_graph(keras, options: GraphOptions, blocks: Blocks | None = None, image_shape=None):
@@ -72,10 +76,15 @@ def build_graph(keras, options: GraphOptions, blocks: Blocks | None = None, imag
     if blocks is None:
         blocks = Blocks(keras, options)
     preset = PRESETS[options.preset]
+    options = dataclasses.replace(
+        options,
+        decoder_width=options.decoder_width or preset.decoder_width,
+        edge_width=options.edge_width or preset.edge_width,
+    )
     image = keras.Input((*(image_shape or (None, None)), 3), name="image")
-    x = encode(blocks, image, preset)
+    x = encode(blocks, image, preset, options.backbone_width)
     if options.decoder == "aspp":
-        features = _aspp(blocks, x[3], preset.rates, "layer4")
+        features = _aspp(blocks, x[3], preset.rates, options.decoder_width, "layer4")
         outputs = {"logits": _classified(blocks, features, image, options)}
     else:
         outputs = _layers(blocks, x, image, preset, options)
@@ -84,13 +93,13 @@ def build_graph(keras, options: GraphOptions, blocks: Blocks | None = None, imag
 
 def _layers(blocks, x, image, preset, options) -> dict:
     """Returns the outputs of the four decoder layers and what they are made of."""
-    outputs = {}
-    p = [blocks.cbr(x[i], _WIDTH, 1, f"layer{i + 1}_project") for i in range(3)]
-    p.append(_aspp(blocks, x[3], preset.rates, "layer4"))
+    outputs, width = {}, options.decoder_width
+    p = [blocks.cbr(x[i], width, 1, f"layer{i + 1}_project") for i in range(3)]
+    p.append(_aspp(blocks, x[3], preset.rates, width, "layer4"))
     s, b = [], []
     for i in range(4):
         s.append(blocks.conv(p[i], options.classes, 3, f"layer{i + 1}_semantic"))
-        e = blocks.cbr(p[i], _BOUNDARY_WIDTH, 3, f"layer{i + 1}_edge")
+        e = blocks.cbr(p[i], options.edge_width, 3, f"layer{i + 1}_edge")
         b.append(blocks.conv(e, 1, 3, f"layer{i + 1}_boundary"))
         outputs[f"sem_{i + 1}"], outputs[f"bnd_{i + 1}"] = s[i], b[i]
     enhanced = _categorical_attention(blocks, s, options, outputs)
@@ -98,10 +107,10 @@ def _layers(blocks, x, image, preset, options) -> dict:
     o = []
     for i in range(4):
         outputs[f"enhanced_{i + 1}"], outputs[f"edges_{i + 1}"] = enhanced[i], edges[i]
-        o.append(_fused(blocks, x[i], p[i], enhanced[i], edges[i], f"layer{i + 1}"))
+        o.append(_fused(blocks, x[i], p[i], enhanced[i], edges[i], options, f"layer{i + 1}"))
     wide = [o[0], *(blocks.resize(o[i], o[0], f"layer{i + 1}_up") for i in range(1, 4))]
     if options.merge == "concat":
-        z = blocks.cbr(blocks.concat(wide, "merge"), _WIDTH, 1, "merge_project")
+        z = blocks.cbr(blocks.concat(wide, "merge"), width, 1, "merge_project")
     else:
         z = blocks.add(wide, "merge")
     outputs["logits"] = _classified(blocks, z, image, options)
@@ -138,27 +147,28 @@ def _boundary_enhancement(blocks, b, preset, options) -> list:
     return edges
 
 
-def _fused(blocks, x, p, categories, edge, name):
-    """Returns o_i: both branches fused, two residuals, 256 channels (rows 6 and 10 to 14)."""
-    q = blocks.cbr(categories, _WIDTH, 3, f"{name}_semantic_back")
-    c = blocks.cbr(edge, _BOUNDARY_WIDTH, 3, f"{name}_boundary_back1")
-    c = blocks.cb(c, _WIDTH, 3, f"{name}_boundary_back2")
+def _fused(blocks, x, p, categories, edge, options, name):
+    """Returns o_i: both branches fused, two residuals (rows 6 and 10 to 14)."""
+    width = options.decoder_width
+    q = blocks.cbr(categories, width, 3, f"{name}_semantic_back")
+    c = blocks.cbr(edge, options.edge_width, 3, f"{name}_boundary_back1")
+    c = blocks.cb(c, width, 3, f"{name}_boundary_back2")
     gate = blocks.sigmoid(c, f"{name}_gate")
     f = blocks.add([blocks.multiply([q, gate], f"{name}_sbf_times"), q], f"{name}_sbf")
     g = blocks.add([f, p], f"{name}_residual1")
     narrow = blocks.cb(g, x.shape[-1], 1, f"{name}_narrow")
     r = blocks.relu(blocks.add([narrow, x], f"{name}_residual2"), f"{name}_residual2_relu")
-    return blocks.cbr(r, _WIDTH, 3, f"{name}_out")
+    return blocks.cbr(r, width, 3, f"{name}_out")
 
 
-def _aspp(blocks, x, rates, name):
-    """Returns atrous spatial pyramid pooling, 256 channels (Chen et al. 2017, section 3.3)."""
-    branches = [blocks.cbr(x, _WIDTH, 1, f"{name}_aspp_point")]
+def _aspp(blocks, x, rates, width, name):
+    """Returns atrous spatial pyramid pooling (Chen et al. 2017, section 3.3), `width` channels."""
+    branches = [blocks.cbr(x, width, 1, f"{name}_aspp_point")]
     for number, rate in enumerate(rates, 1):
-        branches.append(blocks.cbr(x, _WIDTH, 3, f"{name}_aspp_atrous{number}", rate=rate))
-    pooled = blocks.cbr(blocks.mean(x, f"{name}_aspp_mean"), _WIDTH, 1, f"{name}_aspp_image")
+        branches.append(blocks.cbr(x, width, 3, f"{name}_aspp_atrous{number}", rate=rate))
+    pooled = blocks.cbr(blocks.mean(x, f"{name}_aspp_mean"), width, 1, f"{name}_aspp_image")
     branches.append(blocks.resize(pooled, x, f"{name}_aspp_spread"))
-    return blocks.cbr(blocks.concat(branches, f"{name}_aspp"), _WIDTH, 1, f"{name}_aspp_project")
+    return blocks.cbr(blocks.concat(branches, f"{name}_aspp"), width, 1, f"{name}_aspp_project")
 
 
 def _classified(blocks, features, image, options):
