@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from tfseg.engine.estimator import Estimator
-from tfseg.engine.inputs import Item
+from tfseg.engine.inputs import Item, read_one
 from tfseg.geometry.padded import PaddedResize
 from tfseg.geometry.resize import ResizePlan
 from tfseg.models.hptr import network
@@ -19,6 +20,9 @@ from tfseg.models.hptr.decode import decode
 from tfseg.models.hptr.evaluator import MEASURES, Parsing, ParsingEvaluator
 from tfseg.models.hptr.targets import encode, padding_of, resize_of
 from tfseg.structures import Prediction, Sample
+
+if TYPE_CHECKING:
+    from tfseg.models.hptr.inspection import Inspection
 
 __all__ = ["HPTR"]
 
@@ -64,6 +68,28 @@ class HPTR(Estimator):
 
     def _build(self) -> keras.Model:
         return network.build(self.config)
+
+    def inspect(self, image, *, score_threshold: float | None = None) -> Inspection:
+        """Returns how one image was parsed, as arrays and images: the boxes of the queries after
+        each decoder layer, where the queries look, their masks, each label map class by class, and
+        the prediction. A notebook shows them; `inspection.save("folder")` writes them.
+
+        Args:
+            image: A path, an array, encoded bytes, an open file, an image of Pillow, or a
+                `Sample`.
+            score_threshold: Lowest score of the prediction; None: as `predict`.
+
+        Raises:
+            ConfigError: For a threshold that is no share.
+            NotFittedError: If no weights were trained or loaded.
+            DataError: If it is not one image, or cannot be read.
+        """
+        from tfseg.models.hptr.inspection import inspect
+
+        self._check_threshold(score_threshold)
+        self._require_weights()
+        item = read_one(image, self.config.channels)
+        return inspect(self, item, score_threshold=score_threshold)
 
     def _load_initial(self) -> None:
         # A file that gave some layers their weights is not to be overwritten.
