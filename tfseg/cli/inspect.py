@@ -4,10 +4,10 @@ OUT gets a PNG for each step and index.html with all of them. Of a Mask R-CNN: t
 anchors, objectness, proposals before and after suppression, their pyramid levels, what the box head
 and the mask head say, the prediction. Of a portrait model: each layer's categorical attention and
 boundaries before and after they are passed on, the opacity, the prediction. Of a Pose2Seg, which
-needs --poses: each person's aligned window, skeleton and probabilities. Of an HPTR: boxes after each
-decoder layer, where the queries look, masks, each map. With --index, INPUT is a dataset: one of its
-images is taken, and what a training would learn from its annotations is shown too, where the model
-can tell.
+needs --poses: each person's aligned window, skeleton and probabilities. Of an HPTR: boxes after
+each decoder layer, where the queries look, masks, each map. With --index, INPUT is a dataset: one
+of its images is taken, and what a training would learn from its annotations is shown too, where the
+model can tell.
 """
 
 from __future__ import annotations
