@@ -47,6 +47,7 @@ _HOMES = {
     "CcihpDataset": "tfseg.data.published.ccihp",
     "CihpDataset": "tfseg.data.published.cihp",
     "ClothingCoParsingDataset": "tfseg.data.published.clothing_co_parsing",
+    "ClothingParsingDataset": "tfseg.data.published.clothing_parsing",
     "ImageMaskDataset": "tfseg.data.masks.mask_pairs",
     "InstanceFolderDataset": "tfseg.data.masks.instance_folder",
     "LabelmeDataset": "tfseg.data.tools.labelme",

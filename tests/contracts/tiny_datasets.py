@@ -158,6 +158,12 @@ def clothing_co_parsing(folder, parts, turned):
         _text(folder / f"{part}.txt", "\n".join(parts[part]))
 
 
+def clothing_parsing(folder, parts, turned):
+    clothing_co_parsing(folder, parts, turned)
+    for _, stem, objects in _each(parts):
+        _save(folder / "derived" / "parts" / f"{stem}.png", 13 * _ones(objects))
+
+
 _PETS = {"classes": ("cat", "dog")}
 _PERSON = {"label": "person"}
 MAKERS = {
@@ -177,6 +183,7 @@ MAKERS = {
         clothing_co_parsing,
         {**_PERSON, "merged": True, "options": {"crop": "full"}},
     ),
+    "clothing_parsing": (clothing_parsing, {**_PERSON, "merged": True}),
     "synthetic": (None, {"path": "synthetic:length=2,size=48,people=1"}),
     "composites": (
         None,

@@ -11,6 +11,7 @@ _HOMES = {
     "CcihpDataset": "tfseg.data.published.ccihp",
     "CihpDataset": "tfseg.data.published.cihp",
     "ClothingCoParsingDataset": "tfseg.data.published.clothing_co_parsing",
+    "ClothingParsingDataset": "tfseg.data.published.clothing_parsing",
     "CocoDataset": "tfseg.data.coco.coco",
     "CompositeDataset": "tfseg.data.composites.compositor",
     "Concat": "tfseg.data.dataset",

@@ -18,6 +18,7 @@ HOMES: dict[str, str] = {
     "synthetic": "tfseg.data.opening.synthetic_source",
     "clothing_co_parsing": "tfseg.data.published.clothing_co_parsing",
     "portrait_crops": "tfseg.data.published.portrait_crops",
+    "clothing_parsing": "tfseg.data.published.clothing_parsing",
     "composites": "tfseg.data.opening.composite_source",
     "voc": "tfseg.data.voc.voc",
     "voc_semantic": "tfseg.data.voc.voc_semantic",
