@@ -41,7 +41,7 @@ def level(image):
 
 # Turns by 45 degrees leave "up" undefined, and other canvases have tests of their own:
 # test_semantic_presets.py, test_scale_crop.py.
-SAME_SIZE = [name for name in presets.NAMES if name != "voc"]
+SAME_SIZE = [name for name in presets.NAMES if name not in ("voc", "detr")]
 UPRIGHT = [name for name in SAME_SIZE if name not in ("portrait", "portrait_flip")]
 
 

@@ -65,3 +65,25 @@ def test_an_unknown_class_of_a_map_is_named():
     maps = {"sizes": np.full((48, 96), 9, np.int32)}
     with pytest.raises(DataError, match="'a'.*'sizes' has a pixel of class 9.*1 to 4"):
         encode(people(1, label_maps=maps), CONFIG)
+
+
+def test_cut_images_fill_the_same_canvas():
+    """DETR's cuts come before the resize; what is cut away of people is no person."""
+    from tfseg.data.augment import choose
+    from tfseg.data.dataset import ListDataset
+    from tfseg.models.hptr import HPTR
+
+    sample = people(6, label_maps={"attributes": np.full((48, 96), 14)})
+    data = ListDataset([sample], class_names=("person",))
+    _, prepare = HPTR(**SMALL)._prepared(data, choose("detr"))
+    counts = set()
+    for seed in range(12):
+        found = prepare(sample, seed)
+        assert found["image"].shape == (64, 64, 3) and found["attributes"].shape == (64, 64)
+        there = found["labels"] == 0
+        assert (found["gt_masks"][there].any(axis=(1, 2))).all()
+        assert (found["gt_boxes"][there, 2:] > 0).all() and (found["gt_boxes"] <= 1).all()
+        inside = found["attributes"][~found["padding"]]
+        assert set(np.unique(inside).tolist()) in ({14}, {15})  # mirrored or not
+        counts.add(int(there.sum()))
+    assert len(counts) > 1

@@ -7,6 +7,7 @@ import importlib
 __all__ = [
     "Augmentation",
     "Augmenter",
+    "DetrCrop",
     "InSquare",
     "PaddedResize",
     "ResizePlan",
@@ -23,6 +24,7 @@ __all__ = [
 _HOMES = {
     "Augmentation": "tfseg.data.augment.choice",
     "Augmenter": "tfseg.data.augment.imgaug_adapter",
+    "DetrCrop": "tfseg.data.augment.detr_crop",
     "choose": "tfseg.data.augment.choice",
     "iaa": "tfseg.data.augment.imgaug_compat",
     "InSquare": "tfseg.geometry.resize",

@@ -33,6 +33,12 @@ class Augmentation:
         """`(rows, columns)` of every image made, or None if images keep their size."""
         return getattr(self.function, "canvas", None)
 
+    @property
+    def before_resize(self) -> bool:
+        """Whether it is for images as they were read, and gives others of any size: those who
+        resize afterwards call `on_original`."""
+        return bool(getattr(self.function, "before_resize", False))
+
     def on_canvas(self, size: int | tuple[int, int]) -> Augmentation:
         """Returns the same augmentation with images of another size: one side, or `(rows,
         columns)`. One that keeps the size of its images is returned as it is."""
@@ -47,11 +53,11 @@ class Augmentation:
         Raises:
             DataError: If the change fails, makes another thing of the sample, or another size.
         """
-        moved = self.function(sample, seed)
-        if not isinstance(moved, Sample):
+        moved = self.on_original(sample, seed)
+        if moved.size != sample.size and self.before_resize:
             raise DataError(
-                f"{sample.where}: the augmentation should return a tfseg.Sample, got "
-                f"{type(moved).__name__}."
+                f"{sample.where}: the augmentation {self.text} cuts images before they are "
+                "resized, which this system does not do. Choose another one."
             )
         if moved.size != (self.canvas or sample.size):
             raise DataError(
@@ -59,6 +65,20 @@ class Augmentation:
                 f"{sample.size[0]} x {sample.size[1]} to {moved.size[0]} x {moved.size[1]}, and a "
                 "batch needs equal ones. Pass keep_size=True to the augmenter, or wrap it in "
                 "imgaug's KeepSizeByResize."
+            )
+        return moved
+
+    def on_original(self, sample: Sample, seed: int) -> Sample:
+        """Returns the changed sample, of whatever size.
+
+        Raises:
+            DataError: If the change fails, or makes another thing of the sample.
+        """
+        moved = self.function(sample, seed)
+        if not isinstance(moved, Sample):
+            raise DataError(
+                f"{sample.where}: the augmentation should return a tfseg.Sample, got "
+                f"{type(moved).__name__}."
             )
         return moved
 
@@ -70,7 +90,7 @@ class Augmentation:
         """
         try:
             for seed in range(3):
-                self(sample, seed)
+                self.on_original(sample, seed) if self.before_resize else self(sample, seed)
         except TFSegError as error:
             culprit = _culprit(self.function, sample, error)
             raise ConfigError(f"augmentation: {culprit} cannot be used. {error}") from error

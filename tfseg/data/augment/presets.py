@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tfseg.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tfseg.data.augment.detr_crop import DetrCrop
     from tfseg.data.augment.imgaug_adapter import Augmenter
     from tfseg.data.augment.scale_crop import ScaleCrop
     from tfseg.data.augment.wide_shots import WideShots
@@ -43,6 +44,7 @@ _SETS: dict[str, dict[str, float]] = {
     "portrait_light": {"flip": 0.5, "sway": 1, "tone": 1},
     "portrait_wide": {},
     "voc": {},
+    "detr": {},
 }
 # Sets for networks that label every pixel: what came from outside the image is ignored.
 _SEMANTIC = ("portrait", "portrait_flip", "portrait_light")
@@ -50,7 +52,7 @@ _SEMANTIC = ("portrait", "portrait_flip", "portrait_light")
 NAMES: tuple[str, ...] = tuple(_SETS)
 
 
-def build(name: str, **options) -> Augmenter | ScaleCrop | WideShots:
+def build(name: str, **options) -> Augmenter | ScaleCrop | WideShots | DetrCrop:
     """Returns the named set.
 
     `aug_*` are the sets of the clothing study. `people_light` suits training from scratch on
@@ -67,13 +69,16 @@ def build(name: str, **options) -> Augmenter | ScaleCrop | WideShots:
 
     `portrait_wide` shows people at any distance, place, light and focus, as many cameras would:
     see `tfseg.data.augment.wide_shots`. `voc` is the usual set for PASCAL VOC: see
-    `tfseg.data.augment.scale_crop`. These two make images of a size of their own.
+    `tfseg.data.augment.scale_crop`. These two make images of a size of their own. `detr` is DETR's:
+    mirrored half of the time and cut half of the time, before images are resized, for systems that
+    resize afterwards; see `tfseg.data.augment.detr_crop`.
 
     Args:
         name: One of `NAMES`.
         **options: Passed on to `Augmenter`: `keypoint_flip`, `label_map_flips`, `label_map_fill`,
             `with_class_map`; for "voc" to `ScaleCrop`: `size`, `scales`, `flip`; for
-            "portrait_wide" to `WideShots`: `size` and those of `Augmenter`.
+            "portrait_wide" to `WideShots`: `size` and those of `Augmenter`; for "detr" to
+            `DetrCrop`: `flip`, `crop`, `shorter`, `sides`.
 
     Raises:
         ConfigError: If the name is unknown; says the nearest one.
@@ -86,6 +91,10 @@ def build(name: str, **options) -> Augmenter | ScaleCrop | WideShots:
         from tfseg.data.augment.scale_crop import ScaleCrop
 
         return ScaleCrop(**options)
+    if name == "detr":
+        from tfseg.data.augment.detr_crop import DetrCrop
+
+        return DetrCrop(**options)
     if name == "portrait_wide":
         from tfseg.data.augment.wide_shots import WideShots
 

@@ -110,7 +110,11 @@ class HPTR(Estimator):
         return encode(sample, self.config)
 
     def _prepared(self, dataset, augment: Callable | None):
+        cuts = getattr(augment, "before_resize", False)
+
         def prepare(sample: Sample, seed: int) -> dict[str, np.ndarray]:
+            if cuts:
+                return encode(augment.on_original(sample, seed), self.config)
             move = None if augment is None else functools.partial(augment, seed=seed)
             return encode(sample, self.config, move)
 
