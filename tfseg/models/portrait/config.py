@@ -54,6 +54,13 @@ class PortraitConfig(SystemConfig):
         semantic_weight: Weight of the four auxiliary categorical losses.
         boundary_weight: Of the four boundary losses. Large values cost regions what they bring
             edges: watch both.
+        teacher: A trained portrait model of the same classes whose answers `fit` learns from
+            besides the labels: a name such as "portrait", or the folder of a saved model. It sees
+            the same augmented images, and its answer also counts where labels are ignored. It is
+            not part of this model and not saved with it; None trains without one.
+        teacher_weight: Weight of the divergence from the teacher's probabilities.
+        teacher_temperature: What both networks' logits are divided by in that loss. 1 compares the
+            opacities as they are; more, the doubts of a teacher that is sure nearly everywhere.
         weight_decay: Half the factor of the sum of squared kernels, norms and biases excepted.
         foreground: The class that is cut out and split into instances; None means "person" where
             there is such a class, else the first.
@@ -90,6 +97,9 @@ class PortraitConfig(SystemConfig):
     native_limit: int = setting(1024, at_least=32, at_most=32768)
     semantic_weight: float = setting(0.4, at_least=0)
     boundary_weight: float = setting(0.4, at_least=0)
+    teacher: str | None = None
+    teacher_weight: float = setting(1.0, at_least=0)
+    teacher_temperature: float = setting(1.0, above=0)
     weight_decay: float = setting(0.0, at_least=0)
     foreground: str | None = None
     affinity: AffinityConfig = dataclasses.field(default_factory=AffinityConfig)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import keras
@@ -15,7 +15,9 @@ from tfseg.engine.estimator import Estimator
 from tfseg.engine.inputs import read_one
 from tfseg.models.portrait import network
 from tfseg.models.portrait.config import PortraitConfig
+from tfseg.models.portrait.losses import TEACHER_TERM
 from tfseg.models.portrait.targets import Resized, encode
+from tfseg.models.portrait.teacher import answers_of, load_teacher
 from tfseg.models.portrait.verbs import PortraitVerbs
 from tfseg.structures import Sample
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PortraitSegmenter"]
 
 _LOG = logging.getLogger(__name__)
+_TERMS = {"main_loss": "main", "semantic_loss": "categories", "boundary_loss": "boundary"}
 
 
 class PortraitSegmenter(PortraitVerbs, Estimator):
@@ -42,15 +45,15 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
     """
 
     config_class = PortraitConfig
-    loss_terms = {
-        "main_loss": "main",
-        "semantic_loss": "categories",
-        "boundary_loss": "boundary",
-    }
     weight_readers = ("tfseg.convert.keras_applications", "tfseg.convert.tflite_mobilenet")
     serving_graph = "tfseg.export.graphs.portrait"
     phone_part = "tfseg.export.graphs.portrait_phone"
     config: PortraitConfig
+
+    @property
+    def loss_terms(self) -> Mapping[str, str]:
+        """Name of each term of the loss to its title; the teacher's where there is one."""
+        return {**_TERMS, TEACHER_TERM: "teacher"} if self.config.teacher else _TERMS
 
     def _build(self) -> keras.Model:
         return network.build(self.config)
@@ -82,14 +85,27 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         """Trains on a dataset and returns the estimator; see `Estimator.fit`.
 
         Samples need a class map `label_maps["classes"]`, or masks, of which one is made. A model
-        that has no weights yet first gets those of `config.initial_weights`.
+        that has no weights yet first gets those of `config.initial_weights`. Where
+        `config.teacher` names a model, its answers are learnt from as well.
+
+        Raises:
+            ConfigError: If there is no such teacher, or it has other classes; and what
+                `Estimator.fit` raises.
         """
         if self.config.norm == "batch" and self.config.train.batch_size == 1:
             _LOG.warning(
                 "With train.batch_size=1 the normalisation behind the image pooling sees a single "
                 "number and gives 0. Take 2 images or more, or norm='frozen' on trained weights."
             )
-        return super().fit(train, val, **options)
+        if not self.config.teacher:
+            return super().fit(train, val, **options)
+        teacher = answers_of(load_teacher(self))
+        network = self.keras_model
+        network.teacher = teacher
+        try:
+            return super().fit(train, val, **options)
+        finally:
+            network.teacher = None
 
     def _load_initial(self) -> None:
         # A file that gave some layers their weights is not to be overwritten.

@@ -1,7 +1,9 @@
-"""The losses of the portrait network: the prediction, four categorical maps, four boundaries.
+"""The losses of the portrait network: the prediction, four categorical maps, four boundaries, and
+the divergence from a teacher's answers.
 
 Source: Zhu et al. (2019), sections 2.1.1 and 2.1.2; the weights are usual ones, for the paper
-names none.
+names none. The teacher's: Hinton, Vinyals, Dean, Distilling the knowledge in a neural network
+(2015), pixel by pixel.
 """
 
 from __future__ import annotations
@@ -12,9 +14,13 @@ from tfseg.nn.losses.boundary import balanced_cross_entropy, edge_map, pool_cell
 from tfseg.nn.losses.classification import masked_mean, softmax_cross_entropy
 from tfseg.structures.semantic import IGNORED
 
-__all__ = ["TERMS", "boundary_targets", "loss_terms", "segmentation_loss"]
+__all__ = [
+    *("TEACHER_TERM", "TERMS"),
+    *("boundary_targets", "loss_terms", "segmentation_loss", "teacher_loss"),
+]
 
 TERMS = ("main_loss", "semantic_loss", "boundary_loss")
+TEACHER_TERM = "teacher_loss"
 
 
 def loss_terms(outputs: dict, labels, valid, classes: int, strides) -> dict:
@@ -62,6 +68,25 @@ def segmentation_loss(labels, logits):
     known = labels != IGNORED
     losses = softmax_cross_entropy(ops.where(known, labels, 0), logits)
     return masked_mean(losses, known)
+
+
+def teacher_loss(logits, teacher_logits, valid, temperature: float = 1.0):
+    """Returns the mean Kullback-Leibler divergence of a network's probabilities from its teacher's,
+    float32; 0 where they are equal, and where no pixel shows the image.
+
+    It is multiplied by the temperature's square, so that gradients keep their size.
+
+    Args:
+        logits: `(B, H, W, N)`.
+        teacher_logits: The same of the teacher, for which nothing is learnt.
+        valid: bool `(B, H, W)`, where the input shows the image, labelled or not.
+        temperature: What logits are divided by.
+    """
+    teacher_logits = ops.stop_gradient(ops.cast(teacher_logits, "float32"))
+    wanted = ops.log_softmax(teacher_logits / temperature, axis=-1)
+    found = ops.log_softmax(ops.cast(logits, "float32") / temperature, axis=-1)
+    each = ops.sum(ops.exp(wanted) * (wanted - found), axis=-1)
+    return temperature**2 * masked_mean(each, valid)
 
 
 def boundary_targets(labels, valid, classes: int, strides) -> list:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
 
@@ -9,7 +11,7 @@ from tfseg.errors import ConfigError
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.encoder import PRESETS
 from tfseg.models.portrait.graph import build_graph
-from tfseg.models.portrait.losses import TERMS, loss_terms
+from tfseg.models.portrait.losses import TEACHER_TERM, TERMS, loss_terms, teacher_loss
 
 __all__ = ["PortraitNetwork", "build", "layer_group"]
 
@@ -38,6 +40,8 @@ class PortraitNetwork(keras.Model):
 
     Attributes:
         graph: The functional model; its inputs lie in [-1, 1].
+        teacher: `image -> logits (B, H, W, N)` of the model that `config.teacher` names, see
+            `teacher.answers_of`; None but while `PortraitSegmenter.fit` trains.
         open_axes: See `runtime.compile_inference`: images of any number and size.
     """
 
@@ -47,7 +51,9 @@ class PortraitNetwork(keras.Model):
         super().__init__(name="portrait", dtype=config.precision, autocast=False, **kwargs)
         self.config = config
         self.graph = build_graph(keras, config.graph)
-        self.trackers = [keras.metrics.Mean(name=name) for name in (*TERMS, "l2_loss")]
+        self.teacher: Callable | None = None
+        names = (*TERMS, *((TEACHER_TERM,) if config.teacher else ()), "l2_loss")
+        self.trackers = [keras.metrics.Mean(name=name) for name in names]
         self.built = True
 
     @property
@@ -76,11 +82,23 @@ class PortraitNetwork(keras.Model):
         config = self.config
         strides = PRESETS[config.preset].strides
         terms = loss_terms(y_pred, x["labels"], x["valid"], config.class_count, strides)
+        weights = [1.0, config.semantic_weight, config.boundary_weight]
+        if config.teacher:
+            answer, temperature = self._teacher_logits(x["image"]), config.teacher_temperature
+            terms[TEACHER_TERM] = teacher_loss(y_pred["logits"], answer, x["valid"], temperature)
+            weights.append(config.teacher_weight)
         terms["l2_loss"] = self._l2_penalty()
         for tracker, value in zip(self.trackers, terms.values(), strict=True):
             tracker.update_state(value)
-        weights = (1.0, config.semantic_weight, config.boundary_weight, 1.0)
-        return sum(weight * value for weight, value in zip(weights, terms.values()))
+        return sum(weight * value for weight, value in zip((*weights, 1.0), terms.values()))
+
+    def _teacher_logits(self, image):
+        if self.teacher is None:
+            raise ConfigError(
+                f"teacher: {self.config.teacher!r} is loaded by PortraitSegmenter.fit, and this "
+                "network is trained or measured without it. Take fit, or set teacher=None."
+            )
+        return self.teacher(image)
 
     def _l2_penalty(self):
         total = ops.zeros((), "float32")
