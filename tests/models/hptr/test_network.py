@@ -164,7 +164,14 @@ def test_groups_and_options(network):
     assert heads < detr and not any(name.endswith("_BN") for name in detr)
     assert layer_group(network, "all") == heads | layer_group(network, "backbone")
     assert "block_3_project" in detr and "block_2_project" not in detr
-    other = small(sizes=(), patterns=(), fuse="add", background_channel=False, unit_weights=True)
+    other = small(
+        sizes=(),
+        patterns=(),
+        fuse="add",
+        background_channel=False,
+        unit_weights=True,
+        query_kind="anchors",
+    )
     outputs = other({**images(), "min_score": np.zeros(2, np.float32)})
     assert outputs["attributes"].shape[-1] == 19 and "sizes" not in outputs
     inputs = batch()

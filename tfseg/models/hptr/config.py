@@ -64,6 +64,9 @@ class HPTRConfig(SystemConfig):
             has no class where no probability is above 0.5.
         fuse: How finer maps enter the mask branch: "concat", or "add" as in DETR.
         queries: The most people that an image can have.
+        query_kind: What tells queries apart: "codes", learnt, as in the paper; or "anchors", boxes
+            that each decoder layer moves (DAB-DETR), which learn where people are in a fraction of
+            the steps.
         transformer_channels: Width of the transformer.
         transformer_hidden: Width of its dense layers.
         encoder_layers: Its encoder layers.
@@ -102,6 +105,7 @@ class HPTRConfig(SystemConfig):
     background_channel: bool = True
     fuse: Literal["concat", "add"] = "concat"
     queries: int = setting(40, at_least=1, at_most=1000)
+    query_kind: Literal["codes", "anchors"] = "codes"
     transformer_channels: int = setting(256, at_least=128, at_most=4096, multiple_of=128)
     transformer_hidden: int = setting(2048, at_least=1, at_most=65536)
     encoder_layers: int = setting(6, at_least=1, at_most=100)

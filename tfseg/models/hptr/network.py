@@ -17,6 +17,7 @@ from tfseg.models.hptr.losses import TERMS, loss_terms, term_weights
 from tfseg.nn.backbones.imagenet import weighted_layers
 from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
 from tfseg.nn.backbones.resnet import resnet
+from tfseg.nn.detr.anchor_detector import AnchorDetector
 from tfseg.nn.detr.detector import Detector
 from tfseg.nn.detr.mask_attention import MaskAttention
 from tfseg.nn.detr.mask_head import MaskHead
@@ -79,7 +80,8 @@ class HPTRNetwork(keras.Model):
             )
             for task in config.tasks
         }
-        self.detector = Detector(
+        detector = AnchorDetector if config.query_kind == "anchors" else Detector
+        self.detector = detector(
             len(config.classes),
             config.queries,
             channels=channels,

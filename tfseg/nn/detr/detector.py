@@ -91,14 +91,17 @@ class Detector(layers.Layer):
         """Builds all parts for features `(B, h, w, any)`."""
         channels, queries = self.settings["channels"], self.settings["queries"]
         self.project.build(input_shape)
+        self._add_queries(queries, channels)
+        for part in (self.encoder, self.decoder, self.class_head, *self.box_head):
+            part.build((None, None, channels))
+        self.built = True
+
+    def _add_queries(self, queries, channels):
         self.query_codes = self.add_weight(
             name="query_codes",
             shape=(queries, channels),
             initializer=keras.initializers.RandomNormal(stddev=1.0),
         )
-        for part in (self.encoder, self.decoder, self.class_head, *self.box_head):
-            part.build((None, None, channels))
-        self.built = True
 
     def call(self, features, padding, training=None):
         """Returns a dict of tensors:
@@ -117,26 +120,35 @@ class Detector(layers.Layer):
                 gives finite numbers without meaning.
             training: Whether dropout acts.
         """
-        channels = self.settings["channels"]
         source = self.project(features)
-        size = tuple(ops.shape(source)[1:3])
         mask = shrink_padding(ops.cast(padding, "bool"), source)
-        flat_mask = ops.reshape(mask, (-1, size[0] * size[1]))
-        position = ops.reshape(self.position(mask), (-1, size[0] * size[1], channels))
-        cells = ops.reshape(source, (-1, size[0] * size[1], channels))
+        cells = self._flat(source)
+        flat_mask = ops.reshape(mask, (-1, cells.shape[1] or ops.shape(cells)[1]))
+        position = self._flat(self.position(mask))
         memory = self.encoder(cells, position, flat_mask, training=training)
-        states, weights = self.decoder(
-            self.query_codes, memory, position, flat_mask, training=training
-        )
+        states, boxes, weights = self._decoded(memory, position, flat_mask, training)
+        size = tuple(ops.shape(source)[1:3])
         return {
             "logits": ops.cast(self.class_head(states), "float32"),
-            "boxes": self._boxes(states),
+            "boxes": boxes,
             "states": states,
-            "memory": ops.reshape(memory, (-1, *size, channels)),
+            "memory": ops.reshape(memory, (-1, *size, self.settings["channels"])),
             "source": source,
             "attention": ops.reshape(weights, (-1, *weights.shape[1:3], *size)),
             "padding": mask,
         }
+
+    def _flat(self, x):
+        """Returns the cells of a map in a row, `(B, h * w, D)`."""
+        height, width = ops.shape(x)[1:3]
+        return ops.reshape(x, (-1, height * width, self.settings["channels"]))
+
+    def _decoded(self, memory, position, padding, training):
+        """Returns the states, boxes and attention of the queries, see `call`."""
+        states, weights = self.decoder(
+            self.query_codes, memory, position, padding, training=training
+        )
+        return states, ops.sigmoid(self._moves(states)), weights
 
     def compute_output_spec(self, features, padding, training=None):
         """Returns the shapes and types of `call`'s results, which spares tracing 12 layers."""
@@ -155,10 +167,11 @@ class Detector(layers.Layer):
         }
         return {n: keras.KerasTensor(shape, dtype=kind) for n, (shape, kind) in shapes.items()}
 
-    def _boxes(self, x):
+    def _moves(self, x):
+        """Returns what the box head says of states, in logits, float32 `(..., 4)`."""
         for dense in self.box_head:
             x = dense(x)
-        return ops.sigmoid(ops.cast(x, "float32"))
+        return ops.cast(x, "float32")
 
     def get_config(self):
         """Returns the settings of the layer."""

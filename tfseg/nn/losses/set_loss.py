@@ -11,6 +11,7 @@ from tfseg.nn.layers.resize_like import bilinear
 from tfseg.nn.losses.classification import softmax_cross_entropy
 from tfseg.nn.losses.overlap import dice, sigmoid_focal
 from tfseg.nn.ops.boxes_cxcywh import generalized_iou
+from tfseg.nn.ops.first_rows import on_first_rows
 
 __all__ = ["gather_queries", "mask_losses", "object_count", "set_losses"]
 
@@ -57,20 +58,27 @@ def mask_losses(mask_logits, masks, labels):
             of the objects.
         masks: bool or 0 and 1, `(B, N, H, W)` on the padded canvas; the logits are brought to that
             size, bilinear.
-        labels: int `(B, N)`, -1 for padded objects.
+        labels: int `(B, N)`, -1 for padded objects, which stand behind the others.
     """
-    if mask_logits.shape[1] == 0:  # no place for objects at all
+    places = mask_logits.shape[1]
+    if places == 0:  # no place for objects at all
         return {"focal": ops.zeros(()), "dice": ops.zeros(())}
     valid = ops.cast(ops.cast(labels, "int32") >= 0, "float32")
+
+    def compute(rows):
+        logits = _enlarge(ops.cast(mask_logits[:, :rows], "float32"), masks)
+        flat = (-1, rows, ops.shape(masks)[2] * ops.shape(masks)[3])
+        targets, logits = ops.reshape(masks[:, :rows], flat), ops.reshape(logits, flat)
+        focal = ops.mean(sigmoid_focal(targets, logits), axis=-1)
+        return ops.stack([focal, dice(targets, ops.sigmoid(logits))], axis=-1)
+
+    # At the size of images, places without an object are the most of a training's memory.
+    needed = ops.max(ops.sum(ops.cast(valid > 0, "int32"), axis=1))
+    each = on_first_rows(needed, (ops.shape(masks)[0], places, 2), compute)
     count = object_count(labels)
-    logits = _enlarge(ops.cast(mask_logits, "float32"), masks)
-    flat = (*ops.shape(masks)[:2], -1)
-    targets, logits = ops.reshape(masks, flat), ops.reshape(logits, flat)
-    focal = ops.mean(sigmoid_focal(targets, logits), axis=-1)
-    overlap = dice(targets, ops.sigmoid(logits))
     return {
-        "focal": _sum_valid(focal, valid, axis=None) / count,
-        "dice": _sum_valid(overlap, valid, axis=None) / count,
+        "focal": _sum_valid(each[..., 0], valid, axis=None) / count,
+        "dice": _sum_valid(each[..., 1], valid, axis=None) / count,
     }
 
 
