@@ -33,6 +33,7 @@ def image():
     return np.random.default_rng(0).integers(0, 255, (120, 160, 3)).astype(np.uint8)
 
 
+@pytest.mark.both_backends
 def test_a_crowd_is_answered_as_its_people_alone(model, image):
     people = np.stack([placed(k % 2, angle=k, shift=(20 + k % 50, 25)) for k in range(100)])
     scores = np.linspace(0.1, 0.9, 100)
@@ -94,6 +95,11 @@ def test_the_command_takes_results_of_an_estimator(model, image, tmp_path, capsy
     captured = capsys.readouterr()
     one, none = json.loads(captured.out)["images"]
     assert [o["score"] for o in one["objects"]] == [0.75] * 2 and not none["objects"]
+    photo, out = tmp_path / "000000000007.png", tmp_path / "inside"
+    words = ["inspect", str(saved), str(photo), "--out", str(out)]
+    assert main([*words, "--poses", str(tmp_path / "poses.json")]) == 0
+    assert (out / "index.html").is_file()
+    assert main(words) == 2 and "needs poses" in capsys.readouterr().err
 
 
 def test_a_bound_and_hulls_stand_beside_an_evaluation(model):

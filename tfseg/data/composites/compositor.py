@@ -27,6 +27,7 @@ from tfseg.data.synthetic.dice import Dice
 from tfseg.errors import ConfigError, DataError
 from tfseg.opencv import cv2
 from tfseg.structures.label_maps import LabelMapKind
+from tfseg.structures.labels import COCO_KEYPOINTS
 from tfseg.structures.sample import Sample
 from tfseg.structures.semantic import CLASS_MAP
 
@@ -124,6 +125,7 @@ class CompositeDataset:
         least = min(64, max(8, self.size[0] // 4))
         self.people_maps = _map_names(people_maps)
         self.keypoints = bool(keypoints)
+        self.keypoint_names = COCO_KEYPOINTS if self.keypoints else ()
         self._cutouts = Cutouts(
             people,
             least_height=least,
