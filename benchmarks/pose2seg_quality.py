@@ -4,7 +4,8 @@
 
 For joints moved by a share of each person's longer side: COCO's mask AP of medium and large people,
 of all and of those whose box overlaps another's by more than 0.5, with 95 % intervals of a
-bootstrap over images; and the differences to the hulls and to the other model, on the same images.
+bootstrap over images; and the differences to the hulls and to the other model, whose one class is
+people, on the same images.
 """
 
 from __future__ import annotations
