@@ -9,7 +9,7 @@ from toy_system import Dot
 
 import tfseg
 from tfseg.data import ListDataset, SyntheticPeople
-from tfseg.errors import ConfigError, ExportError
+from tfseg.errors import ConfigError
 from tfseg.structures import Sample
 
 
@@ -145,11 +145,6 @@ class TestHPTR(EstimatorContract):
     @classmethod
     def data(cls):
         return two_kinds_of_people(("adult", "child"))
-
-    def test_export(self, model, tmp_path):
-        with pytest.raises(ExportError, match="HPTR"):
-            model.export(tmp_path / "exported" / "1")
-        assert not (tmp_path / "exported").exists()
 
 
 class TestPose2Seg(EstimatorContract):

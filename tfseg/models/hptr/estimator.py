@@ -62,6 +62,7 @@ class HPTR(Estimator):
     }
     measures = MEASURES
     weight_readers = ("tfseg.convert.keras_applications", "tfseg.convert.tflite_mobilenet")
+    serving_graph = "tfseg.export.graphs.hptr"
     no_phone_part = "Its transformer has not been tried on phones."
     config: HPTRConfig
     _remembers = False
