@@ -189,23 +189,26 @@ def _attributes(count: int, regions: Mapping[str, Regions], config: HPTRConfig) 
     found = [[] for _ in range(count)]
     parts = regions[_OTHERS]
     masks = rle.encode_regions(parts.numbers, len(parts.owners))
-    for index, (person, attribute) in enumerate(zip(parts.owners, parts.attributes)):
-        traits = {}
-        for task, respect in TRAITS.items():
-            trait = _trait(regions.get(task), person, attribute, getattr(config, task))
-            if trait is not None:
-                traits[respect] = trait
-        name = config.attributes[attribute - 1]
-        found[person].append(Attribute(name, float(parts.scores[index]), masks[index], traits))
+    traits = {
+        respect: _traits(regions[task], getattr(config, task))
+        for task, respect in TRAITS.items()
+        if task in regions
+    }
+    for index, key in enumerate(zip(parts.owners.tolist(), parts.attributes.tolist())):
+        own = {respect: known[key] for respect, known in traits.items() if key in known}
+        name = config.attributes[key[1] - 1]
+        found[key[0]].append(Attribute(name, float(parts.scores[index]), masks[index], own))
     return tuple(map(tuple, found))
 
 
-def _trait(regions: Regions | None, person: int, attribute: int, names) -> Trait | None:
-    """Returns the characteristic that most pixels of an attribute have; None without any."""
-    if regions is None:
-        return None
-    own = np.flatnonzero((regions.owners == person) & (regions.attributes == attribute))
-    if not len(own):
-        return None
-    best = own[np.argmax(regions.pixels[own])]
-    return Trait(names[regions.classes[best] - 1], float(regions.scores[best]))
+def _traits(regions: Regions, names) -> dict[tuple[int, int], Trait]:
+    """Returns the characteristic that most pixels of each person's attribute have."""
+    best: dict[tuple[int, int], int] = {}
+    pixels = regions.pixels.tolist()
+    for index, key in enumerate(zip(regions.owners.tolist(), regions.attributes.tolist())):
+        if key not in best or pixels[index] > pixels[best[key]]:
+            best[key] = index
+    return {
+        key: Trait(names[regions.classes[index] - 1], float(regions.scores[index]))
+        for key, index in best.items()
+    }
