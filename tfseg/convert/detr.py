@@ -60,6 +60,7 @@ def load(
     *,
     classes: Sequence[int] | None = None,
     skip_mismatch: bool = False,
+    must_fit: Callable[[str], bool] | None = None,
 ) -> LoadReport:
     """Gives a network the weights of a file, all or, on an error, none.
 
@@ -73,6 +74,7 @@ def load(
         classes: The file's class ids that the network's classes 0, 1, ... stand for, COCO's person
             is `(1,)`; "no object" follows by itself. None: all, as they are.
         skip_mismatch: Take what fits.
+        must_fit: Given the name of a layer, whether it has to fit even so.
 
     Raises:
         WeightsError: If the file is missing, damaged, of another network, or does not fit.
@@ -97,8 +99,21 @@ def load(
     matched = weights.match(own, stored, source.path, unused)
     told = f" The file is {source}, {source.settings['queries']} queries."
     weights.refuse_mismatch(matched.report, skip_mismatch, told)
+    if must_fit is not None:
+        _check_needed(matched.report, must_fit, told)
     weights.give(matched)
     return matched.report
+
+
+def _check_needed(report: LoadReport, must_fit: Callable[[str], bool], told: str) -> None:
+    wrong = {name: reason for name, reason in report.skipped.items() if must_fit(name)}
+    wrong.update({name: "not in the file" for name in report.missing if must_fit(name)})
+    if wrong:
+        first = "; ".join(f"{name}: {reason}" for name, reason in list(wrong.items())[:4])
+        raise WeightsError(
+            f"{report.source}: {len(wrong)} layers do not fit: {first}.{told} Change the settings, "
+            "or take what fits with skip_mismatch=True."
+        )
 
 
 def _changed(source: Source, name: str, change: Callable, value: np.ndarray) -> np.ndarray:

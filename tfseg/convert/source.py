@@ -16,6 +16,7 @@ __all__ = ["READERS", "Source", "describe"]
 READERS = (
     "tfseg.convert.matterport",
     "tfseg.convert.pose2seg",  # before torchvision's, which takes any file of PyTorch
+    "tfseg.convert.detr_start",
     "tfseg.convert.torchvision",
     "tfseg.convert.keras_applications",
     "tfseg.convert.tflite_mobilenet",

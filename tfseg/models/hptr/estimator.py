@@ -61,7 +61,11 @@ class HPTR(Estimator):
         "colors_loss": "colours",
     }
     measures = MEASURES
-    weight_readers = ("tfseg.convert.keras_applications", "tfseg.convert.tflite_mobilenet")
+    weight_readers = (
+        "tfseg.convert.detr_start",
+        "tfseg.convert.keras_applications",
+        "tfseg.convert.tflite_mobilenet",
+    )
     serving_graph = "tfseg.export.graphs.hptr"
     no_phone_part = "Its transformer has not been tried on phones."
     config: HPTRConfig
