@@ -2,8 +2,9 @@
 
 SOURCE is recognised by its content: matterport/Mask_RCNN (mask_rcnn_coco.h5 and files trained from
 it), torchvision's maskrcnn_resnet50_fpn (.safetensors, or .pth where PyTorch is installed),
-Pose2Seg's public weights (.pkl or .safetensors), or weights for the backbone alone: ImageNet's of
-Keras Applications (ResNet50, ResNet101, MobileNetV2), and TFLite files of MobileNetV2.
+Pose2Seg's public weights (.pkl or .safetensors), facebookresearch/detr's as the start of an HPTR,
+or weights for the backbone alone: ImageNet's of Keras Applications (ResNet50, ResNet101,
+MobileNetV2), and TFLite files of MobileNetV2.
 Origin, backbone and the number of classes are read from the file; each layer is accounted for.
 """
 
