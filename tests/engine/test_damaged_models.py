@@ -288,13 +288,13 @@ def test_the_portrait_model_begins_from_its_initial_weights(monkeypatch):
     network = types.SimpleNamespace(backbone="the encoder")
     monkeypatch.setattr(PortraitSegmenter, "keras_model", network)
     name = "tfseg.engine.published_weights.load_imagenet"
-    monkeypatch.setattr(name, lambda *arguments: given.append(arguments))
+    monkeypatch.setattr(name, lambda *arguments, width: given.append((*arguments, width)))
     model = PortraitSegmenter(initial_weights="imagenet")
     model._load_initial()
-    assert given == [("the encoder", "mobilenet_v2")]
+    assert given == [("the encoder", "mobilenet_v2", 1.0)]
     model.random_layers = ("layer4_out",)
     model._load_initial()
-    assert given == [("the encoder", "mobilenet_v2")]
+    assert given == [("the encoder", "mobilenet_v2", 1.0)]
 
 
 @pytest.mark.parametrize("threshold", [50, -0.1, float("nan"), "0.5", True])
