@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from estimator_contract import EstimatorContract
+from small_hptr import SMALL
 from toy_system import Dot
 
 import tfseg
@@ -127,19 +128,7 @@ def two_kinds_of_people(classes, count=4):
 class TestHPTR(EstimatorContract):
     system, expensive = tfseg.HPTR, True
     settings = dict(
-        classes=("adult", "child"),
-        backbone="mobilenet_v2",
-        backbone_width=0.35,
-        pyramid_channels=16,
-        branch_width=16,
-        transformer_channels=128,
-        transformer_hidden=32,
-        encoder_layers=1,
-        decoder_layers=2,
-        queries=6,
-        image_size=64,
-        detection_min_confidence=0.0,
-        score_floor=0.0,
+        **SMALL, classes=("adult", "child"), detection_min_confidence=0.0, score_floor=0.0
     )
 
     @classmethod

@@ -104,7 +104,15 @@ class Estimator(PredictVerbs, FileVerbs):
 
     def _load_initial(self) -> None:
         """Gives a network that is about to begin its training the weights that the settings name
-        for its start, if nobody gave it any; without such settings there is nothing to do."""
+        for its start, if nobody gave it any: Keras Applications' for its backbone where
+        `initial_weights` is "imagenet"."""
+        wanted = getattr(self.config, "initial_weights", None)
+        # A file that gave some layers their weights is not to be overwritten.
+        if wanted == "imagenet" and not self.fitted and not self.random_layers:
+            from tfseg.engine.published_weights import load_imagenet
+
+            config = self.config
+            load_imagenet(self.keras_model.backbone, config.backbone, width=config.backbone_width)
 
     def _encode(self, sample: Sample, seed: int) -> dict[str, np.ndarray]:
         """Returns one sample as the training network's inputs, without the batch axis."""

@@ -9,25 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from small_hptr import SMALL
 
 import tfseg
 from tfseg.export.graphs.hptr import serving
 
 pytestmark = pytest.mark.slow
 SIZES = ((64, 64), (61, 97), (1, 1), (10, 300), (150, 90))
-SETTINGS = dict(
-    backbone="mobilenet_v2",
-    backbone_width=0.35,
-    pyramid_channels=16,
-    branch_width=16,
-    transformer_channels=128,
-    transformer_hidden=32,
-    encoder_layers=1,
-    decoder_layers=2,
-    queries=6,
-    image_size=64,
-    detection_min_confidence=0.0,
-)
+SETTINGS = SMALL | {"detection_min_confidence": 0.0}
 TASKS = {"sizes": "size", "patterns": "pattern", "colors": "color"}
 
 

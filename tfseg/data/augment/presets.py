@@ -9,6 +9,7 @@ piecewise affine one too, whose masks would lie beside their objects otherwise.
 from __future__ import annotations
 
 import difflib
+import importlib
 from typing import TYPE_CHECKING
 
 from tfseg.errors import ConfigError
@@ -42,14 +43,18 @@ _SETS: dict[str, dict[str, float]] = {
     "portrait": {"pose": 1, "gamma": 1},
     "portrait_flip": {"flip": 0.5, "pose": 1, "gamma": 1},
     "portrait_light": {"flip": 0.5, "sway": 1, "tone": 1},
-    "portrait_wide": {},
-    "voc": {},
-    "detr": {},
 }
 # Sets for networks that label every pixel: what came from outside the image is ignored.
 _SEMANTIC = ("portrait", "portrait_flip", "portrait_light")
 
-NAMES: tuple[str, ...] = tuple(_SETS)
+# Sets that make images of a size of their own.
+_CANVASES = {
+    "voc": ("tfseg.data.augment.scale_crop", "ScaleCrop"),
+    "detr": ("tfseg.data.augment.detr_crop", "DetrCrop"),
+    "portrait_wide": ("tfseg.data.augment.wide_shots", "WideShots"),
+}
+
+NAMES: tuple[str, ...] = (*_SETS, *_CANVASES)
 
 
 def build(name: str, **options) -> Augmenter | ScaleCrop | WideShots | DetrCrop:
@@ -83,22 +88,13 @@ def build(name: str, **options) -> Augmenter | ScaleCrop | WideShots | DetrCrop:
     Raises:
         ConfigError: If the name is unknown; says the nearest one.
     """
-    if name not in _SETS:
+    if name not in NAMES:
         near = difflib.get_close_matches(str(name), NAMES, n=1)
         meant = f" Did you mean {near[0]!r}?" if near else ""
         raise ConfigError(f"unknown augmentation {name!r}.{meant} There are: {', '.join(NAMES)}.")
-    if name == "voc":
-        from tfseg.data.augment.scale_crop import ScaleCrop
-
-        return ScaleCrop(**options)
-    if name == "detr":
-        from tfseg.data.augment.detr_crop import DetrCrop
-
-        return DetrCrop(**options)
-    if name == "portrait_wide":
-        from tfseg.data.augment.wide_shots import WideShots
-
-        return WideShots(**options)
+    if name in _CANVASES:
+        room, kind = _CANVASES[name]
+        return getattr(importlib.import_module(room), kind)(**options)
     from tfseg.data.augment.imgaug_adapter import Augmenter
 
     if name in _SEMANTIC:

@@ -96,15 +96,6 @@ class HPTR(Estimator):
         item = read_one(image, self.config.channels)
         return inspect(self, item, score_threshold=score_threshold)
 
-    def _load_initial(self) -> None:
-        # A file that gave some layers their weights is not to be overwritten.
-        fresh = not self.fitted and not self.random_layers
-        if fresh and self.config.initial_weights == "imagenet":
-            from tfseg.engine.published_weights import load_imagenet
-
-            backbone, width = self.keras_model.backbone, self.config.backbone_width
-            load_imagenet(backbone, self.config.backbone, width=width)
-
     def _layer_group(self, name: str) -> set[str]:
         return network.layer_group(self.keras_model, name)
 

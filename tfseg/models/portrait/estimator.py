@@ -107,15 +107,6 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
         finally:
             network.teacher = None
 
-    def _load_initial(self) -> None:
-        # A file that gave some layers their weights is not to be overwritten.
-        fresh = not self.fitted and not self.random_layers
-        if fresh and self.config.initial_weights == "imagenet":
-            from tfseg.engine.published_weights import load_imagenet
-
-            width = self.config.backbone_width
-            load_imagenet(self.keras_model.backbone, "mobilenet_v2", width=width)
-
     def with_people(self, boxes=None, detector=None) -> PortraitSegmenter:
         """Returns this model, sharing its weights, as one whose evaluations tell people apart; see
         `PortraitVerbs.with_people`."""

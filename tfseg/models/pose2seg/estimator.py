@@ -69,14 +69,6 @@ class Pose2Seg(Estimator):
     def _build(self) -> keras.Model:
         return networks.build(self.config)
 
-    def _load_initial(self) -> None:
-        # A file that gave some layers their weights is not to be overwritten.
-        fresh = not self.fitted and not self.random_layers
-        if fresh and self.config.initial_weights == "imagenet":
-            from tfseg.engine.published_weights import load_imagenet
-
-            load_imagenet(self.keras_model.backbone, self.config.backbone)
-
     def _layer_group(self, name: str) -> set[str]:
         return networks.layer_group(self.keras_model, name)
 
