@@ -40,6 +40,8 @@ _HOMES = {
     "load": "tfseg.models",
     "TrainConfig": "tfseg.config.train",
     "Stage": "tfseg.config.train",
+    "LiveView": "tfseg.engine.live",
+    "fetch_coco_weights": "tfseg.convert.coco_file",
     "load_config": "tfseg.config.files",
     "Dataset": "tfseg.data.dataset",
     "Subset": "tfseg.data.dataset",

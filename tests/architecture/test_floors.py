@@ -65,6 +65,7 @@ LIBRARIES = {
     "skimage": ("models/portrait/affinity",),
     "keras_cv": ("nn/backbones/foreign_construction.py",),
     "keras_hub": ("nn/backbones/foreign_construction.py",),
+    "IPython": ("engine/live.py",),
 }
 # The room in models/ that systems may import: what Mask R-CNN and CoMask share.
 SHARED = "two_stage"

@@ -9,16 +9,19 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from tfseg.errors import DataError
 from tfseg.files import write_whole
 from tfseg.structures.measures import Measure, named
 from tfseg.visualize.charts import Series, line_chart
 from tfseg.visualize.colors import palette
 
-__all__ = ["read_log", "save_curves", "training_charts"]
+__all__ = ["draw_curves", "read_log", "save_curves", "training_charts"]
 
 _RATES = ("learning_rate", "lr")
 _TIMES = ("seconds",)
+_DPI = 110
 _MOST_MEASURES = 6  # where nobody says which are the first
 
 
@@ -85,12 +88,36 @@ def save_curves(
         DataError: If the history holds no number.
         TFSegError: If the file cannot be written.
     """
+    buffer = io.BytesIO()
+    _figure(history, terms or {}, measures).savefig(buffer, dpi=_DPI)
+    return write_whole(path, buffer.getvalue())
+
+
+def draw_curves(
+    history: Mapping[str, Sequence[float]],
+    *,
+    terms: Mapping[str, str] | None = None,
+    measures: Sequence[Measure] = (),
+) -> np.ndarray:
+    """Returns the image that `save_curves` writes, uint8 `(H, W, 3)`.
+
+    Raises:
+        DataError: If the history holds no number.
+    """
+    figure = _figure(history, terms or {}, measures)
+    figure.set_dpi(_DPI)
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+
+
+def _figure(history: Mapping, terms: Mapping[str, str], measures: Sequence[Measure]):
+    """Returns the panels as a figure of Matplotlib that no window shows."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     lines = _lines(history)
     panels = []
-    for title, names, options in _panels(lines, terms or {}, measures):
+    for title, names, options in _panels(lines, terms, measures):
         names = [(i, name) for i, name in names if Series(name, *lines[name]).points()]
         panels += [(title, names, options)] if names else []
     if not panels:
@@ -119,9 +146,7 @@ def save_curves(
         if options.get("log"):
             axes.set_yscale("log")
         axes.legend(fontsize=8, frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=110)
-    return write_whole(path, buffer.getvalue())
+    return figure
 
 
 def _float(text) -> float:
