@@ -89,6 +89,35 @@ def labelme(folder, parts, turned):
         _text(folder / part / f"{stem}.json", content)
 
 
+def yolo(folder, parts, turned):
+    for part, stem, objects in _each(parts):
+        write_image(folder / "images" / part / f"{stem}.jpg", turned)
+        lines = []
+        for label, (y1, x1, y2, x2) in objects:
+            points = (x1, y1, x2, y1, x2, y2, x1, y2)
+            shares = [v / SIZE[1 - k % 2] for k, v in enumerate(points)]
+            lines.append(" ".join([str(int(label == "dog")), *(f"{v:.7f}" for v in shares)]))
+        _text(folder / "labels" / part / f"{stem}.txt", "\n".join(lines))
+    _text(folder / "data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]\n")
+
+
+def label_studio(folder, parts, turned):
+    for part, images in parts.items():
+        tasks = []
+        for number, (stem, objects) in enumerate(images.items()):
+            write_image(folder / part / f"{stem}.jpg", turned)
+            common = {"type": "rectanglelabels", "original_height": SIZE[0]}
+            regions = []
+            for label, (y1, x1, y2, x2) in objects:
+                value = {"x": 100 * x1 / SIZE[1], "y": 100 * y1 / SIZE[0], "rotation": 0}
+                value |= {"width": 100 * (x2 - x1) / SIZE[1], "height": 100 * (y2 - y1) / SIZE[0]}
+                value["rectanglelabels"] = [label]
+                regions.append({**common, "original_width": SIZE[1], "value": value})
+            data = {"image": f"/data/upload/1/{stem}.jpg"}
+            tasks.append({"id": number, "data": data, "annotations": [{"result": regions}]})
+        _text(folder / part / "export.json", tasks)
+
+
 def png_masks(folder, parts, turned):
     for part, stem, objects in _each(parts):
         write_image(folder / part / "images" / f"{stem}.jpg", turned)
@@ -170,6 +199,8 @@ MAKERS = {
     "coco": (coco, {"exact": False}),
     "via": (via, {"exact": False}),
     "labelme": (labelme, {"exact": False}),
+    "yolo": (yolo, {}),
+    "label_studio": (label_studio, {}),
     "png_masks": (png_masks, {}),
     "voc": (voc, {"options": _PETS}),
     "voc_semantic": (voc_semantic, {"options": _PETS, "merged": True}),

@@ -25,6 +25,7 @@ __all__ = [
     "from_uncompressed",
     "iou",
     "to_uncompressed",
+    "union",
 ]
 
 
@@ -117,6 +118,11 @@ def from_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int]) ->
     """Returns the union of polygons `[x1, y1, x2, y2, ...]` in pixels, as COCO draws them."""
     parts = coco_mask.frPyObjects([list(map(float, p)) for p in polygons], *map(int, size))
     return _text(coco_mask.merge(parts))
+
+
+def union(rles: Sequence[dict]) -> dict:
+    """Returns what any of some masks of one size covers; at least one."""
+    return _text(coco_mask.merge(list(rles)))
 
 
 def from_uncompressed(rle: dict) -> dict:

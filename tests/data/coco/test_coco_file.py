@@ -149,7 +149,7 @@ NONE = {
         {"images": [], "annotations": [{"id": 1, "image_id": 1, "caption": "a cup"}]},
         "captions, without masks",
     ),
-    "VIA 3": ({"project": {}, "config": {}, "file": {}, "metadata": {}}, "VIA 3; VIA 1 and 2"),
+    "VIA 3": ({"project": {}, "config": {}, "file": {}, "metadata": {}}, "project of VIA 3"),
     "Label Studio": ([{"id": 1, "data": {}, "annotations": []}], "Label Studio's own JSON.*COCO"),
     "results": ([{"image_id": 1, "score": 0.5}], "COCO \\*results\\*"),
     "text for category ids": (

@@ -223,12 +223,10 @@ def test_an_unknown_folder_lists_every_format(tmp_path):
 
 
 FOREIGN = {
-    "yolo": ({"data.yaml": "names: [a]", "images/train/a.jpg": 1, "labels/train/a.txt": "0 .1"},),
-    "yolo, parts": ({"train/images/a.jpg": 1, "train/labels/a.txt": "0 .1 .2"},),
     "boxes of voc": ({"JPEGImages/a.jpg": 1, "Annotations/a.xml": "<a/>"},),
     "cvat": ({"images/a.jpg": 1, "annotations.xml": "<a/>"},),
 }
-SAID = {"yolo": "labels of YOLO.*as COCO", "boxes of voc": "boxes alone", "cvat": "CVAT's own XML"}
+SAID = {"boxes of voc": "boxes alone", "cvat": "CVAT's own XML"}
 
 
 @each("kind", FOREIGN)

@@ -344,7 +344,7 @@ def test_a_picture_inside_the_file(save, tmp_path, photo):
     [
         ("", "x.json", "x.json: the annotation file is empty. Export it again.$"),
         ('{"a": {"filename"', "x.json", "line 1, column"),
-        ("[]", "x.json", "expected the project or the annotations of VIA"),
+        ("[]", "x.json", "expected a project of VIA 1 to 3"),
         ('{"project": {}, "metadata": {}, "view": {}}', "x.json", "VIA 1 or 2"),
         ('{"_via_img_metadata": {}}', "x.json", "no annotated images"),
         ("name,shape\n", "x.csv", "VIA's columns.*found: name, shape"),

@@ -253,15 +253,16 @@ def _id_array(ids: list) -> np.ndarray:
 
 
 def _passed_over(records: CocoRecords, chosen: Sequence[CategoryRecord]) -> list[Problem]:
-    """Returns what is worth knowing of the category that Roboflow writes above the classes."""
-    return [
-        Problem(
-            "info",
-            "root_category",
-            records.file,
-            f"the category {category.name!r} stands above all others and has no annotations, as "
-            "Roboflow writes one: it is no class.",
-        )
-        for category in records.categories
-        if category.is_root and category not in chosen
-    ]
+    """Returns what is worth knowing of categories that are no classes."""
+    found = []
+    for category in records.categories:
+        if category in chosen or not (category.is_root or category.is_skeleton):
+            continue
+        if category.is_root:
+            code, what = "root_category", "stands above all others and has no annotations, as "
+            what += "Roboflow writes one"
+        else:
+            code, what = "skeleton", "has skeletons alone, keypoints without masks"
+        message = f"the category {category.name!r} {what}: it is no class."
+        found.append(Problem("info", code, records.file, message))
+    return found

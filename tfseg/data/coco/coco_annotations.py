@@ -10,6 +10,7 @@ from tfseg.data.coco.coco_masks import checked_segmentation, segmentation_rle
 from tfseg.data.coco.coco_records import (
     DROP,
     AnnotationRecord,
+    CategoryRecord,
     ImageRecord,
     RecordError,
     Remarks,
@@ -34,6 +35,8 @@ class AnnotationReader:
     Attributes:
         lost: Image id to the categories of its objects that have no usable mask; None for one
             whose category is not known.
+        skeletons: Ids of categories whose objects are keypoints without masks, beside others that
+            have masks.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class AnnotationReader:
         self.path, self.categories, self.images = path, categories, images
         self.problems, self.remarks = problems, remarks
         self.lost: dict[int | str, set] = {}
+        self.skeletons: frozenset[int] = frozenset()
         self._seen: set = set()
         self._strays = 0  # records that are no objects, so that their image is not known
         self._unit: list[bool] = []  # of each outline, whether all of it lies in 0 to 1
@@ -57,6 +61,7 @@ class AnnotationReader:
         ids = (record.get("id") for record in records if isinstance(record, dict))
         self._free = 1 + max((i for i in ids if type(i) is int), default=len(records))
         orphans = []
+        self.skeletons = self._find_skeletons(records)
         for place, record in enumerate(records, 1):
             annotation = self._one(record, place, numbered, orphans)
             if annotation is not None:
@@ -64,6 +69,21 @@ class AnnotationReader:
         self._note_orphans(orphans, bool(found))
         self.problems += check_units(self.path, self._unit)
         return {image: tuple(annotations) for image, annotations in found.items()}
+
+    def _find_skeletons(self, records: list) -> frozenset[int]:
+        posed, masked = set(), set()
+        for record in records:
+            category = self._known(hashable(record, "category_id"))
+            if category is not None:
+                kind = masked if record.get("segmentation") else posed
+                if kind is masked or category.keypoints or record.get("keypoints"):
+                    kind.add(category.id)
+        return frozenset(posed - masked) if masked else frozenset()
+
+    def _known(self, given) -> CategoryRecord | None:
+        """Returns the category of an id, whichever of those of its name it is."""
+        known = number(given)
+        return self.categories.found.get(self.categories.same.get(known, known))
 
     def _one(self, record, place: int, numbered: bool, orphans: list) -> AnnotationRecord | None:
         """Returns an annotation, or None if it has no mask that can be used."""
@@ -80,6 +100,12 @@ class AnnotationReader:
         identity = self._identity(record, place) if numbered else place
         category = self._category(record, identity, image)
         if category is None:
+            return None
+        if category.id in self.skeletons:
+            what = (
+                f"skeletons of the category {category.name!r} have no masks: they are passed over"
+            )
+            self.remarks.add("skeleton", what, f"annotation {identity}")
             return None
         try:
             segmentation = self._segmentation(record, image, identity)
@@ -133,8 +159,7 @@ class AnnotationReader:
     def _category(self, record: dict, identity, image: ImageRecord):
         """Returns an annotation's category; None, its image marked, where it has no known one."""
         given = hashable(record, "category_id")
-        known = number(given)
-        found = self.categories.found.get(self.categories.same.get(known, known))
+        known, found = number(given), self._known(given)
         if found is not None:
             if isinstance(given, str):
                 self.remarks.add("text_number", "category_id are text, read as numbers", given)

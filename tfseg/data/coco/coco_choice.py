@@ -49,13 +49,14 @@ def choose_categories(
 
     Args:
         records: The file.
-        classes: Their names; None for all but the one that Roboflow writes above the others.
+        classes: Their names; None for all but the one that Roboflow writes above the others, and
+            skeletons without a mask.
 
     Raises:
         DataError: An unknown name, or not different names.
     """
     if classes is None:
-        return tuple(category for category in records.categories if not category.is_root)
+        return tuple(c for c in records.categories if not (c.is_root or c.is_skeleton))
     if isinstance(classes, str):
         raise DataError(f"expected classes as a tuple of names, got {classes!r}: ({classes!r},).")
     by_name = {category.name: category for category in records.categories}

@@ -6,6 +6,7 @@ reports them all.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -51,7 +52,10 @@ def read_records(file: str | os.PathLike) -> CocoRecords:
     annotations = reader.read(records)
     return CocoRecords(
         file=path,
-        categories=tuple(sorted(categories.found.values(), key=lambda category: category.id)),
+        categories=tuple(
+            dataclasses.replace(category, is_skeleton=identity in reader.skeletons)
+            for identity, category in sorted(categories.found.items())
+        ),
         images=tuple(images.found.values()),
         annotations=annotations,
         problems=(*problems, *remarks.problems(path)),

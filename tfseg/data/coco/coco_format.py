@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from tfseg.data.coco.coco import CocoDataset
-from tfseg.data.coco.coco_places import annotation_files, find_coco, has_coco
+from tfseg.data.coco.coco_places import annotation_files, find_coco, has_coco, other_files
 from tfseg.data.reading.annotation_kinds import annotation_kind
 from tfseg.data.reading.format import Claim, Format, call
+from tfseg.data.reading.problem import Problem
 
 __all__ = ["FORMAT"]
 
@@ -29,7 +30,15 @@ def _open(path: str, split: str, options: dict) -> CocoDataset:
     given = dict(options)
     image_dir, outside = given.pop("image_dir", None), given.get("allow_outside", False)
     places = find_coco(path, split, image_dir, allow_outside=bool(outside))
-    return call(CocoDataset, places, given)
+    dataset = call(CocoDataset, places, given)
+    for file in other_files(path, places[0]) if os.path.isdir(path) else ():
+        name = file.stem.removeprefix("instances_")
+        message = (
+            f"it is no part of this folder's train, val and test, and is not read. It opens as the "
+            f"split {name!r}; data.parts joins several."
+        )
+        dataset.problems += (Problem("warning", "unread_part", str(file), message),)
+    return dataset
 
 
 FORMAT = Format(

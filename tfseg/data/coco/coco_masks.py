@@ -7,6 +7,8 @@ caller adds which annotation it was.
 
 from __future__ import annotations
 
+import ast
+
 import numpy as np
 
 from tfseg.data.reading.outlines import FARTHEST, MaskError
@@ -24,7 +26,8 @@ def checked_segmentation(value, size: tuple[int, int] | None):
 
     Args:
         value: A list of polygons `[x1, y1, x2, y2, ...]` in pixels, or run lengths
-            `{"size": [H, W], "counts": text or list}`.
+            `{"size": [H, W], "counts": text or list}`, also several in a list: they are joined.
+            Text may be Python's of bytes, "b'...'", which str() makes of what pycocotools gives.
         size: `(H, W)` of the image, or None if the annotation file does not say.
 
     Returns:
@@ -36,6 +39,9 @@ def checked_segmentation(value, size: tuple[int, int] | None):
     """
     if isinstance(value, dict):
         return _checked_runs(value, size), []
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        pieces = [_checked_runs(one, size) for one in value]
+        return rle.union(pieces) if len(pieces) > 1 else pieces[0], []
     if value is None or (isinstance(value, (list, tuple)) and not value):
         raise MaskError(
             "no_mask", "has no segmentation. A mask is needed; a box alone is not enough"
@@ -130,6 +136,7 @@ def _checked_runs(value: dict, size: tuple[int, int] | None) -> dict:
             raise MaskError("bad_mask", "has run lengths with a number too large for any image")
         runs = runs.astype(np.int64)
     elif isinstance(counts, (str, bytes)):
+        counts = _text_of_bytes(counts)
         runs = _compressed_runs(counts)
     else:
         kind = type(counts).__name__
@@ -153,6 +160,17 @@ def _digits(number: int) -> str:
 
 def _all_ints(counts) -> bool:
     return all(type(count) is int for count in counts)
+
+
+def _text_of_bytes(counts: str | bytes) -> str | bytes:
+    """Returns the bytes that Python wrote as text; other text as it is. No run lengths have b and a
+    quotation mark at their beginning."""
+    if isinstance(counts, str) and counts[:2] in ("b'", 'b"'):
+        try:
+            return ast.literal_eval(counts)
+        except (SyntaxError, ValueError):
+            return counts
+    return counts
 
 
 def _as_text(counts: str | bytes) -> str:

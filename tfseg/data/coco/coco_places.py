@@ -13,10 +13,19 @@ from tfseg.data.images.json_file import read_json
 from tfseg.data.reading.annotation_kinds import annotation_kind
 from tfseg.data.reading.foreign import what_json_is
 from tfseg.data.reading.named_files import NamedFiles
-from tfseg.data.reading.part_names import MissingPartError, part_of, parts_in, spellings
+from tfseg.data.reading.part_names import (
+    MissingPartError,
+    own_name,
+    part_of,
+    parts_in,
+    spellings,
+)
 from tfseg.errors import DataError
 
-__all__ = ["annotation_files", "annotation_patterns", "coco_parts", "find_coco", "has_coco"]
+__all__ = [
+    *("annotation_files", "annotation_patterns", "coco_parts", "find_coco", "has_coco"),
+    "other_files",
+]
 
 _SAMPLED = 200  # image names that tell one folder from another
 _FEW = 20  # JSON files; a folder with more has one for each image
@@ -39,7 +48,7 @@ def annotation_patterns(split: str) -> tuple[str, ...]:
 
 def annotation_files(folder: Path, split: str) -> list[Path]:
     """Returns the annotation files of a split, those of the first pattern that has any."""
-    for name in spellings(split):
+    for name in dict.fromkeys((*spellings(split), own_name(folder, split))):
         for pattern in annotation_patterns(name):
             found = sorted(path for path in folder.glob(pattern) if path.is_file())
             if found:
@@ -69,6 +78,13 @@ def _is_coco(path: Path) -> bool:
         return False
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.find(b'"annotations"') >= 0
+
+
+def other_files(folder: str | os.PathLike, used: str) -> list[Path]:
+    """Returns the files of instances in a folder that are of no part, besides the one in use: so
+    CVAT leaves its subset "default" beside those of parts."""
+    there = [path for path in _coco_files(Path(folder)) if path.stem.startswith("instances_")]
+    return [path for path in there if part_of(path.stem) is None and str(path) != used]
 
 
 def has_coco(folder: str | os.PathLike) -> bool:
@@ -163,7 +179,8 @@ def _find_images(file: Path, folder: Path, split: str | None, allow_outside: boo
     stem = file.stem.removeprefix("instances_").removeprefix("person_keypoints_")
     # The part's own folders come first, because parts may number their images alike. A file
     # that was named itself is a part by its own name, whatever the split is called.
-    parts = [stem, *(spellings(part_of(stem) or stem) if split is None else spellings(split))]
+    part = split or part_of(stem) or stem
+    parts = [stem, *spellings(part), own_name(folder, part)]
     own = [name for part in parts for name in (f"images/{part}", part, f"{part}_images")]
     places = dict.fromkeys([*own, "images", "photos", "train", ".", "../images", "../photos"])
     looked = [folder / name for name in places]

@@ -34,6 +34,7 @@ class CategoryRecord:
     name: str
     keypoints: tuple[str, ...] = ()
     is_root: bool = False  # above all others and without objects, as Roboflow writes one
+    is_skeleton: bool = False  # of keypoints alone, without a single mask, as CVAT writes one
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,7 +28,9 @@ HOMES: dict[str, str] = {
     "instance_folder": "tfseg.data.masks.instance_folder",
     "png_masks": "tfseg.data.masks.png_format",
     "image_masks": "tfseg.data.masks.pairs_format",
+    "yolo": "tfseg.data.tools.yolo",
     "labelme": "tfseg.data.tools.labelme_format",
+    "label_studio": "tfseg.data.tools.label_studio_format",
     "via": "tfseg.data.tools.via_format",
     "coco": "tfseg.data.coco.coco_format",
 }

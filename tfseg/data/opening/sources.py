@@ -23,6 +23,8 @@ from tfseg.errors import DataError
 
 __all__ = ["FORMATS", "open_dataset", "recognise"]
 
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".rar", ".7z")
+
 
 def open_dataset(
     path: str | os.PathLike,
@@ -81,10 +83,13 @@ def recognise(path: str, split: str = "train") -> str:
     is_folder = os.path.isdir(path)
     if claim and (not is_folder or claim >= Claim.CERTAIN):
         return name
+    if path.lower().endswith(_ARCHIVES) and os.path.isfile(path):
+        raise DataError(f"{path}: this is an archive. Unpack it and name its folder.")
     if os.path.isfile(path):
         raise DataError(
-            f"{path}: expected a folder or an annotation file (.json of COCO, VIA or labelme, .csv "
-            "of VIA), got another file. Name the folder that holds the dataset."
+            f"{path}: expected a folder or an annotation file (.json of COCO, VIA, labelme or "
+            "Label Studio, .csv of VIA, .yaml of YOLO), got another file. Name the folder that "
+            "holds the dataset."
         )
     if not is_folder:
         raise DataError(
@@ -122,10 +127,14 @@ def _nothing_known(path: str, split: str) -> DataError:
                 f"{path}: there is no part {split!r} of it ({kind}). The folder has: "
                 f"{listing(path)}."
             )
+    inside = []
     for place in sorted(Path(path).glob("*/"))[:20]:
         kind, claim = _surest(str(place), split)
         if claim > Claim.GUESS:
-            return DataError(f"{path}: it holds no dataset itself, but {place} is one ({kind}).")
+            inside.append(f"{place} is one ({kind})")
+    if inside:
+        more = f" So are {len(inside) - 1} more: data.parts joins several." if inside[1:] else ""
+        return DataError(f"{path}: it holds no dataset itself, but {inside[0]}.{more}")
     every = [one for one in formats.every() if one.name != "synthetic"]
     marks = [f"{o.marks.replace('{split}', split)} ({o.name})" for o in every if o.is_recognised]
     others = [f"{o.marks} ({o.name})" for o in every if not o.is_recognised]

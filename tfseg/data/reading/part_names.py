@@ -47,10 +47,14 @@ def parts_in(path: str | os.PathLike) -> list[str]:
 
 def own_name(path: str | os.PathLike, split: str) -> str:
     """Returns what a part is called in a folder: the first of its spellings that a folder in it has
-    as its name, or a file as a word of its own; the part as given if none has."""
+    as its name, or a file as a word of its own; else the name of the only folder that has it as a
+    word, such as `Train_2024`; the part as given if there is none, or several."""
     folder = Path(path)
-    homes = [folder.glob("*/"), folder.glob("images/*/"), folder.glob("masks/*/")]
-    words = {place.name for home in homes for place in home}
+    homes = [folder.glob(f"{home}*/") for home in ("", "images/", "masks/", "labels/")]
+    folders = {place.name for home in homes for place in home}
+    words = set(folders)
     for pattern in ("*.json", "*.csv"):
         words.update(word for file in folder.glob(pattern) for word in re.split("[_.-]", file.stem))
-    return next((name for name in spellings(split) if name in words), split)
+    named = next((name for name in spellings(split) if name in words), None)
+    alike = [name for name in folders if split in PARTS and part_of(name) == split]
+    return named or (alike[0] if len(alike) == 1 else split)

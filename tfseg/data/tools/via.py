@@ -1,4 +1,4 @@
-"""Images annotated with the VGG Image Annotator (VIA), versions 1 and 2.
+"""Images annotated with the VGG Image Annotator (VIA), versions 1 to 3.
 
 A. Dutta, A. Zisserman, "The VIA Annotation Software for Images, Audio and Video", ACM Multimedia
 2019; robots.ox.ac.uk/~vgg/software/via. Read are
@@ -7,7 +7,8 @@ A. Dutta, A. Zisserman, "The VIA Annotation Software for Images, Audio and Video
 - the annotations exported as JSON: `{"photo.jpg16454": {"filename", "size", "regions",
   "file_attributes"}}`, the regions a list (VIA 2) or an object with keys "0", "1", ... (VIA 1),
 - the annotations exported as CSV: `filename, file_size, file_attributes, region_count, region_id,
-  region_shape_attributes, region_attributes`, the header with or without `#`.
+  region_shape_attributes, region_attributes`, the header with or without `#`,
+- the project of VIA 3 (`via_3` beside this file).
 
 A region has `shape_attributes`: `name` polygon or polyline with `all_points_x`, `all_points_y`;
 rect with `x`, `y`, `width`, `height`; circle with `cx`, `cy`, `r`; ellipse with `cx`, `cy`, `rx`,
@@ -22,8 +23,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfseg.data.images.images import stored_orientation
-from tfseg.data.images.json_file import read_json
-from tfseg.data.reading.foreign import what_json_is
 from tfseg.data.reading.labelled import LabelledImages
 from tfseg.data.reading.labels import clean_label, only_class
 from tfseg.data.reading.named_files import NamedFiles
@@ -32,7 +31,7 @@ from tfseg.data.reading.outlines import MaskError, segmentation_extent
 from tfseg.data.reading.problem import Problem
 from tfseg.data.reading.scan import DROP, Drawn, ImageRecord, Scan
 from tfseg.data.tools.shapes import checked_points, ellipse, polygon, rectangle
-from tfseg.data.tools.via_csv import read_csv
+from tfseg.data.tools.via_files import choose_attribute, options_of, read_entries, regions_of
 from tfseg.errors import DataError
 from tfseg.structures import rle
 
@@ -46,8 +45,10 @@ class ViaDataset(LabelledImages):
     masks. Points and open polylines enclose nothing: they are passed over with a warning.
 
     The class of a region is the value of one region attribute: text, the id of a dropdown's or
-    radio button's option, or the one ticked box. Without any attribute in the file, as in
-    Matterport's balloons, all regions are of one class, the one in `classes`, else "object".
+    radio button's option (in VIA 3 its text), or the one ticked box. Without any attribute in the
+    file, as in Matterport's balloons, all regions are of one class, the one in `classes`, else
+    "object". Regions of one class whose `group_attribute` has the same value are the pieces of
+    one object.
 
     VIA does not write the size of an image down. Browsers since 2020 turn images as their
     EXIF tag says, so regions are taken to lie on the image as it is seen, with a warning; where
@@ -62,6 +63,7 @@ class ViaDataset(LabelledImages):
         image_dir: The folder that the file names are relative to. None: the folder of the
             annotation file, then `images/` in it, then the project's own paths.
         class_attribute: The region attribute that names the class. None: the only one there is.
+        group_attribute: The region attribute that joins the pieces of an object.
         classes: Names of the classes, in the order of their ids. None: all labels, sorted.
         synonyms: Class name to the labels that it is made of.
         drop_invalid: Leave unusable images out instead of raising, and those with a faulty
@@ -84,6 +86,7 @@ class ViaDataset(LabelledImages):
         image_dir: str | os.PathLike | None = None,
         *,
         class_attribute: str | None = None,
+        group_attribute: str = "group_id",
         classes: Sequence[str] | None = None,
         synonyms: Mapping[str, Sequence[str]] | None = None,
         drop_invalid: bool = False,
@@ -93,6 +96,7 @@ class ViaDataset(LabelledImages):
         self._settings = dict(
             image_dir=image_dir,
             class_attribute=class_attribute,
+            group_attribute=group_attribute,
             classes=classes,
             synonyms=synonyms,
             keep_empty=keep_empty,
@@ -102,10 +106,12 @@ class ViaDataset(LabelledImages):
         folder = os.path.dirname(path) if image_dir is None else os.fspath(image_dir)
         if image_dir is not None and not os.path.isdir(folder):
             raise DataError(f"{folder}: there is no such image folder. Check image_dir.")
-        entries, attributes, places = _read_file(path)
-        self.class_attribute = _class_attribute(path, entries, attributes, class_attribute)
-        options = _options(attributes, self.class_attribute)
-        reader = _Regions(self.class_attribute, options, only_class(classes))
+        entries, attributes, places = read_entries(path)
+        self.class_attribute = choose_attribute(
+            path, entries, attributes, class_attribute, group_attribute
+        )
+        options = options_of(attributes, self.class_attribute)
+        reader = _Regions(self.class_attribute, options, only_class(classes), group_attribute)
         scan = Scan(path)
         if os.path.splitext(path)[1].lower() == ".json":
             scan.note_unread(os.path.dirname(path), ".json", "via")
@@ -122,7 +128,7 @@ class ViaDataset(LabelledImages):
         )
 
     def _outlines(self, record: ImageRecord) -> dict[int, list[np.ndarray] | None]:
-        return {number: [outline] for number, _, outline in record.content}
+        return {number: outlines for number, _, outlines in record.content}
 
     def _draw(
         self, record: ImageRecord, size: tuple[int, int]
@@ -130,83 +136,10 @@ class ViaDataset(LabelledImages):
         regions = record.content
         stored, orientation, problems = _as_drawn(record, regions, size)
         drawn = [
-            Drawn(number, label, turned(rle.from_polygons([outline], stored), orientation))
-            for number, label, outline in regions
+            Drawn(number, label, turned(rle.from_polygons(outlines, stored), orientation))
+            for number, label, outlines in regions
         ]
         return drawn, problems
-
-
-def _read_file(path: str) -> tuple[list, dict, list[str]]:
-    """Returns the entries of images, the region attributes, and folders to look for images."""
-    places: list[str] = []
-    if path.lower().endswith(".csv"):
-        return read_csv(path), {}, places
-    content = read_json(path)
-    if isinstance(content, dict) and "_via_img_metadata" in content:
-        settings = content.get("_via_settings")
-        core = settings.get("core") if isinstance(settings, dict) else None
-        core = core if isinstance(core, dict) else {}
-        more = core.get("filepath")
-        own = [core.get("default_filepath"), *(more if isinstance(more, dict) else ())]
-        places += [place for place in own if isinstance(place, str) and place]
-        declared = content.get("_via_attributes")
-        attributes = declared.get("region") if isinstance(declared, dict) else None
-        content = content["_via_img_metadata"]
-    else:
-        attributes = None
-    known = what_json_is(content) if isinstance(content, dict) else None
-    if known and "VIA 3" in known:
-        raise DataError(f"{path}: this is {known}")
-    if not isinstance(content, dict) or (
-        content and not any(isinstance(e, dict) and "regions" in e for e in content.values())
-    ):
-        raise DataError(
-            f"{path}: expected the project or the annotations of VIA 1 or 2: an object with an "
-            "entry of 'filename' and 'regions' for each image. Export them again."
-        )
-    return list(content.values()), attributes if isinstance(attributes, dict) else {}, places
-
-
-def _regions(entry) -> list:
-    """Returns the regions of an entry in order, whichever version wrote it."""
-    regions = entry.get("regions") if isinstance(entry, dict) else None
-    if isinstance(regions, dict):
-        return list(regions.values())
-    return regions if isinstance(regions, list) else []
-
-
-def _class_attribute(path: str, entries: list, declared: dict, name: str | None) -> str | None:
-    used: dict[str, dict] = {str(attribute): {} for attribute in declared}
-    for region in (region for entry in entries for region in _regions(entry)):
-        attributes = region.get("region_attributes") if isinstance(region, dict) else None
-        for key, value in (attributes if isinstance(attributes, dict) else {}).items():
-            used.setdefault(str(key), {}).update({str(value): None} if value else {})
-    if name is not None:
-        if name not in used:
-            raise DataError(
-                f"{path}: no region has the attribute {name!r}; there are "
-                f"{', '.join(used) or 'none'}. Correct class_attribute."
-            )
-        return name
-    filled = [key for key, values in used.items() if values]
-    if len(filled) == 1:
-        return filled[0]
-    if len(used) > 1:
-        shown = "; ".join(f"{key} ({', '.join(list(v)[:4])})" for key, v in used.items())
-        raise DataError(
-            f"{path}: several region attributes might name the class: {shown}. Say which: "
-            f"class_attribute={next(iter(used))!r}."
-        )
-    return next(iter(used), None)
-
-
-def _options(declared: dict, attribute: str | None) -> tuple[str, ...] | None:
-    """Returns the values that an attribute may have, or None if any text will do."""
-    details = declared.get(attribute)
-    options = details.get("options") if isinstance(details, dict) else None
-    if not isinstance(options, dict) or details.get("type") == "text":
-        return None
-    return tuple(options)
 
 
 def _read_entry(
@@ -224,8 +157,10 @@ def _read_entry(
         )
         return
     where = f"{scan.source}, image {name!r}"
-    regions = reader.read(scan, where, name, _regions(entry))
-    found = files.find(name, *(os.path.join(place, name) for place in places))
+    regions = reader.read(scan, where, name, regions_of(entry))
+    other = entry.get("other_name")
+    names = (name, other) if isinstance(other, str) else (name,)
+    found = files.find(*names, *(os.path.join(place, name) for place in places))
     path = found.path
     embedded = entry.get("base64_img_data")
     if path is None and not (isinstance(embedded, str) and embedded.startswith("data:")):
@@ -240,27 +175,33 @@ def _read_entry(
 class _Regions:
     """Reads the regions of one image; what is wrong goes to the scan."""
 
-    def __init__(self, attribute: str | None, options: tuple[str, ...] | None, only: str):
-        self.attribute, self.options, self.only = attribute, options, only
+    def __init__(
+        self, attribute: str | None, options: tuple[str, ...] | None, only: str, group: str
+    ):
+        self.attribute, self.options, self.only, self.group = attribute, options, only, group
 
     def read(self, scan: Scan, where: str, name: str, regions: list) -> list[tuple]:
-        """Returns `(number, label, outline)` of each sound region; numbers count from 1."""
-        found = []
+        """Returns `(number, label, outlines)` of each object; numbers count from 1."""
+        found: dict[tuple, tuple] = {}
         for number, region in enumerate(regions, 1):
             try:
                 outline = _outline(region)
-                label = self._label(region.get("region_attributes"))
+                label = self._label(_attributes(region))
             except MaskError as fault:
                 scan.shape_fault(fault, where, "region", name, number)
                 continue
-            scan.counts[label] += 1
-            found.append((number, label, outline))
-        return found
+            group = _attributes(region).get(self.group)
+            key = (label, number, None) if group in (None, "") else (label, None, str(group))
+            if key not in found:
+                scan.counts[label] += 1
+                found[key] = (number, label, [])
+            found[key][2].append(outline)
+        return list(found.values())
 
-    def _label(self, attributes) -> str:
+    def _label(self, attributes: dict) -> str:
         if self.attribute is None:
             return self.only
-        value = attributes.get(self.attribute) if isinstance(attributes, dict) else None
+        value = attributes.get(self.attribute)
         if isinstance(value, dict):
             ticked = [str(key) for key, on in value.items() if on]
             if len(ticked) > 1:
@@ -279,6 +220,11 @@ class _Regions:
                 f"({', '.join(self.options)})",
             )
         return text
+
+
+def _attributes(region: dict) -> dict:
+    attributes = region.get("region_attributes")
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def _is_option(text: str, options: tuple[str, ...]) -> bool:
@@ -329,7 +275,7 @@ def _as_drawn(record: ImageRecord, regions: list, seen: tuple[int, int]):
     orientation = stored_orientation(record.path) if record.path else 1
     if orientation < 5 or not regions:
         return seen, 1, []
-    ends = np.max([segmentation_extent([outline])[2:] for _, _, outline in regions], axis=0)
+    ends = np.max([segmentation_extent(outlines)[2:] for _, _, outlines in regions], axis=0)
     stored = seen[::-1]
     off = (ends > np.add(seen, 1)).any() and not (ends > np.add(stored, 1)).any()
     taken = "as stored, and turned with it" if off else "as it is seen"
