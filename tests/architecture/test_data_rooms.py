@@ -10,6 +10,7 @@ ROOMS = [
     ("reading", "aligned", "augment"),
     ("coco", "masks"),
     ("voc", "tools", "published", "open_images", "composites"),
+    ("writing",),
     ("opening",),
     ("doctor",),
 ]

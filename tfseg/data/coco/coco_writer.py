@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import filecmp
 import json
 import os
-import shutil
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image
 
 from tfseg import files
+from tfseg.data.coco.image_copies import ImageCopies
+from tfseg.data.coco.mask_outlines import lost_pixels, polygons
 from tfseg.data.dataset import Dataset
-from tfseg.data.images.images import image_size
 from tfseg.errors import DataError
 from tfseg.structures import Sample, rle
 
@@ -26,14 +23,16 @@ def write_coco(
     annotation_file: str | os.PathLike,
     image_dir: str | os.PathLike | None = None,
     *,
+    outlines: bool = False,
+    link: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """Writes a dataset in COCO's format, whole or not at all, and returns the file's path.
 
-    Masks become compressed run lengths, class ids 1 to C become category ids (those of the
-    source if it has `category_ids`). Image ids are kept if they are different whole numbers from
-    0 in all of the dataset, else counted from 1; annotation ids likewise, but from 1:
-    pycocotools takes a match with annotation 0 for none.
+    Masks become compressed run lengths, or polygons along the edges of their pixels; class ids 1 to
+    C become category ids (those of the source if it has `category_ids`). Image ids are kept if they
+    are different whole numbers from 0 in all of the dataset, else counted from 1; annotation ids
+    likewise, but from 1: pycocotools takes a match with annotation 0 for none.
 
     Args:
         dataset: The source; it may be empty.
@@ -42,6 +41,9 @@ def write_coco(
             elsewhere are copied under their own names, and images without a file are written
             as PNG, named by their place. None: images are not written and the file refers to
             them where they are, relative to its own folder.
+        outlines: Write polygons (`tfseg.data.coco.mask_outlines`) that COCO draws to the same
+            pixels, but for crowd regions, of which it has run lengths alone.
+        link: Make links to the images in `image_dir` in place of copies.
         progress: Called with the images done and their number.
 
     Raises:
@@ -49,7 +51,8 @@ def write_coco(
             that were written before that are taken away again.
     """
     annotation_file = os.fspath(annotation_file)
-    stored = _ImageFiles(os.path.dirname(os.path.abspath(annotation_file)), image_dir)
+    home = os.path.dirname(os.path.abspath(annotation_file))
+    stored = ImageCopies(home, image_dir, link=link)
     numbers = getattr(dataset, "category_ids", tuple(range(1, len(dataset.class_names) + 1)))
     images, annotations = [], []
     try:
@@ -59,28 +62,30 @@ def write_coco(
             images.append({"id": sample.image_id, "file_name": stored.name(sample, index)})
             images[-1].update(height=height, width=width)
             for row in range(len(sample)):
-                annotations.append((index, _checked_annotation(sample, row, numbers)))
+                annotations.append((index, _checked_annotation(sample, row, numbers, outlines)))
             if progress is not None:
                 progress(index + 1, len(dataset))
-        image_ids = image_numbers([image["id"] for image in images])
-        annotation_ids = _numbered([record["id"] for _, record in annotations], least=1)
-        for image, identity in zip(images, image_ids):
-            image["id"] = identity
-        for (index, record), identity in zip(annotations, annotation_ids):
-            record.update(id=identity, image_id=image_ids[index])
+        _give_ids(images, annotations)
         records = [record for _, record in annotations]
         names = tuple(getattr(dataset, "keypoint_names", ()))
-        content = {
-            "info": {"description": "written by tfseg"},
-            "images": images,
-            "annotations": records,
-            "categories": category_records(dataset.class_names, numbers, records, names),
-        }
+        categories = category_records(dataset.class_names, numbers, records, names)
+        content = {"info": {"description": "written by tfseg"}, "images": images}
+        content |= {"annotations": records, "categories": categories}
         files.write_together({annotation_file: json.dumps(content).encode()}, error=DataError)
     except BaseException:
         stored.take_back()
         raise
     return annotation_file
+
+
+def _give_ids(images: list[dict], annotations: list[tuple[int, dict]]) -> None:
+    """Numbers images and annotations; an annotation comes with its image's place."""
+    image_ids = image_numbers([image["id"] for image in images])
+    annotation_ids = _numbered([record["id"] for _, record in annotations], least=1)
+    for image, identity in zip(images, image_ids):
+        image["id"] = identity
+    for (index, record), identity in zip(annotations, annotation_ids):
+        record.update(id=identity, image_id=image_ids[index])
 
 
 def image_numbers(ids: Sequence) -> list[int]:
@@ -98,85 +103,17 @@ def _numbered(ids: Sequence, least: int) -> list[int]:
     return list(range(1, len(ids) + 1))
 
 
-class _ImageFiles:
-    """Where the images of an export lie; remembers what it wrote."""
-
-    def __init__(self, folder: str, image_dir: str | os.PathLike | None):
-        self.folder = folder
-        self.home = None if image_dir is None else os.path.abspath(image_dir)
-        self._written: list[str] = []
-        if self.home is not None:
-            try:
-                os.makedirs(self.home, exist_ok=True)
-            except OSError as error:
-                raise DataError(f"{image_dir}: cannot be written ({error.strerror}).") from error
-
-    def name(self, sample: Sample, index: int) -> str:
-        """Returns the `file_name` of an image, written first where it has to be."""
-        path = os.path.abspath(sample.path) if sample.path else None
-        if self.home is None:
-            if path is None:
-                raise DataError(
-                    f"{sample.where} has no file to refer to. Pass image_dir= to have the "
-                    "images written (tfseg coco: --copy-images)."
-                )
-            return os.path.relpath(path, self.folder)
-        if path is not None and os.path.commonpath([path, self.home]) == self.home:
-            return os.path.relpath(path, self.home)
-        if not _is_its_file(sample, path):
-            path = None
-        name = f"{index + 1:06d}.png" if path is None else os.path.basename(path)
-        target = os.path.join(self.home, name)
-        if path is not None and os.path.exists(target):
-            if filecmp.cmp(path, target, shallow=False):
-                return name
-            name = f"{index + 1:06d}{os.path.splitext(name)[1]}"
-            target = os.path.join(self.home, name)
-        self._write(sample, path, target)
-        return name
-
-    def _write(self, sample: Sample, source: str | None, target: str):
-        fresh = not os.path.exists(target)
-        if source is None and sample.image.shape[2] not in (1, 3):
-            raise DataError(
-                f"{sample.where}: an image of {sample.image.shape[2]} channels has no place "
-                "in an image file. Export samples that are RGB or grey."
-            )
-        with files.replacing_file(target, error=DataError) as partial:
-            if source is None:
-                Image.fromarray(_storable(sample.image)).save(partial, format="PNG")
-            else:
-                shutil.copyfile(source, partial)
-        if fresh:
-            self._written.append(target)
-
-    def take_back(self):
-        """Removes the images that this export wrote."""
-        for path in self._written:
-            with contextlib.suppress(OSError):
-                os.remove(path)
-
-
-def _storable(image):
-    """Returns the array that Pillow takes: without the axis of a single channel."""
-    return image[..., 0] if image.shape[2] == 1 else image
-
-
-def _is_its_file(sample: Sample, path: str | None) -> bool:
-    """Whether a sample shows its file as it is; one that was cut or turned does not."""
-    try:
-        return path is not None and tuple(image_size(path)) == sample.size
-    except DataError:
-        return False
-
-
-def _checked_annotation(sample: Sample, row: int, numbers: Sequence[int]) -> dict:
+def _checked_annotation(sample: Sample, row: int, numbers: Sequence[int], outlines: bool) -> dict:
     record = annotation_record(sample, row, numbers)
     if not record["area"]:
         raise DataError(
             f"{sample.where}, annotation {sample.annotation_ids[row]}: the mask is empty, which "
             "COCO's format cannot hold. Remove the object."
         )
+    if outlines and not record["iscrowd"]:
+        pieces = polygons(sample.masks[row])
+        if not lost_pixels(sample.masks[row], pieces):
+            record["segmentation"] = [piece.tolist() for piece in pieces]
     return record
 
 

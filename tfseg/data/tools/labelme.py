@@ -29,9 +29,9 @@ from tfseg.data.tools.shapes import checked_points, ellipse, polygon, rectangle
 from tfseg.errors import DataError
 from tfseg.structures import rle
 
-__all__ = ["LabelmeDataset"]
+__all__ = ["NO_OBJECTS", "LabelmeDataset"]
 
-_NO_OBJECTS = ("__ignore__", "_background_")  # labelme's own names for what is no object
+NO_OBJECTS = ("__ignore__", "_background_")  # labelme's own names for what is no object
 
 
 class LabelmeDataset(LabelledImages):
@@ -161,7 +161,7 @@ def _labels_file(folder: str, counts: Mapping[str, int]) -> tuple[str, ...] | No
         path = os.path.join(place, "labels.txt")
         if os.path.isfile(path):
             lines = dict.fromkeys(line.strip() for line in read_text(path).splitlines())
-            names = tuple(name for name in lines if name and name not in _NO_OBJECTS)
+            names = tuple(name for name in lines if name and name not in NO_OBJECTS)
             if names and (not counts or {*map(clean_label, names)} & {*map(clean_label, counts)}):
                 return names
     return None
@@ -274,7 +274,7 @@ class _Shapes:
                 label = shape.get("label")
                 if not isinstance(label, str) or not label.strip():
                     raise MaskError("no_label", f"has the label {label!r}; expected a name")
-                if clean_label(label) in _NO_OBJECTS or self.skips(shape):
+                if clean_label(label) in NO_OBJECTS or self.skips(shape):
                     continue
                 piece = _piece(shape)
             except MaskError as fault:
