@@ -3,24 +3,35 @@
 Boxes without area, class ids out of range, empty or misaligned masks, unreadable or rotated
 images, duplicates. Every fault of an annotation file is found in one go. The exit code is 1 if an
 error was found; warnings alone leave it 0.
+
+With --fix FOLDER it writes a repaired copy of all parts in COCO's format, whole or not at all: the
+images are copied (with --link, links to them), and changes.txt lists what was changed and what is
+left to be decided. The dataset itself stays as it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 from tfseg.cli import datasets, quiet
 from tfseg.cli.configs import find_config
 from tfseg.cli.progress import show_progress
-from tfseg.errors import DataError
+from tfseg.errors import ConfigError, DataError
 
 EXAMPLES = """\
   tfseg doctor ../shared/data/clothing_co_parsing
   tfseg doctor photos/ --split val --limit 200
   tfseg doctor photos/ --against val      # are images of val in train as well?
   tfseg doctor photos/ --config configs/mask_rcnn/clothing_light.yaml  # what will it not learn?
-  tfseg doctor photos/ --json > problems.json"""
+  tfseg doctor photos/ --json > problems.json
+  tfseg doctor photos/ --fix photos_repaired"""
+
+
+_SHOWN = 8  # changes that are printed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--all", action="store_true", help="print every finding, not the first five of a kind"
     )
     parser.add_argument("--json", action="store_true", help="print every finding as JSON")
+    parser.add_argument(
+        "--fix", metavar="FOLDER", help="write a repaired copy, of all parts or of --split alone"
+    )
+    parser.add_argument(
+        "--link", action="store_true", help="with --fix: links to the images in place of copies"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,12 +60,12 @@ def run(args: argparse.Namespace) -> int:
     from tfseg.data.doctor import doctor
 
     settings = datasets.data_section(args)
+    if args.fix is not None:
+        return _repair(args, settings)
+    if args.link:
+        raise ConfigError("--link belongs to --fix FOLDER.")
     where, options = datasets.place(args, settings, "train", args.split)
-    log = logging.getLogger("tfseg.data")
-    level = log.level
-    # What the reader would log of a faulty file is all in the diagnosis.
-    log.setLevel(level if args.debug else logging.ERROR)
-    try:
+    with _quiet(args.debug):
         diagnosis = doctor.diagnose(
             where,
             limit=args.limit,
@@ -57,8 +74,6 @@ def run(args: argparse.Namespace) -> int:
             **_limits(args),
             **options,
         )
-    finally:
-        log.setLevel(level)
     if args.json:
         print(diagnosis.to_json())
     elif any(problem.code == "unusable" for problem in diagnosis.problems):
@@ -68,6 +83,55 @@ def run(args: argparse.Namespace) -> int:
         print(diagnosis.text(None) if args.all else diagnosis)
         _say_what_next(args, diagnosis)
     return 0 if diagnosis.ok else 1
+
+
+@contextlib.contextmanager
+def _quiet(debug: bool) -> Iterator[None]:
+    """Keeps quiet what readers log of faulty files: the doctor says all of it."""
+    log = logging.getLogger("tfseg.data")
+    level = log.level
+    log.setLevel(level if debug else logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _repair(args: argparse.Namespace, settings) -> int:
+    """Writes a repaired copy and says what was changed; 1 if an error is left in it."""
+    from tfseg.data.doctor import doctor
+    from tfseg.data.doctor.repair import repair
+
+    for name in ("limit", "against", "json"):
+        if getattr(args, name):
+            raise ConfigError(f"--{name} does not go with --fix, which repairs all images.")
+    where, options = datasets.place(args, settings, "train", args.split)
+    options.pop("split")
+    with _quiet(args.debug):
+        done = repair(
+            where, args.fix, split=args.split, link=args.link, progress=show_progress, **options
+        )
+        left = [doctor.diagnose(done.folder, split=part, format="coco") for part in done.parts]
+    print(done.text() if args.all else _shortened(done.text()))
+    print(f"The list: {Path(done.folder, 'changes.txt')}")
+    errors = [problem for diagnosis in left for problem in diagnosis.of("error")]
+    for problem in errors:
+        print(f"ERROR {problem.code.replace('_', ' ')}: {problem}")
+    verdict = "Not fit for training yet." if errors else "The copy is fit for training."
+    print(f"{verdict} Next: tfseg doctor {done.folder}; tfseg train ... --data {done.folder}")
+    return 1 if errors else 0
+
+
+def _shortened(text: str) -> str:
+    """Returns a list without most of what is long in it."""
+    lines, shown = [], 0
+    for line in text.splitlines():
+        shown = shown + 1 if line.startswith("- ") else 0
+        if shown <= _SHOWN:
+            lines.append(line)
+        elif shown == _SHOWN + 1:
+            lines.append("- ... (--all prints every line)")
+    return "\n".join(lines)
 
 
 def _limits(args: argparse.Namespace) -> dict:

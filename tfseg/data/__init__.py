@@ -37,6 +37,7 @@ _HOMES = {
     "check_dataset": "tfseg.data.dataset",
     "convert_open_images": "tfseg.data.open_images",
     "diagnose": "tfseg.data.doctor.doctor",
+    "repair": "tfseg.data.doctor.repair",
     "image_size": "tfseg.data.images.images",
     "open_dataset": "tfseg.data.opening.sources",
     "read_image": "tfseg.data.images.images",
@@ -44,6 +45,7 @@ _HOMES = {
     "train_val_split": "tfseg.data.dataset",
     "write_coco": "tfseg.data.coco.coco_writer",
     "write_coco_results": "tfseg.results.coco",
+    "write_dataset": "tfseg.data.writing.formats",
 }
 
 __all__ = sorted(_HOMES)

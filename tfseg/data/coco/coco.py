@@ -51,6 +51,7 @@ class CocoDataset:
             them.
         keep_empty: Whether images without objects stay; they teach what is background.
         allow_outside: Whether a `file_name` may lead out of `image_dir`.
+        units: "pixels", or "shares" of the image's sides, from 0 to 1, which some converters write.
 
     Attributes:
         class_names: Name of class id k at position k - 1.
@@ -79,8 +80,10 @@ class CocoDataset:
         keypoints: str = "auto",
         keep_empty: bool = True,
         allow_outside: bool = False,
+        units: str = "pixels",
     ):
         self._settings = dict(
+            units=units,
             classes=classes,
             crowd=crowd,
             keypoints=keypoints,
@@ -89,11 +92,12 @@ class CocoDataset:
         )
         _require_choice("crowd", crowd, ("keep", "drop"))
         _require_choice("keypoints", keypoints, ("auto", "drop"))
+        _require_choice("units", units, ("pixels", "shares"))
         self.annotation_file = os.fspath(annotation_file)
         self.image_dir = os.fspath(image_dir)
         if not os.path.isdir(self.image_dir):
             raise DataError(f"{self.image_dir}: there is no such image folder. Check image_dir.")
-        records = read_records(self.annotation_file)
+        records = read_records(self.annotation_file, in_shares=units == "shares")
         chosen = choose_categories(records, classes)
         self.class_names = tuple(category.name for category in chosen)
         self.category_ids = tuple(category.id for category in chosen)

@@ -24,9 +24,10 @@ from tfseg.data.reading.problem import IMAGE_LEFT_OUT, Problem
 from tfseg.data.reading.units import check_units, is_in_unit_square
 from tfseg.structures import rle
 
-__all__ = ["AnnotationReader", "disagree", "require_pixels", "shows_nothing"]
+__all__ = ["KEPT", "AnnotationReader", "disagree", "require_pixels", "shows_nothing"]
 
-_KEPT = "The mask is kept."
+KEPT = "The mask is kept."
+"""What leads from a fault of what an object has besides its mask."""
 
 
 class AnnotationReader:
@@ -67,7 +68,9 @@ class AnnotationReader:
             if annotation is not None:
                 found.setdefault(annotation.image_id, []).append(annotation)
         self._note_orphans(orphans, bool(found))
-        self.problems += check_units(self.path, self._unit)
+        self.problems += check_units(
+            self.path, self._unit, " units='shares' does so (data.units=shares in a command)."
+        )
         return {image: tuple(annotations) for image, annotations in found.items()}
 
     def _find_skeletons(self, records: list) -> frozenset[int]:
@@ -112,7 +115,7 @@ class AnnotationReader:
             box, is_crowd, keypoints = read_extras(
                 record,
                 len(category.keypoints),
-                lambda fault: self._note(record, identity, fault, _KEPT),
+                lambda fault: self._note(record, identity, fault, KEPT),
             )
             if image.size is not None:
                 require_pixels(segmentation, image.size)
@@ -138,7 +141,7 @@ class AnnotationReader:
                     "drop_invalid=True to do without this one's.",
                 )
         except RecordError as fault:
-            self._note(record, place, fault, _KEPT)
+            self._note(record, place, fault, KEPT)
             identity, self._free = self._free, self._free + 1
         self._seen.add(identity)
         return identity

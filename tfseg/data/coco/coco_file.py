@@ -24,6 +24,7 @@ from tfseg.data.coco.coco_records import (
     number,
     short,
 )
+from tfseg.data.coco.coco_shares import in_pixels
 from tfseg.data.images.json_file import read_json
 from tfseg.data.reading.foreign import what_json_is
 from tfseg.data.reading.labels import clean_label
@@ -33,14 +34,19 @@ from tfseg.errors import DataError
 __all__ = ["read_records"]
 
 
-def read_records(file: str | os.PathLike) -> CocoRecords:
+def read_records(file: str | os.PathLike, *, in_shares: bool = False) -> CocoRecords:
     """Returns the records of a COCO annotation file with the faults that were found.
+
+    Args:
+        file: The JSON file.
+        in_shares: Whether coordinates are shares of the image's sides.
 
     Raises:
         DataError: Nothing can be read at all: no such file, no JSON, or not COCO's layout.
     """
     path = os.fspath(file)
     content = _read_json(path)
+    content = in_pixels(content) if in_shares else content
     problems: list[Problem] = []
     remarks = Remarks()
     records = content["annotations"]

@@ -9,7 +9,11 @@ import numpy as np
 from tfseg.data.reading.problem import Problem
 from tfseg.errors import DataError
 
-__all__ = ["check_units", "is_in_unit_square"]
+__all__ = ["UnitsError", "check_units", "is_in_unit_square"]
+
+
+class UnitsError(DataError):
+    """All outlines of a dataset are in units of the image's size."""
 
 
 def is_in_unit_square(polygons: Iterable[np.ndarray]) -> bool:
@@ -19,15 +23,16 @@ def is_in_unit_square(polygons: Iterable[np.ndarray]) -> bool:
     return bool(within and (corners != np.floor(corners)).any())
 
 
-def check_units(source: str, flags: Iterable[bool]) -> list[Problem]:
+def check_units(source: str, flags: Iterable[bool], remedy: str = "") -> list[Problem]:
     """Returns a warning if some objects of a dataset lie in the unit square.
 
     Args:
         source: File or folder, for messages.
         flags: What `is_in_unit_square` says of each object.
+        remedy: What else can be done if all do.
 
     Raises:
-        DataError: All of them do: the whole dataset is in another unit.
+        UnitsError: All of them do: the whole dataset is in another unit.
     """
     flags = list(flags)
     count = sum(flags)
@@ -39,6 +44,6 @@ def check_units(source: str, flags: Iterable[bool]) -> list[Problem]:
     )
     if count == len(flags):
         outlines = "of the only outline" if count == 1 else f"of all {count} outlines"
-        raise DataError(f"{source}: the coordinates {outlines} {what}")
+        raise UnitsError(f"{source}: the coordinates {outlines} {what}{remedy}")
     message = f"the coordinates of {count} of {len(flags)} outlines {what}"
     return [Problem("warning", "normalised", source, message)]
