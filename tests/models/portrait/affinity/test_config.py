@@ -38,10 +38,10 @@ def test_bad_settings_are_named(settings, message):
 
 
 def test_the_choice_about_what_is_outside_reaches_the_step_by_every_door(tmp_path):
-    assert PortraitConfig().affinity.outside == "join"
+    assert PortraitConfig().affinity.outside == "leave"
     file = tmp_path / "experiment.yaml"
-    file.write_text("system: portrait\nmodel:\n  affinity: {outside: leave}\n", encoding="utf-8")
+    file.write_text("system: portrait\nmodel:\n  affinity: {outside: join}\n", encoding="utf-8")
     plain = tmp_path / "plain.yaml"
     plain.write_text("system: portrait\n", encoding="utf-8")
-    for found in (load_config(file), load_config(plain, ["model.affinity.outside=leave"])):
-        assert PortraitConfig.from_dict(found["model"]).affinity.outside == "leave"
+    for found in (load_config(file), load_config(plain, ["model.affinity.outside=join"])):
+        assert PortraitConfig.from_dict(found["model"]).affinity.outside == "join"

@@ -32,9 +32,10 @@ class AffinityConfig(Config):
         bins: Of each block of a histogram.
         weights: Shares of colour and of position in a histogram; (1, 0) is colour alone.
         hop_cost: Added to the length of every edge, so that of equal paths the shorter wins.
-        outside: What becomes of foreground outside of all boxes: "join", it goes to the person
-            that most of its component belongs to, or "leave", it is nobody's. The second suits
-            masks that hold people without a box or other false foreground (docs/affinity.md).
+        outside: What becomes of foreground outside of all boxes: "leave", it is nobody's, or
+            "join", it goes to the person that most of its component belongs to, as the paper has
+            it. A trained model's mask holds people without a box and other false foreground,
+            where the first is ahead (docs/affinity.md).
     """
 
     score_threshold: float = setting(0.5, at_least=0, at_most=1)
@@ -49,7 +50,7 @@ class AffinityConfig(Config):
     bins: int = setting(16, at_least=1, at_most=256)
     weights: tuple[float, float] = setting((0.8, 0.2), length=2, at_least=0)
     hop_cost: float = setting(1e-4, at_least=0)
-    outside: Literal["join", "leave"] = "join"
+    outside: Literal["join", "leave"] = "leave"
 
     def _check(self):
         if abs(sum(self.weights) - 1) > 1e-6:
