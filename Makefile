@@ -25,7 +25,7 @@ SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_inf
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow coverage lint format bench clean distclean
+.PHONY: help setup demo test test-slow versions coverage lint format bench clean distclean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -46,6 +46,13 @@ test-slow: $(DEV)  ## The tests that take minutes to hours: they train
 	@$(BIN)/python -m pytest -q -m slow $(ARGS)
 	@$(ON_JAX) $(BIN)/python -m pytest -q -m both_backends tests/engine tests/contracts $(ARGS)
 	@$(ON_JAX) $(BIN)/python -m pytest -q -m "both_backends and slow" tests/models $(ARGS)
+
+# An environment takes 2 GB, so where they go is said: `make versions ENVS=~/envs`, with
+# `SETS=colab` for one of them and `ARGS="--notebooks --extras"` for more.
+versions: $(BIN)/python  ## The versions that Colab ships, and the oldest ones; ENVS=folder outside
+	@test -n "$(ENVS)" || { \
+	    echo "Where may the environments be made, 2 GB each? make versions ENVS=~/envs" >&2; exit 1; }
+	@$(BIN)/python tests/versions/check.py $(or $(SETS),colab oldest) --envs $(ENVS) $(ARGS)
 
 coverage: $(DEV)  ## Which lines the tests on TensorFlow run; counting them takes half as long again
 	@$(BIN)/python -m pytest -q $(PARALLEL) -m "not slow" --cov --cov-report=term $(ARGS)

@@ -12,9 +12,11 @@ VERSION = re.search(
     r'^__version__ = "([^"]+)"', (ROOT / "tfseg" / "__init__.py").read_text("utf-8"), re.MULTILINE
 ).group(1)
 
+# What tests/versions runs on; limits as low as that lets them be, so that nothing of what Google
+# Colab ships has to be replaced. `make test` takes the newest, by constraints.txt.
 CORE = [
-    "tensorflow>=2.21,<2.22",
-    "keras>=3.15,<4",
+    "tensorflow>=2.19,<2.22",
+    "keras>=3.10,<4",
     "numpy>=2.0",
     "scipy>=1.14",
     "h5py>=3.11",
@@ -22,23 +24,25 @@ CORE = [
     "opencv-python>=4.10",
     "imgaug>=0.4.0,<0.5",
     "scikit-image>=0.24",
-    "pillow>=10",
+    "pillow>=10.3",
     "matplotlib>=3.9",
-    "pyyaml>=6",
-    "tensorboard>=2.20",
+    "pyyaml>=6.0.1",
+    "tensorboard>=2.19",
 ]
 LITERT = "ai-edge-litert>=2.0"
 EXTRAS = {
     # Runs the portrait model's TFLite file, without loading TensorFlow.
     "lite": [LITERT],
-    "quantize": ["tensorflow-model-optimization>=0.8,<0.9", "tf_keras>=2.21,<2.22", LITERT],
+    "quantize": ["tensorflow-model-optimization>=0.8,<0.9", "tf_keras>=2.19,<2.22", LITERT],
     # Of its own, for it has no builds for some systems that have all others.
     "openvino": ["openvino>=2026.0"],
     "keras-cv": ["keras-cv>=0.9,<0.10"],
     "keras-hub": ["keras-hub>=0.29"],
-    "jax": ["jax>=0.10"],
+    "jax": ["jax>=0.7"],
     "serving": ["tensorflow-serving-api>=2.19"],
     "onnx": ["tf2onnx>=1.16", "onnxruntime>=1.20"],
+    # Runs the notebooks of colab/ without a browser.
+    "notebooks": ["nbclient>=0.10", "ipykernel>=6"],
     "dev": [
         "pytest>=8",
         "pytest-cov>=5",
@@ -47,13 +51,13 @@ EXTRAS = {
         "scikit-learn>=1.5",
         "ruff>=0.12",
         "safetensors>=0.5",
-        "jax>=0.10",
+        "jax>=0.7",
         "keras-cv>=0.9,<0.10",
         "keras-hub>=0.29",
     ],
 }
 # Tests install what they test.
-EXTRAS["dev"] += EXTRAS["quantize"] + EXTRAS["openvino"]
+EXTRAS["dev"] += EXTRAS["quantize"] + EXTRAS["openvino"] + EXTRAS["notebooks"]
 EXTRAS["all"] = sorted({name for names in EXTRAS.values() for name in names})
 # For PyTorch's own files; outside "all", for it may bring gigabytes of CUDA.
 EXTRAS["torch"] = ["torch>=2.5"]

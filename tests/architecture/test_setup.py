@@ -51,6 +51,19 @@ def test_the_two_opencv_builds_are_of_one_version(pins):
     assert pins["opencv-python"] == pins["opencv-python-headless"]
 
 
+def test_the_oldest_versions_that_are_tested_are_the_lower_limits(repo_root):
+    lines = (repo_root / "tests" / "versions" / "oldest.txt").read_text().splitlines()
+    oldest = dict(line.split("==") for line in lines if "==" in line)
+    core = ast.parse((repo_root / "setup.py").read_text())
+    assigned = [node for node in core.body if isinstance(node, ast.Assign)]
+    (core,) = [node.value for node in assigned if ast.unparse(node.targets[0]) == "CORE"]
+    for text in ast.literal_eval(core):
+        name, least = re.match(r"([\w.-]+)>=([\d.]+)", text).groups()
+        if name != "imgaug":  # what nothing else brings
+            tested = {canonical(k): v for k, v in oldest.items()}[canonical(name)]
+            assert f"{tested}.".startswith(f"{least}."), f"{text} is tested from {tested} alone"
+
+
 def test_the_version_is_written_once(repo_root):
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", tfseg.__version__)
     assert f'"{tfseg.__version__}"' not in (repo_root / "setup.py").read_text()
@@ -65,7 +78,9 @@ def test_the_check_of_a_change_is_the_readmes_test_command(repo_root):
     assert "make test" in (repo_root / "README.md").read_text()
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "test-slow", "lint", "bench", "clean", "help"])
+@pytest.mark.parametrize(
+    "target", ["demo", "test", "test-slow", "versions", "lint", "bench", "clean", "help"]
+)
 def test_the_makefile_has_the_targets_that_are_documented(repo_root, target):
     text = (repo_root / "Makefile").read_text()
     assert re.search(rf"^{target}:.*## \S", text, re.MULTILINE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 
 import pytest
 
@@ -101,9 +102,10 @@ def test_what_follows_from_other_settings_follows_their_changes():
 
 
 def test_every_setting_is_explained():
-    text = "".join(owner.__doc__ or "" for owner in MaskRCNNConfig.__mro__)
+    # Python 3.13 takes the indentation off by itself.
+    text = "\n".join(inspect.cleandoc(owner.__doc__ or "") for owner in MaskRCNNConfig.__mro__)
     for field in dataclasses.fields(MaskRCNNConfig):
-        assert text.count(f"        {field.name}: ") == 1, field.name
+        assert text.count(f"\n    {field.name}: ") == 1, field.name
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,9 @@ def conv3x3(maps, kernel):
     # the gradient needs after the step had changed the variable, in four of ten graphs; a cast or a
     # conversion leaves the variable as it is, a product reads it.
     kernel = ops.multiply(kernel, 1)
-    turned = ops.stop_gradient(ops.transpose(ops.flip(kernel, (0, 1)), (0, 1, 3, 2)))
+    # One axis at a time: before Keras 3.15 `flip` takes no two of them on TensorFlow.
+    turned = ops.flip(ops.flip(kernel, 0), 1)
+    turned = ops.stop_gradient(ops.transpose(turned, (0, 1, 3, 2)))
 
     @ops.custom_gradient
     def with_gradient(result, maps, turned):
