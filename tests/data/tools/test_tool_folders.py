@@ -102,6 +102,17 @@ def test_yolo_without_names_or_with_poses_is_said_so(tmp_path):
         open_dataset(tmp_path, format="yolo")
 
 
+def test_several_folders_of_a_part_and_one_that_is_not_there(tmp_path):
+    tool_folders.roboflow_yolo(tmp_path)
+    image(tmp_path / "images" / "stray.jpg")
+    said = "train: [/content/x/train/images, test/images]\nval: ../validation/images\n"
+    (tmp_path / "data.yaml").write_text(said + "names: [hat, shoe]\n")
+    assert len(open_dataset(tmp_path)) == 4
+    assert len(open_dataset(tmp_path / "data.yaml")) == 4
+    found = [sample.image_id for sample in open_dataset(tmp_path, split="val")]
+    assert found == ["valid/images/valid0_jpg.rf.0f", "valid/images/valid1_jpg.rf.0f"]
+
+
 def test_labels_without_their_image_and_images_without_labels(tmp_path):
     tool_folders.roboflow_yolo(tmp_path)
     (tmp_path / "train" / "images" / "train0_jpg.rf.0f.jpg").unlink()

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -80,20 +81,26 @@ def is_yolo(path: str | os.PathLike) -> bool:
     """Returns whether a folder or YAML file is a dataset with YOLO's labels: some text beside the
     images, or where labels lie, has lines of a class number and coordinates."""
     path = Path(path)
-    if path.is_file():
-        return _own_yaml(path) is not None and "names" in read_text(path)
-    tried = 0
-    for pattern in ("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt", "obj_*/*.txt", "*.txt"):
-        for file in path.glob(pattern):
-            if file.name in _NO_LABELS or tried >= _TRIED:
-                continue
-            tried += 1
-            with open(file, encoding="utf-8", errors="replace") as text:
-                line = text.readline(4000)
-            if _LINE.match(line) or (len(line) > 3900 and line[:1].isdigit()):
-                return True
     settings = _own_yaml(path)
-    return settings is not None and bool(re.search(r"(?m)^names\s*:", read_text(settings)))
+    if path.is_file():
+        return settings is not None and _names_classes(settings)
+    patterns = ("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt", "obj_*/*.txt", "*.txt")
+    texts = itertools.chain.from_iterable(path.glob(pattern) for pattern in patterns)
+    filled = (file for file in texts if file.name not in _NO_LABELS and file.stat().st_size)
+    if any(map(_has_labels, itertools.islice(filled, _TRIED))):
+        return True
+    return settings is not None and _names_classes(settings)
+
+
+def _has_labels(file: Path) -> bool:
+    with open(file, encoding="utf-8", errors="replace") as text:
+        line = text.readline(4000)
+    return bool(_LINE.match(line)) or (len(line) > 3900 and line[:1].isdigit())
+
+
+def _names_classes(file: Path) -> bool:
+    with open(file, encoding="utf-8", errors="replace") as text:
+        return re.search(r"(?m)^[\"']?names[\"']?\s*:", text.read(100_000)) is not None
 
 
 @dataclasses.dataclass
@@ -116,10 +123,9 @@ class YoloPlaces:
         Raises:
             MissingPartError: There is no such part.
         """
-        for place in self._said():
-            found = _listed(place, self.folder) if place.is_file() else _below(place)
-            if found:
-                return found
+        said = [_listed(p, self.folder) if p.is_file() else _below(p) for p in self._said()]
+        if any(said):
+            return list(dict.fromkeys(image for images in said for image in images))
         own = own_name(self.folder, self.split)
         for name in dict.fromkeys((own, *spellings(self.split))):
             if (self.folder / f"{name}.txt").is_file():
@@ -159,7 +165,8 @@ class YoloPlaces:
         for text in [said] if isinstance(said, str) else said:
             words = re.split(r"[/\\]+", f"{base}/{text}")
             words = [word for word in words if word not in ("", ".", "..")]
-            for start in range(len(words)):
+            named = [place for place, word in enumerate(words) if part_of(word)]
+            for start in range(named[-1] + 1 if named else len(words)):
                 place = self.folder.joinpath(*words[start:])
                 if place.exists():
                     yield place
