@@ -17,9 +17,9 @@ import numpy as np
 
 from tfseg.data.opening.sources import open_dataset
 from tfseg.geometry.mini_masks import mini_masks
-from tfseg.geometry.resize import paste_mask
 from tfseg.metrics import InstanceEvaluator
 from tfseg.structures import Prediction, Sample, rle
+from tfseg.structures.pasting import paste_mask
 
 MASK_SIZE = 56
 

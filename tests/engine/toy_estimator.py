@@ -14,8 +14,9 @@ from keras import ops
 from tfseg.config import Stage, SystemConfig, TrainConfig, check_class_names, setting
 from tfseg.data.loader import Loader
 from tfseg.engine.estimator import Estimator
-from tfseg.geometry.resize import SquareResize, paste_mask
+from tfseg.geometry.resize import SquareResize
 from tfseg.structures import Prediction, Sample, rle
+from tfseg.structures.pasting import paste_mask
 
 DETECTIONS = 3
 

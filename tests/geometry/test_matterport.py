@@ -7,8 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
-from tfseg.geometry.matterport import MatterportResize, paste_faded
-from tfseg.geometry.resize import SquareResize, linear_weights, paste_mask
+from tfseg.geometry.matterport import MatterportResize
+from tfseg.geometry.resize import SquareResize
+from tfseg.structures.pasting import linear_weights, paste_faded, paste_mask
 
 transform = pytest.importorskip("skimage.transform")
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tfseg.errors import ConfigError, DataError
-from tfseg.geometry.padded import PaddedResize, paste_expanded
+from tfseg.geometry.padded import PaddedResize
 from tfseg.opencv import cv2
 from tfseg.structures import Sample
+from tfseg.structures.pasting import paste_expanded
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfseg.errors import ConfigError, DataError
-from tfseg.geometry.resize import InSquare, SquareResize, paste_mask
+from tfseg.geometry.resize import InSquare, SquareResize
 from tfseg.opencv import missing_library
 from tfseg.structures import Sample
 from tfseg.structures.label_maps import LabelMapKind
+from tfseg.structures.pasting import paste_mask
 
 SIZES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 

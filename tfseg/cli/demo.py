@@ -151,8 +151,8 @@ def _serve(model, exported: Path, photos: list[Path], out: Path) -> Path:
 
 def _as_prediction(answer: dict, found: int, here):
     """Returns the served outputs as a prediction: each small mask stretched over its box."""
-    from tfseg.geometry.resize import paste_mask
     from tfseg.structures import Prediction, rle
+    from tfseg.structures.pasting import paste_mask
 
     boxes = answer["detection_boxes"][0, :found]
     crops = [

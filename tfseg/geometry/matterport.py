@@ -13,9 +13,9 @@ import dataclasses
 
 import numpy as np
 
-from tfseg.geometry.resize import ResizePlan, SquareResize, linear_weights, visible_part
+from tfseg.geometry.resize import ResizePlan, SquareResize
 
-__all__ = ["MatterportPlan", "MatterportResize", "paste_faded"]
+__all__ = ["MatterportPlan", "MatterportResize"]
 
 # Far below the distance between two results of such weights, and above what rounding makes of a
 # result that is a whole number.
@@ -71,29 +71,6 @@ class MatterportPlan(ResizePlan):
         if clip:
             moved = np.clip(moved, 0, (height, width, height, width))
         return moved.astype(np.float32)
-
-
-def paste_faded(
-    probability: np.ndarray,
-    box: np.ndarray,
-    size: tuple[int, int],
-    threshold: float = 0.5,
-) -> tuple[np.ndarray, int, int]:
-    """Returns the visible part of a small mask stretched over its box: `(crop, top, left)`.
-
-    As `tfseg.geometry.resize.paste_mask`, but what lies beyond the map counts as 0, so that
-    the outermost pixels of a large box need more than one half; never less than the map's lowest
-    value.
-    """
-    place = visible_part(box, size)
-    if place is None:
-        return np.zeros((0, 0), bool), 0, 0
-    (y1, x1, y2, x2), (top, left, bottom, right) = place
-    probability = np.asarray(probability, np.float32)
-    rows = linear_weights(top, bottom, y1, y2, probability.shape[0], fade=True)
-    columns = linear_weights(left, right, x1, x2, probability.shape[1], fade=True)
-    values = np.maximum(rows @ probability @ columns.T, probability.min())
-    return values >= np.float32(threshold), top, left
 
 
 def _blend(image: np.ndarray, count: int, axis: int) -> np.ndarray:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfseg.geometry.resize import paste_mask
 from tfseg.opencv import cv2
+from tfseg.structures.pasting import paste_mask
 
 __all__ = ["mini_masks", "restore_mask"]
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
 from tfseg.errors import ConfigError
-from tfseg.geometry.resize import ResizePlan, checked_size, linear_weights
+from tfseg.geometry.resize import ResizePlan, checked_size
 
-__all__ = ["PaddedResize", "paste_expanded"]
+__all__ = ["PaddedResize"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,47 +72,3 @@ class PaddedResize:
             fill=self.fill,
             low_pass=self.low_pass,
         )
-
-
-def paste_expanded(
-    probability: np.ndarray,
-    box: np.ndarray,
-    size: tuple[int, int],
-    threshold: float = 0.5,
-) -> tuple[np.ndarray, int, int]:
-    """Returns the visible part of a small mask stretched over its box: `(crop, top, left)`.
-
-    An empty border of one cell is put around the map, the box grows with it and is cut to whole
-    pixels, its last row and column included; so a mask may fade out beyond its box.
-    Source: torchvision `paste_masks_in_image`.
-
-    Args:
-        probability: float32 `(m, m)` over the box.
-        box: `(y1, x1, y2, x2)` in pixels of the image; may reach outside.
-        size: `(H, W)` of the image.
-        threshold: A pixel above it is inside.
-
-    Returns:
-        As `tfseg.geometry.resize.paste_mask`.
-    """
-    nothing = np.zeros((0, 0), bool)
-    if not np.isfinite(box).all():
-        return nothing, 0, 0
-    probability = np.pad(np.asarray(probability, np.float32), 1)
-    cells = probability.shape[0]
-    # In single precision, as the source: another rounding could fall on another pixel.
-    box = np.asarray(box, np.float32)
-    half = (box[2:] - box[:2]) * np.float32(0.5) * np.float32(cells / (cells - 2))
-    centre = (box[2:] + box[:2]) * np.float32(0.5)
-    # The conversion to whole numbers cuts towards 0, so that numbers beyond int64 must not come.
-    limit = np.float32(2**30)
-    start = np.clip(centre - half, -limit, limit).astype(np.int64)
-    end = np.clip(centre + half, -limit, limit).astype(np.int64) + 1
-    first, last = np.maximum(start, 0), np.minimum(end, size)
-    if (last <= first).any():
-        return nothing, int(min(first[0], size[0])), int(min(first[1], size[1]))
-    end = np.maximum(end, start + 1)
-    rows = linear_weights(first[0], last[0], start[0], end[0], cells)
-    columns = linear_weights(first[1], last[1], start[1], end[1], cells)
-    inside = rows @ probability @ columns.T > np.float32(threshold)
-    return inside, int(first[0]), int(first[1])

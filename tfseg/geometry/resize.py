@@ -25,9 +25,6 @@ __all__ = [
     "ResizePlan",
     "SquareResize",
     "checked_size",
-    "linear_weights",
-    "paste_mask",
-    "visible_part",
 ]
 
 
@@ -272,67 +269,6 @@ class InSquare:
         """Returns the resized and augmented sample."""
         sample = self.resize.plan(sample.size).sample(sample)
         return sample if self.augment is None else self.augment(sample, seed)
-
-
-def paste_mask(
-    probability: np.ndarray,
-    box: np.ndarray,
-    size: tuple[int, int],
-    threshold: float = 0.5,
-) -> tuple[np.ndarray, int, int]:
-    """Returns the visible part of a small mask stretched over its box: `(crop, top, left)`.
-
-    The box is rounded to whole pixels, the map is resized to it (bilinear, half-pixel centres,
-    edges continued) and thresholded. Only the part inside the image is computed, so a box far
-    larger than the image costs no more than the image.
-
-    Args:
-        probability: float32 `(h, w)`, for instance 28 x 28, over the box.
-        box: `(y1, x1, y2, x2)` in pixels of the image, ends exclusive; may reach outside.
-        size: `(H, W)` of the image.
-        threshold: A pixel at or above it is inside.
-
-    Returns:
-        crop: bool `(rows, columns)`, without pixels if the box has no visible ones.
-        top: First row of the crop in the image.
-        left: First column.
-    """
-    place = visible_part(box, size)
-    if place is None:
-        return np.zeros((0, 0), bool), 0, 0
-    (y1, x1, y2, x2), (top, left, bottom, right) = place
-    probability = np.asarray(probability, np.float32)
-    rows = linear_weights(top, bottom, y1, y2, probability.shape[0])
-    columns = linear_weights(left, right, x1, x2, probability.shape[1])
-    return rows @ probability @ columns.T >= np.float32(threshold), top, left
-
-
-def visible_part(box: np.ndarray, size: tuple[int, int]) -> tuple | None:
-    """Returns a box rounded to whole pixels, and its part inside an image of size `(H, W)`, each
-    `(y1, x1, y2, x2)`; None if it shows no pixel."""
-    if not np.isfinite(box).all():
-        return None
-    y1, x1, y2, x2 = (int(v) for v in np.rint(np.asarray(box, np.float64)))
-    top, left = max(y1, 0), max(x1, 0)
-    bottom, right = min(y2, int(size[0])), min(x2, int(size[1]))
-    if bottom <= top or right <= left:
-        return None
-    return (y1, x1, y2, x2), (top, left, bottom, right)
-
-
-def linear_weights(
-    first: int, last: int, start: int, end: int, count: int, fade: bool = False
-) -> np.ndarray:
-    """Returns float32 `(last - first, count)`: row i blends the samples that pixel i lies between.
-
-    `count` samples are spread over pixels `start` to `end`. Beyond the outermost ones they go on
-    unchanged, and rows sum to 1; with `fade` they are 0 there.
-    """
-    centres = np.arange(first, last) + 0.5
-    place = (centres - start) * (count / (end - start)) - 0.5
-    if not fade:
-        place = np.clip(place, 0, count - 1)
-    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(count))).astype(np.float32)
 
 
 def _move_points(keypoints: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:

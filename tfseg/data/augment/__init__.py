@@ -31,7 +31,7 @@ _HOMES = {
     "ResizePlan": "tfseg.geometry.resize",
     "SquareResize": "tfseg.geometry.resize",
     "PaddedResize": "tfseg.geometry.padded",
-    "paste_mask": "tfseg.geometry.resize",
+    "paste_mask": "tfseg.structures.pasting",
     "random_scale_crop": "tfseg.data.augment.scale_crop",
     "ScaleCrop": "tfseg.data.augment.scale_crop",
 }

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfseg.geometry.resize import ResizePlan, linear_weights
+from tfseg.geometry.resize import ResizePlan
 from tfseg.models.hptr.config import HPTRConfig
 from tfseg.structures import Prediction, rle
 from tfseg.structures.attributes import Attribute, Trait
+from tfseg.structures.pasting import linear_weights
 
 __all__ = ["TRAITS", "Regions", "decode", "pixel_boxes"]
 

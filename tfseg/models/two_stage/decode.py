@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfseg.geometry.matterport import paste_faded
-from tfseg.geometry.padded import paste_expanded
-from tfseg.geometry.resize import ResizePlan, paste_mask
+from tfseg.geometry.resize import ResizePlan
 from tfseg.structures import Prediction, rle
+from tfseg.structures.pasting import PASTES
 
 __all__ = ["decode"]
-
-_PASTE = {"box": paste_mask, "faded": paste_faded, "expanded": paste_expanded}
 
 
 def decode(
@@ -47,7 +44,7 @@ def decode(
         found &= detections[:, 5] >= score_threshold
     detections, masks = detections[found], masks[found]
     boxes = plan.undo_boxes(detections[:, :4], clip=True)
-    paste = _PASTE[mask_paste]
+    paste = PASTES[mask_paste]
     kept, rles = [], []
     for index, (box, mask) in enumerate(zip(boxes, masks, strict=True)):
         crop, top, left = paste(mask, box, plan.original)
