@@ -1,7 +1,10 @@
+import base64
 import errno
 import json
 import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import keras
@@ -45,11 +48,11 @@ def test_a_process_with_tensorflow_alone_finds_the_same(exported, picture):
 def test_all_signatures_agree_with_predict(exported):
     model, folder = exported
     loaded = tf.saved_model.load(os.fspath(folder))
-    assert set(loaded.signatures) == {"serving_default", "images_uint8", "jpeg_bytes"}
+    assert set(loaded.signatures) == {"serving_default", "images_uint8", "images_float", "describe"}
     for size in ((40, 32), (32, 32), (100, 70)):
         images = np.stack([Squares(5, size=size)[index].image for index in range(3)])
         found = model.predict(images)
-        floats = loaded.signatures["serving_default"](images=tf.constant(images, tf.float32))
+        floats = loaded.signatures["images_float"](images=tf.constant(images, tf.float32))
         bytes_ = loaded.signatures["images_uint8"](images=tf.constant(images))
         for row in range(3):
             compare(floats, found[row], row)
@@ -61,6 +64,7 @@ def test_what_lies_beside_the_graph(exported):
     model, folder = exported
     assert sorted(os.listdir(folder)) == [
         "SHA256SUMS",
+        "description.json",
         "fingerprint.pb",
         "labels.txt",
         "model_card.md",
@@ -149,9 +153,41 @@ def test_the_requests_in_the_card_are_those_of_its_signature(exported):
     _, folder = exported
     card = (folder / "model_card.md").read_text()
     assert "@" not in card.replace("-d @-", "")
-    assert 'outputs = model.signatures["jpeg_bytes"](encoded=tf.constant(encoded))' in card
-    start = next(line for line in card.splitlines() if line.startswith("echo"))
-    text = (
-        start.removeprefix("echo '").split("'$(")[0] + "QUJD" + start.split(")'")[1].split("' |")[0]
-    )
-    assert json.loads(text) == {"signature_name": "jpeg_bytes", "instances": [{"b64": "QUJD"}]}
+    assert 'outputs = model.signatures["serving_default"](encoded=tf.constant(encoded))' in card
+
+
+def test_the_shell_line_of_the_card_makes_a_request_of_a_file(exported, tmp_path):
+    _, folder = exported
+    line = re.search(r"^\((.*)\) \|$", (folder / "model_card.md").read_text(), re.MULTILINE)[1]
+    content = bytes(range(256)) * 3  # more than one line of base64
+    (tmp_path / "a.jpg").write_bytes(content)
+    # Options of base64 and the ends of its lines differ between systems: none is used or kept.
+    made = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, check=True)
+    request = json.loads(made.stdout)
+    assert list(request) == ["instances"] and "base64 -" not in line
+    assert base64.b64decode(request["instances"][0]["b64"], validate=True) == content
+
+
+def test_a_client_can_ask_what_the_model_is(exported):
+    model, folder = exported
+    describe = tf.saved_model.load(os.fspath(folder)).signatures["describe"]
+    answers = describe(question=tf.constant(["", "x"]))["description"].numpy()
+    facts = json.loads(answers[1])
+    assert len(answers) == 2 and facts["class_names"] == list(model.class_names)
+    assert (facts["system"], facts["answers"], facts["mask_paste"]) == ("toy", "objects", "box")
+
+
+def test_a_broken_file_in_a_batch_spoils_its_own_answer_alone(exported, picture):
+    model, folder = exported
+    serve = tf.saved_model.load(os.fspath(folder)).signatures["serving_default"]
+    sound = picture.read_bytes()
+    found = serve(encoded=tf.constant([b"no image", sound, sound[: len(sound) // 2], sound]))
+    errors = [text.decode() for text in found["error"].numpy()]
+    assert "JPEG, PNG, GIF or BMP" in errors[0] and "cut off" in errors[2]
+    assert errors[1] == errors[3] == ""
+    (wanted,) = model.predict(picture)
+    for row in (1, 3):
+        compare(found, wanted, row)
+        assert found["image_sizes"][row].numpy().tolist() == list(wanted.size)
+    for name, value in found.items():
+        assert not any(np.asarray(value)[[0, 2]].ravel()) or name == "error", name

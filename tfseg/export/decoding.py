@@ -6,19 +6,59 @@ import tensorflow as tf
 
 from tfseg.export.orientation import turned
 
-__all__ = ["DIFFERENCES", "brightness", "decoded"]
+__all__ = ["BMP", "DIFFERENCES", "KINDS", "REFUSAL", "brightness", "decoded", "kind_of"]
+__all__ += ["stated_sides"]
 
 DIFFERENCES = (
-    "`jpeg_bytes` reads JPEG, PNG, GIF (of an animation the first frame) and BMP (of 8, 24 or "
+    "`serving_default` reads JPEG, PNG, GIF (of an animation the first frame) and BMP (of 8, 24 or "
     "32 bits, not compressed) to the pixels that `predict` of tfseg sees: EXIF orientation is "
     "applied, what is transparent in a PNG is laid on white. It differs from `predict` in "
     "this: WebP, TIFF, other BMP and all other formats are refused, convert them first; what "
     "is transparent in a GIF, or not covered by its first frame, is black, not white; an "
-    "orientation that stands in XMP or in the text of a PNG alone is not applied."
+    "orientation that stands in XMP or in the text of a PNG alone is not applied; a JPEG that ends "
+    "as it should but lacks data before its end is answered, its missing part grey."
 )
 """What encoded images an exported model takes, for its card."""
 
-_PNG, _JPEG, _GIF, _BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF", b"BM"
+REFUSAL = "expected JPEG, PNG, GIF or BMP; convert WebP, TIFF and others first"
+KINDS = ("PNG", "JPEG", "GIF", "BMP")
+"""What files are decoded; their place is the number of `kind_of`."""
+BMP = KINDS.index("BMP")
+_STARTS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF", b"BM")
+
+
+def kind_of(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns which of `KINDS` an encoded image is, an int32 scalar; their number for none."""
+    starts = [tf.equal(tf.strings.substr(encoded, 0, len(start)), start) for start in _STARTS]
+    return tf.argmax(tf.cast(tf.stack([*starts, True]), tf.int32), output_type=tf.int32)
+
+
+def stated_sides(encoded: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
+    """Returns height and width in the header of a PNG, GIF or BMP, int64 `(2,)`, before anything
+    is decoded; zeros for another kind.
+
+    Args:
+        encoded: The file, a scalar string.
+        kind: Of `kind_of`.
+    """
+    header = tf.cast(_bytes(encoded, 0, 32), tf.int64)
+
+    def number(start: int, count: int, order: int) -> tf.Tensor:
+        digits = header[start : start + count][::order]
+        return tf.reduce_sum(digits * [256**k for k in range(count)])
+
+    def signed(start: int) -> tf.Tensor:
+        value = number(start, 4, 1)
+        return tf.minimum(value, tf.abs(value - 2**32))
+
+    sides = [
+        lambda: tf.stack([number(20, 4, -1), number(16, 4, -1)]),
+        lambda: tf.zeros((2,), tf.int64),
+        lambda: tf.stack([number(8, 2, 1), number(6, 2, 1)]),
+        lambda: tf.stack([signed(22), signed(18)]),
+        lambda: tf.zeros((2,), tf.int64),
+    ]
+    return tf.switch_case(kind, sides)
 
 
 def decoded(encoded: tf.Tensor) -> tf.Tensor:
@@ -27,10 +67,8 @@ def decoded(encoded: tf.Tensor) -> tf.Tensor:
     JPEG, PNG, GIF and BMP are understood, others an error that says so. The EXIF orientation of a
     JPEG or PNG is applied; what is transparent in a PNG is laid on white; see `DIFFERENCES`.
     """
-    starts = [tf.equal(tf.strings.substr(encoded, 0, len(s)), s) for s in (_PNG, _JPEG, _GIF, _BMP)]
-    known = tf.reduce_any(tf.stack(starts))
-    refusal = "expected JPEG, PNG, GIF or BMP; convert WebP, TIFF and others first"
-    with tf.control_dependencies([tf.debugging.Assert(known, [refusal])]):
+    kind = kind_of(encoded)
+    with tf.control_dependencies([tf.debugging.Assert(kind < len(KINDS), [REFUSAL])]):
         encoded = tf.identity(encoded)
     readers = [
         lambda: _png(encoded),
@@ -39,9 +77,7 @@ def decoded(encoded: tf.Tensor) -> tf.Tensor:
         lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False),
         lambda: _bmp(encoded),
     ]
-    image = tf.switch_case(
-        tf.argmax(tf.cast(tf.stack(starts), tf.int32), output_type=tf.int32), readers
-    )
+    image = tf.switch_case(kind, [*readers, lambda: tf.zeros((0, 0, 3), tf.uint8)])
     return turned(tf.ensure_shape(image, (None, None, 3)), encoded)
 
 

@@ -5,6 +5,11 @@ The module, which `Estimator.serving_graph` names, has one function::
     def serving(estimator, *, my_option=None) -> Serving:
 
 Its keyword arguments are the options that `model.export` takes for this system.
+
+What clients of TensorFlow Serving expect: the signature `serving_default` takes image files, and
+`images_uint8` and `images_float` arrays; the first axis of every output is the batch; an output
+that holds files has a name that ends in `_bytes`, because a server writes only those as base64 into
+its JSON, and no other output has.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import Any
 
 import tensorflow as tf
 
@@ -34,8 +40,8 @@ class Input:
         spec: Name, dtype and shape; the first axis is the batch.
         about: What it is, for the model card: dtype, shape, meaning.
         python: A value for the card's example in Python: what stands behind `name = `.
-        rest: One row of it for the example of a REST request: JSON within a shell's single quotes;
-            empty where such a request would be too long to show.
+        rest: One row of it for the example of a REST request: JSON without single quotes, `@FILE@`
+            where the base64 text of a file stands; empty where it would be too long to show.
     """
 
     spec: tf.TensorSpec
@@ -72,6 +78,7 @@ class Serving:
         grpc: Code that reads the gRPC `answer` to it.
         notes: What else a caller should know, paragraph by paragraph.
         zero: What class id 0 does: "pads", "is the background".
+        facts: What a client must know besides, for the signature `describe`: plain values.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -80,6 +87,7 @@ class Serving:
     grpc: str
     notes: tuple[str, ...]
     zero: str
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Endpoint:
         """Returns the signature of that name."""
@@ -92,16 +100,17 @@ def encoded_images() -> Input:
         tf.TensorSpec((None,), tf.string, "encoded"),
         "string `(B,)`: image files, JPEG, PNG, GIF or BMP; their sizes may differ",
         '[open("a.jpg", "rb").read()]',
-        """{"b64": "'$(base64 -w0 a.jpg)'"}""",
+        '{"b64": "@FILE@"}',
     )
 
 
 def pixels(dtype: tf.DType, channels: int = 3) -> Input:
-    """Returns the input `images`, `(B, H, W, channels)`: images of one size, from 0 to 255."""
+    """Returns the input `images`, `(B, H, W, channels)`: images of one size."""
     shown = f"{dtype.name} `(B, H, W, {channels})`"
+    values = "0 to 255" if dtype.is_integer else "0 to 255, or 0 to 1 where no value is above 1"
     return Input(
         tf.TensorSpec((None, None, None, channels), dtype, "images"),
-        f"{shown}: images of one size, 0 to 255{', RGB' if channels == 3 else ''}",
+        f"{shown}: images of one size, {values}{', RGB' if channels == 3 else ''}",
         f"...  # {dtype.name} (B, H, W, {channels})",
     )
 

@@ -12,9 +12,19 @@ import keras
 from tfseg import files
 from tfseg.errors import ExportError
 
-__all__ = ["CHECKSUMS", "free_folder", "require_tensorflow", "verify", "writing"]
+__all__ = [
+    "CHECKSUMS",
+    "DESCRIPTION",
+    "add_checksum",
+    "free_folder",
+    "require_tensorflow",
+    "verify",
+    "writing",
+]
 
 CHECKSUMS = "SHA256SUMS"
+DESCRIPTION = "description.json"
+"""What the signature `describe` says, and which inputs `serving_default` takes."""
 
 
 def require_tensorflow(estimator) -> None:
@@ -59,6 +69,17 @@ def writing(directory: Path) -> Iterator[Path]:
             f"{files.sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in inside
         ]
         files.write_whole(folder / CHECKSUMS, "".join(lines).encode(), error=ExportError)
+
+
+def add_checksum(directory: Path, path: Path) -> None:
+    """Puts the checksum of one file of an exported model in place of an older one, if its folder
+    has checksums."""
+    sums, name = directory / CHECKSUMS, path.relative_to(directory).as_posix()
+    if not sums.is_file():
+        return
+    lines = [x for x in sums.read_text("utf-8").splitlines() if x.partition("  ")[2] != name]
+    lines.append(f"{files.sha256(path)}  {name}")
+    files.write_whole(sums, "".join(f"{line}\n" for line in lines).encode(), error=ExportError)
 
 
 def verify(directory: str | os.PathLike) -> None:

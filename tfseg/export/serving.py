@@ -29,9 +29,8 @@ import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
 encoded = tf.constant([open(path, "rb").read() for path in sys.argv[3:]])
 for function in model.signatures.values():
-    takes = list(function.structured_input_signature[1].values())
-    if [spec.dtype for spec in takes] == [tf.string]:
-        outputs = function(**{takes[0].name: encoded})
+    if list(function.structured_input_signature[1]) == ["encoded"]:
+        outputs = function(encoded=encoded)
         break
 else:
     sys.exit("this model has no signature that takes encoded images and nothing else. It has: "
@@ -116,13 +115,19 @@ def request_examples(name: str, serving: Serving) -> str:
 
 
 def _rest(shown: Endpoint) -> str:
-    """Returns one instance of a REST request, or "" where it would be too long to show."""
+    """Returns shell code that prints a REST request of one instance, or "" where it would be too
+    long to show. base64 reads standard input and its line ends are taken out: so it works with the
+    programs of Linux and of macOS alike."""
     rows = {given.spec.name: given.rest for given in shown.takes}
     if not all(rows.values()):
         return ""
-    if len(rows) == 1:
-        return next(iter(rows.values()))
-    return "{" + ", ".join(f'"{name}": {row}' for name, row in rows.items()) + "}"
+    row = next(iter(rows.values()))
+    if len(rows) > 1:
+        row = "{" + ", ".join(f'"{name}": {one}' for name, one in rows.items()) + "}"
+    asked = "" if shown.name == "serving_default" else f'"signature_name": "{shown.name}", '
+    pieces = ("{" + asked + f'"instances": [{row}]' + "}").split("@FILE@")
+    file = "; base64 < a.jpg | tr -d '\\r\\n'; "
+    return "(" + file.join(f"printf %s '{piece}'" for piece in pieces) + ")"
 
 
 _IN_PYTHON = """In Python, with TensorFlow alone:
@@ -144,10 +149,11 @@ docker run -p 8500:8500 -p 8501:8501 -v "$PWD/@NAME@:/models/@NAME@" -e MODEL_NA
     tensorflow/serving
 ```
 
-REST; binary values travel as base64 under the key `b64`:
+REST; files travel as base64 under the key `b64`, in requests, and in answers whose names end in
+`_bytes`:
 
 ```sh
-echo '{{"signature_name": "@SIGNATURE@", "instances": [@REST@]}}' |
+@REST@ |
     curl -s -d @- http://localhost:8501/v1/models/@NAME@:predict
 ```
 

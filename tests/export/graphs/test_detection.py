@@ -66,7 +66,7 @@ def test_pictures_of_different_sizes_in_one_batch_of_files():
     files = [
         tf.io.encode_jpeg(np.zeros((h, w, 3), np.uint8)).numpy() for h, w in ((20, 30), (99, 7))
     ]
-    out = graph.from_jpeg(tf.constant(files))
+    out = graph.from_files(tf.constant(files))
     np.testing.assert_allclose(
         out["detection_boxes"][:, 0], [[0, 0, 20, 30], [0, 0, 99, 7]], atol=1e-4
     )

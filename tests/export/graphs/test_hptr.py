@@ -88,24 +88,24 @@ def test_all_signatures_of_a_saved_model_agree_with_predict(tmp_path):
     card = (folder / "model_card.md").read_text()
     assert "12 multicolor" in card
     loaded = tf.saved_model.load(os.fspath(folder))
-    assert set(loaded.signatures) == {"serving_default", "images_uint8", "jpeg_bytes"}
+    assert set(loaded.signatures) == {"serving_default", "images_uint8", "images_float", "describe"}
     TASKS.pop("sizes")
     images = [picture(*size) for size in SIZES]
     encoded = []
     for image in images:
         (wanted,) = model.predict(image)
-        found = loaded.signatures["serving_default"](images=tf.constant(image[None], tf.float32))
+        found = loaded.signatures["images_float"](images=tf.constant(image[None], tf.float32))
         assert "attribute_sizes" not in found
         found = {name: value.numpy()[0] for name, value in found.items()}
         agree(found, wanted, model.config, found)
         file = io.BytesIO()
         Image.fromarray(image).save(file, "PNG")
         encoded.append(file.getvalue())
-    together = loaded.signatures["jpeg_bytes"](encoded=tf.constant(encoded))
+    together = loaded.signatures["serving_default"](encoded=tf.constant(encoded))
     for row, wanted in enumerate(model.predict(images)):
         found = {name: value.numpy()[row] for name, value in together.items()}
         maps = {
-            name: np.array(Image.open(io.BytesIO(found[f"{name}_png"])))
+            name: np.array(Image.open(io.BytesIO(found[f"{name}_png_bytes"])))
             for name in wanted.label_maps
         }
         agree(found, wanted, model.config, maps)

@@ -95,13 +95,13 @@ def test_files_of_different_sizes_in_one_batch():
         encoded(np.rot90(upright), "JPEG", quality=95, subsampling=0, exif=exif),
         encoded(picture(21, 9, 2), "PNG"),
     ]
-    found = graph_of(fit).from_jpeg(tf.constant(files))
+    found = graph_of(fit).from_files(tf.constant(files))
     for row, size in enumerate(((30, 50), (21, 9))):
         image = decoded(tf.constant(files[row])).numpy()
         assert image.shape[:2] == size
         wanted = expected(image, fit)
         for name in ("classes", "alpha"):
-            png = np.asarray(Image.open(io.BytesIO(found[f"{name}_png"][row].numpy())))
+            png = np.asarray(Image.open(io.BytesIO(found[f"{name}_png_bytes"][row].numpy())))
             assert png.dtype == np.uint8 and png.shape == size
             assert np.mean(png != wanted[name]) <= 0.01
     assert np.abs(decoded(tf.constant(files[0])).numpy().astype(int) - upright).mean() < 4

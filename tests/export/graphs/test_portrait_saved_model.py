@@ -44,16 +44,20 @@ def exported(tmp_path_factory):
 def test_all_signatures_agree_with_predict(exported):
     model, folder = exported
     loaded = tf.saved_model.load(os.fspath(folder))
-    assert set(loaded.signatures) == {"serving_default", "images_uint8", "jpeg_bytes"}
+    assert set(loaded.signatures) == {"serving_default", "images_uint8", "images_float", "describe"}
     for size in SIZES:
         image = picture(*size)
         wanted = model.predict(image)[0].label_maps
         found = loaded.signatures["images_uint8"](images=tf.constant(image[None]))
-        assert set(found) == {"classes", "alpha"}
+        assert set(found) == {"classes", "alpha", "class_scores"}
+        scores = model.predict(image)[0].scores
+        assert found["class_scores"][0, 0] == pytest.approx(
+            scores[0] if len(scores) else 0, abs=1e-5
+        )
         assert np.mean(found["classes"][0] != wanted["classes"]) <= 0.005
         difference = np.abs(found["alpha"][0].numpy().astype(int) - wanted["alpha"])
         assert difference.max() <= 1 and difference.mean() <= 0.02
-        floats = loaded.signatures["serving_default"](images=tf.constant(image[None], tf.float32))
+        floats = loaded.signatures["images_float"](images=tf.constant(image[None], tf.float32))
         for name, value in floats.items():
             np.testing.assert_array_equal(value, found[name])
 
@@ -67,7 +71,7 @@ def test_a_process_with_tensorflow_alone_cuts_the_same(exported, tmp_path):
     done = serving.serve_check(folder, tmp_path / "a.jpg", tmp_path / "b.png")
     for row, name in enumerate(("a.jpg", "b.png")):
         wanted = model.predict(tmp_path / name)[0]
-        png = np.asarray(Image.open(io.BytesIO(done["alpha_png"][row])))
+        png = np.asarray(Image.open(io.BytesIO(done["alpha_png_bytes"][row])))
         assert png.shape == wanted.size
         assert np.abs(png.astype(int) - wanted.label_maps["alpha"]).mean() < 1.0
 
@@ -77,6 +81,11 @@ def test_what_lies_beside_the_graph(exported):
     saved_model.verify(folder)
     assert (folder / "labels.txt").read_text() == "person\n"
     card = (folder / "model_card.md").read_text()
-    for words in ("# cut\n", "Class id 0 is the background", "alpha_png", "| miou | 0.5000 |"):
+    for words in (
+        "# cut\n",
+        "Class id 0 is the background",
+        "alpha_png_bytes",
+        "| miou | 0.5000 |",
+    ):
         assert words in card
     assert "detection_" not in card and "@" not in card.replace("-d @-", "")

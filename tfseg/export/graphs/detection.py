@@ -8,8 +8,16 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tfseg.export.decoding import DIFFERENCES, brightness, decoded
+from tfseg.export.decoding import DIFFERENCES, brightness
 from tfseg.export.endpoints import Endpoint, Serving, encoded_images, pixels
+from tfseg.export.image_files import (
+    MAX_PIXELS,
+    SIZES,
+    checked_pixels,
+    opened,
+    told,
+    without_broken,
+)
 from tfseg.export.resize import resize, resize_cut_off
 from tfseg.geometry.matterport import MatterportResize
 from tfseg.geometry.padded import PaddedResize
@@ -17,7 +25,9 @@ from tfseg.geometry.padded import PaddedResize
 __all__ = ["DetectionGraph", "serving"]
 
 
-def serving(estimator, *, score_threshold: float | None = None) -> Serving:
+def serving(
+    estimator, *, score_threshold: float | None = None, max_pixels: int = MAX_PIXELS
+) -> Serving:
     """Returns what a SavedModel of a model that finds objects is made of.
 
     A model that fits each image into a canvas of its own (`image_fit="padded"`) is exported with
@@ -27,6 +37,7 @@ def serving(estimator, *, score_threshold: float | None = None) -> Serving:
     Args:
         estimator: A fitted estimator whose network takes `image`, `window` and `min_score`.
         score_threshold: Lowest score that the model returns; None takes that of `predict`.
+        max_pixels: The largest image that it takes.
 
     Raises:
         ConfigError: For a threshold that is not from 0 to 1.
@@ -48,17 +59,25 @@ def serving(estimator, *, score_threshold: float | None = None) -> Serving:
         fill=resize.fill if padded else (),
         exact=isinstance(resize, MatterportResize),
         channels=channels,
+        max_pixels=max_pixels,
     )
     endpoints = [
-        Endpoint("serving_default", graph.from_images, (pixels(tf.float32, channels),), _GIVES),
         Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8, channels),), _GIVES),
+        Endpoint("images_float", graph.from_images, (pixels(tf.float32, channels),), _GIVES),
     ]
     shown, notes = "images_uint8", (_without_files(channels), _MASKS)
     # Image files hold one channel, which colours are made grey for, or three.
     if channels in (1, 3):
-        endpoints.append(Endpoint("jpeg_bytes", graph.from_jpeg, (encoded_images(),), _GIVES))
-        shown, notes = "jpeg_bytes", (DIFFERENCES, _MASKS)
-    return Serving(tuple(endpoints), shown, _PYTHON, _GRPC, notes, zero="pads")
+        files = {**_GIVES, **told()}
+        from_files = Endpoint("serving_default", graph.from_files, (encoded_images(),), files)
+        endpoints.insert(0, from_files)
+        shown, notes = "serving_default", (DIFFERENCES, _MASKS)
+    facts = {
+        "answers": "objects",
+        "mask_paste": getattr(estimator.config, "mask_paste", None) or "box",
+        "channels": channels,
+    }
+    return Serving(tuple(endpoints), shown, _PYTHON, _GRPC, notes, zero="pads", facts=facts)
 
 
 _GIVES = {
@@ -99,6 +118,7 @@ class DetectionGraph:
             `tfseg.geometry.padded.PaddedResize` does; None fits them into the square.
         fill: Colour around them there, one number per channel.
         channels: Of the images.
+        max_pixels: The largest image that is taken.
         exact: In the square, resize and lead boxes back as `tfseg.geometry.matterport` does.
     """
 
@@ -113,7 +133,9 @@ class DetectionGraph:
         fill: Sequence[float] = (),
         exact: bool = False,
         channels: int = 3,
+        max_pixels: int = MAX_PIXELS,
     ):
+        self.max_pixels = max_pixels
         self.padded = canvas is not None
         self.canvas = canvas or (max_side, max_side)
         self.fill = tuple(fill)
@@ -123,33 +145,35 @@ class DetectionGraph:
         self.names = ["", *class_names]
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the detections in images of one size, float32 or uint8 `(B, H, W, D)`, from 0
-        to 255, RGB where D is 3."""
-        images = tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0.0, 255.0)
+        """Returns the detections in images of one size, float32 or uint8 `(B, H, W, D)`; see
+        `checked_pixels`."""
+        images = checked_pixels(images, self.max_pixels)
         squares, window, size = self._fit(images)
         count = tf.shape(images)[0]
         windows = tf.repeat(window[None], count, axis=0)
         return self._detect(squares, windows, tf.repeat(size[None], count, axis=0))
 
-    def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the detections in encoded images, string `(B,)`; sizes may differ, EXIF
-        orientation is honoured; see `decoded`."""
-        squares, windows, sizes = tf.map_fn(
+    def from_files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the detections in encoded images, string `(B,)`, their sizes, which may differ,
+        and errors; see `opened`."""
+        squares, windows, sizes, errors = tf.map_fn(
             self._fit_one,
             encoded,
             fn_output_signature=(
                 tf.TensorSpec((*self.canvas, self.channels), tf.float32),
                 tf.TensorSpec((4,), tf.float32),
                 tf.TensorSpec((2,), tf.float32),
+                tf.TensorSpec((), tf.string),
             ),
         )
-        return self._detect(squares, windows, sizes)
+        found = self._detect(squares, windows, sizes)
+        return without_broken({**found, SIZES: tf.cast(sizes, tf.int32)}, errors)
 
     def _fit_one(self, encoded: tf.Tensor):
-        image = decoded(encoded)
+        image, error = opened(encoded, self.max_pixels)
         image = tf.cast(brightness(image) if self.channels == 1 else image, tf.float32)
         squares, window, size = self._fit(image[None])
-        return squares[0], window, size
+        return squares[0], window, size, error
 
     def _fit(self, images: tf.Tensor):
         """Returns the images in the square, its window, and `(H, W)` of the originals.

@@ -5,24 +5,34 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfseg.export.decoding import DIFFERENCES, decoded
+from tfseg.export.decoding import DIFFERENCES
 from tfseg.export.endpoints import Endpoint, Serving, encoded_images, pixels
+from tfseg.export.graphs.hptr_maps import Blend, boxes_of, owners_of, sigmoid
+from tfseg.export.image_files import (
+    MAX_PIXELS,
+    SIZES,
+    checked_pixels,
+    opened,
+    told,
+    without_broken,
+)
 from tfseg.export.resize import resize
 
 __all__ = ["ParsingGraph", "serving"]
 
-_STRIDE = 4  # of the network's maps, as in the system's own decoding
-_LARGEST = 80.0  # e^80 is within float32
 _OTHERS = "attributes"
 _SINGULAR = {"sizes": "size", "patterns": "pattern", "colors": "color"}
 
 
-def serving(estimator, *, score_threshold: float | None = None) -> Serving:
+def serving(
+    estimator, *, score_threshold: float | None = None, max_pixels: int = MAX_PIXELS
+) -> Serving:
     """Returns what a SavedModel of a fitted `HPTR` is made of.
 
     Args:
         estimator: The model.
         score_threshold: Lowest score of a person; None takes that of `predict`.
+        max_pixels: The largest image that it takes.
 
     Raises:
         ConfigError: For a threshold that is not from 0 to 1.
@@ -39,22 +49,33 @@ def serving(estimator, *, score_threshold: float | None = None) -> Serving:
         queries=config.queries,
         score_threshold=score_threshold,
         background=config.background_channel,
+        max_pixels=max_pixels,
     )
     maps = {task: f"uint8 `(B, H, W)`, 0 to {len(ones)}" for task, ones in names.items()}
     maps["instances"] = f"{graph.numbers.name} `(B, H, W)`, number of the person, 0 for nobody"
-    files = {f"{name}_png": f"string `(B,)`: `{name}` as a grey PNG file" for name in maps}
+    files = {f"{name}_png_bytes": f"string `(B,)`: `{name}` as a grey PNG file" for name in maps}
     people = _people_of(names)
     endpoints = (
-        Endpoint("serving_default", graph.from_images, (pixels(tf.float32),), {**people, **maps}),
+        Endpoint(
+            "serving_default",
+            graph.from_files,
+            (encoded_images(),),
+            {**people, **files, **told()},
+        ),
         Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8),), {**people, **maps}),
-        Endpoint("jpeg_bytes", graph.from_jpeg, (encoded_images(),), {**people, **files}),
+        Endpoint("images_float", graph.from_images, (pixels(tf.float32),), {**people, **maps}),
     )
     lists = [
         f"{task}: {', '.join(f'{k} {n}' for k, n in enumerate(ones, 1))}"
         for task, ones in names.items()
     ]
     notes = (DIFFERENCES, _NOTE, *(f"Numbers of {line}." for line in lists))
-    return Serving(endpoints, "jpeg_bytes", _PYTHON, _GRPC, notes, zero="pads")
+    facts = {
+        "answers": "people",
+        "label_names": {task: list(ones) for task, ones in names.items()},
+        "traits": {task: one for task, one in _SINGULAR.items() if task in names},
+    }
+    return Serving(endpoints, "serving_default", _PYTHON, _GRPC, notes, zero="pads", facts=facts)
 
 
 def _people_of(names: dict) -> dict[str, str]:
@@ -80,7 +101,7 @@ def _people_of(names: dict) -> dict[str, str]:
 _PYTHON = """\
 outputs["person_boxes"]  # (1, Q, 4): y1, x1, y2, x2 in pixels; num_people rows count
 outputs["attribute_scores"]  # (1, Q, A): what each person wears and shows
-people = tf.io.decode_png(outputs["instances_png"][0])  # (H, W, 1): whose each pixel is"""
+people = tf.io.decode_png(outputs["instances_png_bytes"][0])  # (H, W, 1): whose pixel it is"""
 _GRPC = 'boxes = tf.make_ndarray(answer.outputs["person_boxes"])'
 _NOTE = (
     "A pixel belongs to one person or nobody; an attribute of a person is where `attributes` has "
@@ -98,6 +119,7 @@ class ParsingGraph:
         queries: The most people of an image.
         score_threshold: People below it are not returned.
         background: Whether maps have a channel for the background.
+        max_pixels: The largest image that is taken.
     """
 
     def __init__(
@@ -109,18 +131,20 @@ class ParsingGraph:
         queries: int,
         score_threshold: float,
         background: bool,
+        max_pixels: int = MAX_PIXELS,
     ):
+        self.max_pixels = max_pixels
         self.network, self.classes, self.side, self.queries = network, classes, side, queries
         self.score_threshold, self.background = score_threshold, background
         self.numbers = tf.uint8 if queries <= 255 else tf.uint16
         self.traits = {task: one for task, one in _SINGULAR.items() if task in classes}
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns people and maps of images of one size, float32 or uint8 `(B, H, W, 3)`, RGB
-        from 0 to 255."""
-        images = tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0.0, 255.0)
+        """Returns people and maps of images of one size, float32 or uint8 `(B, H, W, 3)`; see
+        `checked_pixels`."""
+        images = tf.cast(checked_pixels(images, self.max_pixels), tf.int32)
         size = tf.shape(images)[1:3]
-        raw, inside = self._raw(tf.cast(images, tf.int32), size)
+        raw, inside = self._raw(images, size)
         signature = {**self._people_spec(), **self._map_spec()}
         return tf.map_fn(
             lambda one: self._parsed(one, size, inside),
@@ -129,26 +153,30 @@ class ParsingGraph:
             parallel_iterations=1,
         )
 
-    def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns people and maps, these as PNG files, of encoded images, string `(B,)`; sizes may
-        differ, EXIF orientation is honoured; see `decoded`."""
-        files = {f"{name}_png": tf.TensorSpec((), tf.string) for name in self._map_spec()}
-        return tf.map_fn(
+    def from_files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns people and maps, these as PNG files, of encoded images, string `(B,)`, their
+        sizes, which may differ, and errors; see `opened`."""
+        text = tf.TensorSpec((), tf.string)
+        files = {f"{name}_png_bytes": text for name in self._map_spec()}
+        more = {SIZES: tf.TensorSpec((2,), tf.int32), "error": text}
+        found = tf.map_fn(
             self._one_file,
             encoded,
-            fn_output_signature={**self._people_spec(), **files},
+            fn_output_signature={**self._people_spec(), **files, **more},
             parallel_iterations=1,
         )
+        return without_broken(found, found.pop("error"))
 
     def _one_file(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        image = tf.cast(decoded(encoded), tf.int32)
+        image, error = opened(encoded, self.max_pixels)
+        image = tf.cast(image, tf.int32)
         size = tf.shape(image)[:2]
         raw, inside = self._raw(image[None], size)
         found = self._parsed({name: value[0] for name, value in raw.items()}, size, inside)
         for name in self._map_spec():
             labels = found.pop(name)[..., None]
-            found[f"{name}_png"] = tf.io.encode_png(labels, compression=6)
-        return found
+            found[f"{name}_png_bytes"] = tf.io.encode_png(labels, compression=6)
+        return {**found, SIZES: size, "error": error}
 
     def _people_spec(self) -> dict[str, tf.TensorSpec]:
         table = (self.queries, self.classes[_OTHERS])
@@ -193,9 +221,9 @@ class ParsingGraph:
     def _parsed(self, raw: dict, size: tf.Tensor, inside: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns people and maps of one image; the same as the system's own decoding."""
         scores = tf.ensure_shape(raw["scores"], (self.queries,))
-        blend = _Blend(size, inside)
+        blend = Blend(size, inside)
         count = tf.reduce_sum(tf.cast(scores >= self.score_threshold, tf.int32))
-        owners = _owners(raw["masks"], scores, count, blend)
+        owners = owners_of(raw["masks"], scores, count, blend)
         seen = tf.math.bincount(
             tf.reshape(owners, (-1,)), minlength=self.queries + 1, maxlength=self.queries + 1
         )[1:]
@@ -206,7 +234,7 @@ class ParsingGraph:
         owners = tf.gather(place, owners)
         there = tf.gather(seen, order)
         scores = tf.where(there, tf.gather(scores, order), 0.0)
-        boxes = _boxes(tf.gather(raw["boxes"], order), tf.cast(size, tf.float32))
+        boxes = boxes_of(tf.gather(raw["boxes"], order), tf.cast(size, tf.float32))
         found = {
             "num_people": tf.reduce_sum(tf.cast(seen, tf.int32)),
             "person_boxes": tf.where(there[:, None], boxes, 0.0),
@@ -220,7 +248,7 @@ class ParsingGraph:
         found.update(self._attributes(owners, maps, scores))
         return found
 
-    def _class_map(self, logits: tf.Tensor, task: str, blend: _Blend) -> tuple:
+    def _class_map(self, logits: tf.Tensor, task: str, blend: Blend) -> tuple:
         """Returns the likeliest class of each pixel, int32 `(H, W)`, and its probability. Channel
         by channel, so that a large photograph needs a few maps of its size."""
         channels = tf.transpose(logits, (2, 0, 1))
@@ -244,7 +272,7 @@ class ParsingGraph:
             shape_invariants=(tf.TensorShape(()), spec, spec),
             parallel_iterations=1,
         )
-        chances = _sigmoid(best)
+        chances = sigmoid(best)
         if not self.background:
             classes = tf.where(chances > 0.5, classes, 0)
         return classes, chances
@@ -276,60 +304,3 @@ class ParsingGraph:
                 found[f"attribute_{task}"] = tf.where(most > 0, best + 1, 0)
                 found[f"attribute_{_SINGULAR[task]}_scores"] = sure
         return found
-
-
-class _Blend:
-    """Brings a map of the network to the image's size; see `tfseg.geometry.resize.linear_weights`.
-
-    Args:
-        size: int32 `(2,)`, the image's.
-        inside: int32 `(2,)`, at which the network saw it.
-    """
-
-    def __init__(self, size: tf.Tensor, inside: tf.Tensor):
-        self.size, self.cells = size, (inside + _STRIDE - 1) // _STRIDE
-        self.weights = [self._weights(axis, inside) for axis in (0, 1)]
-
-    def _weights(self, axis: int, inside: tf.Tensor) -> tf.Tensor:
-        length, cells = (tf.cast(x[axis], tf.float64) for x in (self.size, self.cells))
-        end = length * cells * _STRIDE / tf.cast(inside[axis], tf.float64)
-        place = (tf.range(length, dtype=tf.float64) + 0.5) * (cells / end) - 0.5
-        place = tf.clip_by_value(place, 0.0, cells - 1)
-        distance = tf.abs(place[:, None] - tf.range(cells, dtype=tf.float64))
-        return tf.cast(tf.maximum(1.0 - distance, 0.0), tf.float32)
-
-    def __call__(self, cells: tf.Tensor) -> tf.Tensor:
-        """Returns float32 `(H, W)` of the cells, float32 `(h, w)`; what shows padding is cut."""
-        seen = cells[: self.cells[0], : self.cells[1]]
-        return self.weights[0] @ seen @ tf.transpose(self.weights[1])
-
-
-def _owners(masks, scores, count, blend: _Blend) -> tf.Tensor:
-    """Returns whose each pixel is, int32 `(H, W)`: 1 + the row, 0 for nobody."""
-
-    def add(row, best, owners):
-        wide = blend(_sigmoid(masks[row]))
-        value = tf.where(wide > 0.5, wide * scores[row], 0.0)
-        better = value > best
-        return row + 1, tf.where(better, value, best), tf.where(better, row + 1, owners)
-
-    spec = tf.TensorShape((None, None))
-    start = (0, tf.zeros(blend.size), tf.zeros(blend.size, tf.int32))
-    return tf.while_loop(
-        lambda row, *_: row < count,
-        add,
-        start,
-        shape_invariants=(tf.TensorShape(()), spec, spec),
-        parallel_iterations=1,
-    )[2]
-
-
-def _boxes(shares: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns `(y1, x1, y2, x2)` in pixels within the image of `(cx, cy, w, h)`."""
-    cx, cy, width, height = tf.unstack(shares, axis=-1)
-    ends = [cy - height / 2, cx - width / 2, cy + height / 2, cx + width / 2]
-    return tf.clip_by_value(tf.stack(ends, axis=-1), 0.0, 1.0) * tf.tile(size, (2,))
-
-
-def _sigmoid(logits: tf.Tensor) -> tf.Tensor:
-    return 1.0 / (1.0 + tf.exp(-tf.clip_by_value(logits, -_LARGEST, _LARGEST)))

@@ -7,8 +7,16 @@ import math
 import keras
 import tensorflow as tf
 
-from tfseg.export.decoding import DIFFERENCES, decoded
+from tfseg.export.decoding import DIFFERENCES
 from tfseg.export.endpoints import Endpoint, Serving, encoded_images, pixels
+from tfseg.export.image_files import (
+    MAX_PIXELS,
+    SIZES,
+    checked_pixels,
+    opened,
+    told,
+    without_broken,
+)
 from tfseg.export.resize import resize, resize_reals
 from tfseg.geometry.proportional import STRIDE
 
@@ -17,12 +25,13 @@ __all__ = ["SegmentationGraph", "serving"]
 _LARGEST = 80.0  # e^80 is far from certainty's limit and within float32
 
 
-def serving(estimator, *, probabilities: bool = False) -> Serving:
+def serving(estimator, *, probabilities: bool = False, max_pixels: int = MAX_PIXELS) -> Serving:
     """Returns what a SavedModel of a fitted `PortraitSegmenter` is made of.
 
     Args:
         estimator: The model.
         probabilities: Return each pixel's probabilities too, in the signatures for arrays.
+        max_pixels: The largest image that it takes.
     """
     fit, classes = estimator._resize(), len(estimator.class_names) + 1
     graph = SegmentationGraph(
@@ -32,31 +41,45 @@ def serving(estimator, *, probabilities: bool = False) -> Serving:
         fit.limit,
         classes=classes,
         probabilities=probabilities,
+        max_pixels=max_pixels,
     )
     maps = dict(_MAPS)
     if probabilities:
         maps["probabilities"] = f"float32 `(B, H, W, {classes})`, the background first"
     endpoints = (
-        Endpoint("serving_default", graph.from_images, (pixels(tf.float32),), maps),
+        Endpoint("serving_default", graph.from_files, (encoded_images(),), {**_FILES, **told()}),
         Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8),), maps),
-        Endpoint("jpeg_bytes", graph.from_jpeg, (encoded_images(),), _FILES),
+        Endpoint("images_float", graph.from_images, (pixels(tf.float32),), maps),
     )
-    notes = (DIFFERENCES, _NOTE)
-    return Serving(endpoints, "jpeg_bytes", _PYTHON, _GRPC, notes, zero="is the background")
+    return Serving(
+        endpoints,
+        "serving_default",
+        _PYTHON,
+        _GRPC,
+        (DIFFERENCES, _NOTE),
+        zero="is the background",
+        facts={"answers": "pixels"},
+    )
 
 
+_SCORES = {
+    "class_scores": "float32 `(B, C)`: mean probability of each class over its pixels, 0 where it "
+    "has none"
+}
 _MAPS = {
     "classes": "uint8 `(B, H, W)`, 0 for the background",
     "alpha": "uint8 `(B, H, W)`: 255 times the probability of not being background",
+    **_SCORES,
 }
 _FILES = {
-    "classes_png": "string `(B,)`: `classes` of each image as a grey PNG file of its size",
-    "alpha_png": "string `(B,)`: `alpha` likewise",
+    "classes_png_bytes": "string `(B,)`: `classes` of each image as a grey PNG file of its size",
+    "alpha_png_bytes": "string `(B,)`: `alpha` likewise",
+    **_SCORES,
 }
 _PYTHON = """\
-alpha = tf.io.decode_png(outputs["alpha_png"][0])  # uint8 (H, W, 1), 255: foreground
-classes = tf.io.decode_png(outputs["classes_png"][0])  # uint8 (H, W, 1), 0: background"""
-_GRPC = 'open("alpha.png", "wb").write(answer.outputs["alpha_png"].string_val[0])'
+alpha = tf.io.decode_png(outputs["alpha_png_bytes"][0])  # uint8 (H, W, 1), 255: foreground
+classes = tf.io.decode_png(outputs["classes_png_bytes"][0])  # uint8 (H, W, 1), 0: background"""
+_GRPC = 'open("alpha.png", "wb").write(answer.outputs["alpha_png_bytes"].string_val[0])'
 _NOTE = (
     "The opacity is 255 times the probability of not being background; to cut something out, take "
     "what is above 230 for 255 and below 25 for 0."
@@ -74,6 +97,7 @@ class SegmentationGraph:
         limit: Longest side of "native".
         classes: N, with the background.
         probabilities: Return them too.
+        max_pixels: The largest image that is taken.
     """
 
     def __init__(
@@ -85,15 +109,16 @@ class SegmentationGraph:
         *,
         classes: int,
         probabilities: bool = False,
+        max_pixels: int = MAX_PIXELS,
     ):
+        self.max_pixels = max_pixels
         self.network, self.canvas, self.kind, self.limit = network, tuple(canvas), kind, limit
         self.classes, self.probabilities = classes, probabilities
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns `classes` and `alpha` of images of one size, float32 or uint8
-        `(B, H, W, 3)`, RGB from 0 to 255."""
-        images = tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0.0, 255.0)
-        images = tf.cast(images, tf.int32)
+        """Returns `classes`, `alpha` and `class_scores` of images of one size, float32 or uint8
+        `(B, H, W, 3)`; see `checked_pixels`."""
+        images = tf.cast(checked_pixels(images, self.max_pixels), tf.int32)
         size = tf.shape(images)[1:3]
         logits = self._logits(images, size)
         outputs = self._pixels(logits, size)
@@ -101,25 +126,39 @@ class SegmentationGraph:
             outputs["probabilities"] = tf.nn.softmax(resize_reals(logits, size))
         return outputs
 
-    def from_jpeg(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns `classes_png` and `alpha_png`, string `(B,)`, of encoded images, string
-        `(B,)`; sizes may differ, EXIF orientation is honoured; see `decoded`."""
-        classes, alpha = tf.map_fn(
+    def from_files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns `classes_png_bytes`, `alpha_png_bytes` and `class_scores` of encoded images,
+        string `(B,)`, their sizes, which may differ, and errors; see `opened`."""
+        text = tf.TensorSpec((), tf.string)
+        found = tf.map_fn(
             self._one,
             encoded,
-            fn_output_signature=(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.string)),
+            fn_output_signature={
+                "classes_png_bytes": text,
+                "alpha_png_bytes": text,
+                "class_scores": tf.TensorSpec((self.classes - 1,), tf.float32),
+                SIZES: tf.TensorSpec((2,), tf.int32),
+                "error": text,
+            },
             parallel_iterations=1,
         )
-        return {"classes_png": classes, "alpha_png": alpha}
+        return without_broken(found, found.pop("error"))
 
-    def _one(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image = tf.cast(decoded(encoded), tf.int32)
+    def _one(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        image, error = opened(encoded, self.max_pixels)
+        image = tf.cast(image, tf.int32)
         size = tf.shape(image)[:2]
         outputs = self._pixels(self._logits(image[None], size), size)
-        return tuple(
-            tf.io.encode_png(outputs[name][0][..., None], compression=6)
+        found = {
+            f"{name}_png_bytes": tf.io.encode_png(outputs[name][0][..., None], compression=6)
             for name in ("classes", "alpha")
-        )
+        }
+        return {
+            **found,
+            "class_scores": outputs["class_scores"][0],
+            SIZES: size,
+            "error": error,
+        }
 
     def _logits(self, images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         """Returns the logits float32 `(B, h, w, N)` of the part of the network's input that shows
@@ -161,7 +200,8 @@ class SegmentationGraph:
         return tf.clip_by_value(rounded, STRIDE, longest), None
 
     def _pixels(self, logits: tf.Tensor, size: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns `classes` and `alpha`, uint8 `(B, H, W)`, of logits `(B, h, w, N)`.
+        """Returns `classes` and `alpha`, uint8 `(B, H, W)`, and `class_scores`, float32
+        `(B, N - 1)`, of logits `(B, h, w, N)`.
 
         Class by class, one after the other, so that a large photograph needs a few maps of its
         size, not N.
@@ -177,11 +217,28 @@ class SegmentationGraph:
 
         spec = tf.TensorShape((None, None, None))
         start = (1, tf.zeros(shape), tf.zeros(shape, tf.uint8), tf.ones(shape))
-        _, _, classes, total = tf.while_loop(
+        _, best, classes, total = tf.while_loop(
             lambda number, *_: number < self.classes,
             add,
             start,
             shape_invariants=(tf.TensorShape(()), spec, spec, spec),
             parallel_iterations=1,
         )
-        return {"classes": classes, "alpha": tf.cast(tf.round(255.0 - 255.0 / total), tf.uint8)}
+        certainty = tf.exp(tf.minimum(best, _LARGEST)) / total
+        return {
+            "classes": classes,
+            "alpha": tf.cast(tf.round(255.0 - 255.0 / total), tf.uint8),
+            "class_scores": self._class_scores(classes, certainty),
+        }
+
+    def _class_scores(self, classes: tf.Tensor, certainty: tf.Tensor) -> tf.Tensor:
+        """Returns the mean certainty of each class over its pixels, float32 `(B, N - 1)`."""
+        count = tf.shape(classes)[0]
+        rows = self.classes * tf.range(count)[:, None, None] + tf.cast(classes, tf.int32)
+        rows = tf.reshape(rows, (-1,))
+        values = tf.cast(tf.reshape(certainty, (-1,)), tf.float64)
+        cells = self.classes * count
+        sums = tf.math.unsorted_segment_sum(values, rows, cells)
+        pixels = tf.math.unsorted_segment_sum(tf.ones_like(values), rows, cells)
+        means = tf.cast(tf.math.divide_no_nan(sums, pixels), tf.float32)
+        return tf.minimum(tf.reshape(means, (-1, self.classes))[:, 1:], 1.0)

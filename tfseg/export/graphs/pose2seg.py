@@ -7,8 +7,16 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfseg.export.decoding import DIFFERENCES, decoded
+from tfseg.export.decoding import DIFFERENCES
 from tfseg.export.endpoints import Endpoint, Input, Serving, encoded_images, pixels
+from tfseg.export.image_files import (
+    MAX_PIXELS,
+    SIZES,
+    checked_pixels,
+    opened,
+    told,
+    without_broken,
+)
 from tfseg.geometry.affine import letterbox
 from tfseg.models.pose2seg.skeleton.alignment import align
 from tfseg.nn.ops.affine import affine_sample, compose, invert, transform
@@ -19,31 +27,34 @@ _CHUNK = 8
 """People whose windows are in memory at once."""
 
 
-def serving(estimator, *, mask_threshold: float = 0.5) -> Serving:
+def serving(estimator, *, mask_threshold: float = 0.5, max_pixels: int = MAX_PIXELS) -> Serving:
     """Returns what a SavedModel of a model that gives each pose a mask is made of.
 
     Args:
         estimator: A fitted estimator.
         mask_threshold: A pixel is the person's where its probability is above it; `predict` has
             0.5.
+        max_pixels: The largest image that it takes.
 
     Raises:
         ConfigError: For a threshold that is not from 0 to 1.
     """
     estimator._check_threshold(mask_threshold)
-    graph = PoseGraph(estimator.keras_model, mask_threshold)
-    images = (pixels(tf.float32), _POSES)
+    graph = PoseGraph(estimator.keras_model, mask_threshold, max_pixels)
+    files = {"masks_png_bytes": _FILES, **_ALIGNED, **told()}
+    masks = {"masks": _MASKS, **_ALIGNED}
     return Serving(
         (
-            Endpoint("serving_default", graph.from_images, images, _GIVES),
-            Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8), _POSES), _GIVES),
-            Endpoint("jpeg_bytes", graph.from_jpeg, (encoded_images(), _POSES), _GIVES),
+            Endpoint("serving_default", graph.from_files, (encoded_images(), _POSES), files),
+            Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8), _POSES), masks),
+            Endpoint("images_float", graph.from_images, (pixels(tf.float32), _POSES), masks),
         ),
-        "jpeg_bytes",
+        "serving_default",
         _PYTHON,
         _GRPC,
         (DIFFERENCES, _ROWS),
         zero="is the background",
+        facts={"answers": "poses"},
     )
 
 
@@ -53,13 +64,17 @@ _POSES = Input(
     "hidden, 2 visible) of COCO's 17 joints; rows of zeros where an image has fewer people",
     "...  # float32 (B, M, 17, 3)",
 )
-_GIVES = {
-    "masks": "uint8 `(B, M, H, W)`: 1 on the person, one mask for each pose, in order",
+_MASKS = "uint8 `(B, M, H, W)`: 1 on the person, one mask for each pose, in order"
+_FILES = (
+    "string `(B, M)`: for each pose, in order, a grey PNG file of the image's size, 1 on the person"
+)
+_ALIGNED = {
     "templates": "int32 `(B, M)`: the template that each was aligned with, -1 for the whole image",
-    "sizes": "int32 `(B, 2)`: height and width of each image; masks of smaller ones are padded",
+    "turned": "int32 `(B, M)`: 1 where that was reflected, or its left and right exchanged",
 }
-_PYTHON = 'outputs["masks"]  # (1, M, H, W): one for each pose'
-_GRPC = 'masks = tf.make_ndarray(answer.outputs["masks"])'
+_PYTHON = """\
+mask = tf.io.decode_png(outputs["masks_png_bytes"][0, 0])  # (H, W, 1): of the first pose"""
+_GRPC = 'files = tf.make_ndarray(answer.outputs["masks_png_bytes"])  # (1, M)'
 _ROWS = (
     "A row without a joint, as it fills up the poses of an image, has an empty mask; `predict` "
     "shows the network the whole image for such a pose. Poses of other layouts are not understood "
@@ -75,60 +90,64 @@ class PoseGraph:
     Args:
         network: A `Pose2SegNetwork`.
         threshold: See `serving`.
+        max_pixels: The largest image that is taken.
     """
 
-    def __init__(self, network: keras.Model, threshold: float = 0.5):
+    def __init__(self, network: keras.Model, threshold: float = 0.5, max_pixels: int = MAX_PIXELS):
         self.network, self.config, self.threshold = network, network.config, threshold
+        self.max_pixels = max_pixels
 
     def from_images(self, images: tf.Tensor, poses: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the masks in images of one size, float32 or uint8 `(B, H, W, 3)`, 0 to 255."""
-        images = tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0.0, 255.0)
-        size = tf.shape(images)[1:3]
-        masks, templates = self._each(lambda row: images[row], poses, size)
-        return self._answer(masks, templates, tf.repeat(size[None], tf.shape(images)[0], axis=0))
+        """Returns the masks in images of one size, float32 or uint8 `(B, H, W, 3)`; see
+        `checked_pixels`."""
+        images = checked_pixels(images, self.max_pixels)
+        spec = {"masks": tf.TensorSpec((None, None, None), tf.uint8)}
 
-    def from_jpeg(self, encoded: tf.Tensor, poses: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the masks in encoded images, string `(B,)`; sizes may differ."""
-        sizes = tf.map_fn(
-            lambda one: tf.shape(decoded(one))[:2],
-            encoded,
-            fn_output_signature=tf.TensorSpec((2,), tf.int32),
-        )
-        masks, templates = self._each(
-            lambda row: tf.cast(decoded(encoded[row]), tf.float32),
-            poses,
-            tf.reduce_max(sizes, axis=0),
-        )
-        return self._answer(masks, templates, sizes)
+        def one(row, poses):
+            masks, aligned = self._masks(tf.ensure_shape(images[row], (None, None, 3)), poses)
+            return {"masks": masks, **aligned}
 
-    def _answer(self, masks, templates, sizes) -> dict[str, tf.Tensor]:
-        return {"masks": masks, "templates": templates, "sizes": sizes}
+        return self._each(one, poses, spec)
 
-    def _each(self, image_of, poses, largest):
-        """Returns masks, uint8 `(B, M, *largest)`, and templates, image by image."""
+    def from_files(self, encoded: tf.Tensor, poses: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the masks in encoded images, string `(B,)`, as PNG files, their sizes, which may
+        differ, and errors; see `opened`."""
+        spec = {
+            "masks_png_bytes": tf.TensorSpec((None,), tf.string),
+            SIZES: tf.TensorSpec((2,), tf.int32),
+            "error": tf.TensorSpec((), tf.string),
+        }
 
+        def one(row, poses):
+            image, error = opened(encoded[row], self.max_pixels)
+            masks, aligned = self._masks(tf.cast(image, tf.float32), poses)
+            files = tf.map_fn(
+                lambda mask: tf.io.encode_png(mask[..., None], compression=6),
+                masks,
+                fn_output_signature=tf.TensorSpec((), tf.string),
+            )
+            return {"masks_png_bytes": files, **aligned, SIZES: tf.shape(image)[:2], "error": error}
+
+        found = self._each(one, poses, spec)
+        return without_broken(found, found.pop("error"))
+
+    def _each(self, one, poses, spec: dict) -> dict[str, tf.Tensor]:
+        """Returns what `one(row, poses)` gives for each image, one after another."""
         count = tf.shape(poses)[1]
         # Nobody at all is one row without joints: an empty list has no shape.
         poses = tf.pad(poses, [(0, 0), (0, tf.maximum(1 - count, 0)), (0, 0), (0, 0)])
-
-        def one(row):
-            image = tf.ensure_shape(image_of(row), (None, None, 3))
-            masks, templates = self._masks(image, poses[row])
-            missing = largest - tf.shape(image)[:2]
-            return tf.pad(masks, [(0, 0), (0, missing[0]), (0, missing[1])]), templates
-
-        signature = (
-            tf.TensorSpec((None, None, None), tf.uint8),
-            tf.TensorSpec((None,), tf.int32),
+        spec = {**spec, **{name: tf.TensorSpec((None,), tf.int32) for name in _ALIGNED}}
+        found = tf.map_fn(
+            lambda row: one(row, poses[row]),
+            tf.range(tf.shape(poses)[0]),
+            fn_output_signature=spec,
+            parallel_iterations=1,
         )
-        rows = tf.range(tf.shape(poses)[0])
-        masks, templates = tf.map_fn(
-            one, rows, fn_output_signature=signature, parallel_iterations=1
-        )
-        return masks[:, :count], templates[:, :count]
+        of_images = (SIZES, "error")
+        return {n: value if n in of_images else value[:, :count] for n, value in found.items()}
 
     def _masks(self, image, poses):
-        """Returns the masks of one image's poses, uint8 `(M, H, W)`, and their templates."""
+        """Returns the masks of one image's poses, uint8 `(M, H, W)`, and how they were aligned."""
         config, size = self.config, tf.shape(image)[:2]
         cells, side = config.feature_size, config.window
         fitted, to_input = self._fit(image)
@@ -140,7 +159,7 @@ class PoseGraph:
         count = tf.shape(poses)[0]
         joints = transform(places, tf.broadcast_to(to_cells, (count, 2, 3)))
         joints = tf.concat([tf.where(there, joints, tf.zeros_like(joints)), seen], axis=-1)
-        matrices, templates = self._aligned(joints, cells, side)
+        matrices, aligned = self._aligned(joints, cells, side)
         chances = self._chances(features, matrices, joints)
         windows = compose(matrices, tf.broadcast_to(to_cells, (count, 2, 3)))
         anybody = tf.reduce_any(there, axis=(1, 2))
@@ -157,17 +176,20 @@ class PoseGraph:
             fn_output_signature=tf.TensorSpec((None, None), tf.uint8),
             parallel_iterations=1,
         )
-        return tf.reshape(masks, (count, size[0], size[1])), templates
+        return tf.reshape(masks, (count, size[0], size[1])), aligned
 
     def _aligned(self, joints, cells: int, side: int):
         config = self.config
         if not config.use_affine:
             count = tf.shape(joints)[0]
             whole = tf.constant(letterbox((cells, cells), (side, side)), tf.float32)
-            return tf.broadcast_to(whole, (count, 2, 3)), tf.fill((count,), -1)
+            nothing = {"templates": tf.fill((count,), -1), "turned": tf.fill((count,), 0)}
+            return tf.broadcast_to(whole, (count, 2, 3)), nothing
         frame = (cells, cells)
         found = align(joints, config.pose_templates, frame, side, lib=ops, **config.alignment)
-        return tf.cast(found.matrices, tf.float32), tf.cast(found.templates, tf.int32)
+        aligned = {"templates": found.templates, "turned": found.turned}
+        aligned = {name: tf.cast(value, tf.int32) for name, value in aligned.items()}
+        return tf.cast(found.matrices, tf.float32), aligned
 
     def _chances(self, features, matrices, joints):
         """Returns each person's probabilities, float32 `(M, a, a)`, a few people at a time."""
