@@ -40,6 +40,7 @@ EXTRAS = {
     "keras-hub": ["keras-hub>=0.29"],
     "jax": ["jax>=0.7"],
     "serving": ["tensorflow-serving-api>=2.19"],
+    "parquet": ["pyarrow>=15"],
     "onnx": ["tf2onnx>=1.16", "onnxruntime>=1.20"],
     # Runs the notebooks of colab/ without a browser.
     "notebooks": ["nbclient>=0.10", "ipykernel>=6"],
@@ -54,6 +55,7 @@ EXTRAS = {
         "jax>=0.7",
         "keras-cv>=0.9,<0.10",
         "keras-hub>=0.29",
+        "pyarrow>=15",
     ],
 }
 # Tests install what they test.

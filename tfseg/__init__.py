@@ -22,6 +22,7 @@ _ROOMS = (
     "models",
     "nn",
     "results",
+    "serving",
     "structures",
     "studies",
     "visualize",
@@ -76,6 +77,7 @@ _HOMES = {
     "DataError": "tfseg.errors",
     "ExportError": "tfseg.errors",
     "NotFittedError": "tfseg.errors",
+    "ServingError": "tfseg.errors",
     "TrainingError": "tfseg.errors",
     "WeightsError": "tfseg.errors",
 }

@@ -9,6 +9,7 @@ __all__ = [
     "DataError",
     "ExportError",
     "NotFittedError",
+    "ServingError",
     "TrainingError",
     "WeightsError",
 ]
@@ -36,6 +37,10 @@ class ExportError(TFSegError, RuntimeError):
 
 class TrainingError(TFSegError, RuntimeError):
     """Training had to stop, for instance at a loss that is not finite."""
+
+
+class ServingError(TFSegError, RuntimeError):
+    """A model server cannot be reached, refuses a request, or answers something else."""
 
 
 class NotFittedError(TFSegError, RuntimeError):
