@@ -1,0 +1,231 @@
+"""Whether an exported model says what the model says in Python, image by image, as a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfseg import files
+from tfseg.engine.inputs import Item
+from tfseg.errors import DataError, ExportError
+from tfseg.export.folder import add_checksum
+from tfseg.serving.answers import DECODERS
+from tfseg.structures import Prediction, Sample, rle
+
+__all__ = ["TABLE", "Row", "check", "write_table"]
+
+TABLE = "check.md"
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What two forms of a model may differ by.
+
+    Attributes:
+        score: Of an object's score.
+        box: Of a box's edge, in pixels.
+        mask: The least intersection over union of a mask.
+        labels: The share of pixels whose number differs.
+        alpha: The mean difference of the opacity, of 255.
+    """
+
+    score: float
+    box: float
+    mask: float
+    labels: float
+    alpha: float
+
+
+SERVED = Limits(score=0.01, box=1.01, mask=0.98, labels=0.005, alpha=0.5)
+PHONE = Limits(score=0.1, box=16.0, mask=0.9, labels=0.05, alpha=8.0)
+"""A phone's file sees an image in another size, and may count in 8 bits."""
+_OPACITY = "alpha"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One image in one form, beside Python.
+
+    Attributes:
+        image: Its file.
+        form: "SavedModel" or the name of the phone's file.
+        objects: How many Python and the form find.
+        score: Largest difference of a score.
+        box: Largest difference of an edge, pixels.
+        mask: Least intersection over union of a mask.
+        labels: Largest share of pixels of a label map that differ; of the opacity the mean
+            difference, in shares of 255.
+        problem: Why they do not agree; "" if they do.
+    """
+
+    image: str
+    form: str
+    objects: tuple[int, int]
+    score: float
+    box: float
+    mask: float
+    labels: float
+    problem: str
+
+
+def check(
+    estimator,
+    directory: str | os.PathLike,
+    images: Iterable[str | os.PathLike],
+    *,
+    phone: str | os.PathLike | None = None,
+    **extras,
+) -> list[Row]:
+    """Returns a row for each image and each form of a model beside Python.
+
+    Args:
+        estimator: The model that was exported.
+        directory: Its SavedModel.
+        images: Files.
+        phone: A TFLite file of `tfseg quantize` or of an export as "tflite"; or None.
+        extras: What `predict` takes besides, such as `poses`, for all images.
+
+    Raises:
+        DataError: If there are no images, or Python cannot read one.
+        ExportError: If the folder holds no such model.
+    """
+    images = [os.fspath(image) for image in images]
+    if not images:
+        raise DataError("check: there are no images.")
+    forms: list[tuple[str, Limits, Callable]] = [("SavedModel", SERVED, _served(directory))]
+    if phone is not None:
+        forms.append((Path(phone).name, PHONE, _on_phone(estimator, phone)))
+    rows = []
+    for image, answer in zip(images, estimator.predict_each(images, **extras)):
+        if answer.error is not None:
+            raise answer.error
+        for name, limits, form in forms:
+            rows.append(_row(image, name, limits, answer.prediction, form, answer.item))
+    return rows
+
+
+def write_table(directory: str | os.PathLike, rows: list[Row]) -> Path:
+    """Writes `check.md` into an exported model's folder, and its checksum; returns its path."""
+    path = Path(directory) / TABLE
+    lines = [
+        "# Python beside what was exported",
+        "",
+        f"Allowed: {_told('a SavedModel', SERVED)}; {_told('a file for phones', PHONE)}.",
+        "",
+        "| image | form | objects | score | box, pixels | least mask IoU | labels | |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        numbers = f"{row.score:.2g} | {row.box:.3g} | {row.mask:.4f} | {row.labels:.2%}"
+        counts = "{} / {}".format(*row.objects)
+        end = row.problem or "agrees"
+        lines.append(f"| {row.image} | {row.form} | {counts} | {numbers} | {end} |")
+    agreed = sum(not row.problem for row in rows)
+    lines += ["", f"{agreed} of {len(rows)} agree."]
+    files.write_whole(path, ("\n".join(lines) + "\n").encode(), error=ExportError)
+    add_checksum(Path(directory), path)
+    return path
+
+
+def _told(form: str, limits: Limits) -> str:
+    return (
+        f"{form} scores by {limits.score:g}, edges of boxes by {limits.box:.0f} pixels, masks to "
+        f"an IoU of {limits.mask:g}, labels of {limits.labels:.1%} of the pixels and opacity by "
+        f"{limits.alpha:g} of 255 on average"
+    )
+
+
+def _served(directory: str | os.PathLike) -> Callable[[Item], Prediction]:
+    """Returns what asks a SavedModel, in this process."""
+    try:
+        signatures = tf.saved_model.load(os.fspath(directory)).signatures
+        serve, described = signatures["serving_default"], signatures["describe"]
+    except (OSError, KeyError) as error:
+        raise ExportError(f"{directory}: no model that this version exported ({error}).") from error
+    facts = json.loads(described(question=tf.constant([""]))["description"].numpy()[0])
+
+    def ask(item: Item) -> Prediction:
+        inputs = {"encoded": tf.constant([Path(item.path).read_bytes()])}
+        poses = item.extras.get("poses")
+        if poses is not None:
+            points = np.zeros((1, max(1, len(poses)), 17, 3), np.float32)
+            points[0, : len(poses)] = poses.keypoints
+            inputs["poses"] = tf.constant(points)
+        row = {name: value.numpy()[0] for name, value in serve(**inputs).items()}
+        if row["error"]:
+            raise DataError(row["error"].decode())
+        return DECODERS[facts["answers"]](row, facts, poses, {"path": item.path})
+
+    return ask
+
+
+def _on_phone(estimator, path: str | os.PathLike) -> Callable[[Item], Prediction]:
+    """Returns what runs a phone's file."""
+    from tfseg.export.phone.part import phone_part
+    from tfseg.export.phone.runner import PhoneRunner
+
+    content = Path(path).read_bytes()
+    shape = PhoneRunner(content).image_shape
+    part = phone_part(estimator, shape)
+    runner = PhoneRunner(content, reading=part.reading)
+
+    def ask(item: Item) -> Prediction:
+        sample = item.sample or Sample(item.image, item.image_id, path=item.path)
+        plan = part.plan(sample.size)
+        return part.prediction(runner(plan.image(sample.image)), sample, plan)
+
+    return ask
+
+
+def _row(image: str, form: str, limits: Limits, wanted: Prediction, ask, item: Item) -> Row:
+    try:
+        found = ask(item)
+    except DataError as error:
+        return Row(image, form, (len(wanted), 0), 0.0, 0.0, 0.0, 1.0, f"refused: {error}")
+    counts = len(wanted), len(found)
+    labels, worst = _labels(found, wanted, limits)
+    if len(found) != len(wanted) or (found.class_ids != wanted.class_ids).any():
+        return Row(image, form, counts, 0.0, 0.0, 0.0, labels, "other objects")
+    score = float(np.abs(found.scores - wanted.scores).max(initial=0))
+    box = float(np.abs(found.boxes - wanted.boxes).max(initial=0))
+    overlaps = [_overlap(*pair) for pair in zip(found.rles, wanted.rles, strict=True)]
+    mask = min(overlaps, default=1.0)
+    problems = [worst] if worst else []
+    for name, bad in (
+        ("scores", score > limits.score),
+        ("boxes", box > limits.box),
+        ("masks", mask < limits.mask),
+    ):
+        problems += [f"other {name}"] if bad else []
+    return Row(image, form, counts, score, box, mask, labels, ", ".join(problems))
+
+
+def _overlap(one: dict, other: dict) -> float:
+    """Returns the intersection over union of two masks; 1 of two empty ones."""
+    if not (rle.area([one]) + rle.area([other]))[0]:
+        return 1.0
+    return float(rle.iou([one], [other])[0, 0])
+
+
+def _labels(found: Prediction, wanted: Prediction, limits: Limits) -> tuple[float, str]:
+    """Returns the largest difference of a label map, and what is wrong with one."""
+    largest, problem = 0.0, ""
+    for name, labels in wanted.label_maps.items():
+        other = found.label_maps.get(name)
+        if other is None or other.shape != labels.shape:
+            return 1.0, f"no label map {name!r}"
+        difference = np.abs(other.astype(np.int64) - labels)
+        if name == _OPACITY:
+            share, bad = difference.mean() / 255, difference.mean() > limits.alpha
+        else:
+            share = (difference > 0).mean()
+            bad = share > limits.labels
+        largest = max(largest, float(share))
+        problem = problem or (f"other {name}" if bad else "")
+    return largest, problem
