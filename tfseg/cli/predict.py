@@ -13,6 +13,11 @@ COCO's form. Images that it does not name are taken for images without people.
 
 An image that cannot be read is named and the others go on; the exit code is then 1.
 
+Any number of images will do: few are in memory at once. INPUT may also be a list of images (.txt, a
+path a line, counted from its folder) or one video. --format jsonl writes a line of JSON an image,
+parquet a table (pip install 'tfseg[parquet]'), video the drawn video. What is interrupted goes on
+where it stopped when the same command runs again, for these, for coco and for drawn.
+
 With --format coco, OUT (a folder, or the JSON file to write) gets COCO result files instead, for
 pycocotools: NAME.json with boxes and masks, NAME.segm.json with masks alone (mask AP by size needs
 it), and, unless an annotation file numbers the images, NAME.images.json, which lists them: they
@@ -30,7 +35,7 @@ import os
 import sys
 from pathlib import Path
 
-from tfseg.cli import cutouts, datasets, engines, extras, people
+from tfseg.cli import cutouts, datasets, engines, extras, people, streaming
 from tfseg.data.images.image_files import SUFFIXES, images_in
 from tfseg.errors import ConfigError, DataError
 from tfseg.results import coco, places
@@ -44,6 +49,9 @@ EXAMPLES = """\
   tfseg predict runs/clothing/best photos/ more/*.png --out drawn --score-threshold 0.9
   tfseg predict runs/clothing/best photos/ --json > predictions.json
   tfseg predict runs/clothing/best photos/ --format coco --out predictions.json
+  tfseg predict runs/clothing/best photos/ --format jsonl --out predictions.jsonl
+  tfseg predict runs/clothing/best list.txt --format parquet --out predictions.parquet
+  tfseg predict runs/clothing/best clip.mp4 --format video --out drawn.mp4
   tfseg predict runs/clothing/best data/ --split val --format coco --out coco_files
   tfseg predict portrait photo.jpg --out cut.png
   tfseg predict portrait photo.jpg --out blurred.jpg --background blur
@@ -70,9 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     datasets.add_set_argument(parser)
     parser.add_argument(
         "--format",
-        choices=["drawn", "cutout", "coco"],
+        choices=["drawn", "cutout", "coco", *streaming.FORMATS],
         help="drawn: images and predictions.json; cutout: people cut out, the default "
-        "of models that do; coco: COCO result files",
+        "of models that do; coco: COCO result files; jsonl, parquet: all predictions in one file; "
+        "video: the video INPUT, drawn",
     )
     parser.add_argument("--out", metavar="OUT", help="folder; for some kinds also a file")
     cutouts.add_arguments(parser)
@@ -96,15 +105,20 @@ def run(args: argparse.Namespace) -> int:
         print("tfseg predict: give --out for files, or --json.", file=sys.stderr)
         return 2
     _check_words(args)
-    places.check_place(args.out, (".json", *SUFFIXES), "--out")
+    places.check_place(args.out, (".json", *SUFFIXES, *streaming.ENDINGS), "--out")
     cutter = cutouts.cutter(args)
     dataset = _dataset(args)
+    if (video := streaming.video_of(args, dataset)) is not None:
+        model = engines.load(args.model_dir, args.engine)
+        return streaming.run(args, model, [], video)
     named = _named(_images(args.images)) if dataset is None else _places(len(dataset))
     if dataset is None and not args.json and (faults := _faults_if_none_is_there(named)):
         for fault in faults:
             print(f"tfseg: {fault}", file=sys.stderr)
         return _status(len(faults), 0)
     model = engines.load(args.model_dir, args.engine, network=args.detector is not None)
+    if streaming.is_stream(args, model, dataset):
+        return streaming.run(args, model, named)
     files = _files(args, model, cutter, named, dataset)
     given = extras.of_files(args, model, len(named))
     if args.detector is not None:
@@ -241,10 +255,10 @@ def _images(words: list[str]) -> list[str]:
     """Returns the files, folders replaced by the images directly inside."""
     files = []
     for word in words:
-        if not os.path.isdir(word):
-            files.append(word)
-            continue
-        files += map(str, images_in(Path(word)))
+        if os.path.isdir(word):
+            files += map(str, images_in(Path(word)))
+        else:
+            files += streaming.listed(word) if word.lower().endswith(".txt") else [word]
     return files
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfseg.engine.ahead import read_ahead
 from tfseg.engine.batches import Answer, in_equal_shapes
 from tfseg.engine.extras import TRUTH, Extra, Filler, filler
 from tfseg.engine.inputs import Item, align_classes, as_item, readers
@@ -90,17 +92,54 @@ class PredictVerbs:
             ConfigError: For an argument out of range, or an extra that the system does not take.
             NotFittedError: If no weights were trained or loaded.
         """
+        options = {"batch_size": batch_size, "score_threshold": score_threshold, **extras}
+        return self.predict_iter(images, workers=0, **options)
+
+    def predict_iter(
+        self,
+        images,
+        *,
+        batch_size: int = 4,
+        score_threshold: float | None = None,
+        workers: int = 2,
+        **extras,
+    ) -> Iterator[Answer]:
+        """Returns what `predict_each` does, for any number of images: the next ones are read and
+        decoded while the present ones are computed. Memory does not grow with their number.
+
+        Args:
+            images: See `predict`; also a generator that never ends.
+            batch_size: Images computed at once: those of equal shape among the next ones.
+            score_threshold: See `predict`.
+            workers: Threads that read ahead; a dataset's `__getitem__` is called in them.
+            extras: See `predict`.
+
+        Raises:
+            ConfigError: For an argument out of range, or an extra that the system does not take.
+            NotFittedError: If no weights were trained or loaded.
+        """
         self._check_prediction(batch_size, score_threshold)
+        if not isinstance(workers, int) or workers < 0:
+            raise ConfigError(f"workers: expected an integer from 0, got {workers!r}.")
         each, count = readers(images, self._channels())
         fill = self._filler(extras, count)
 
-        def filled(index: int, read: Callable[[], Item]) -> Answer:
+        def tried(read: Callable[[], Item]) -> Item | Exception:
             try:
-                return Answer(fill(read(), index))
+                return read()
             except (DataError, OSError) as error:
+                return error
+
+        def filled(index: int, found: Item | Exception) -> Answer:
+            if isinstance(found, Exception):
+                return Answer(error=found)
+            try:
+                return Answer(fill(found, index))
+            except DataError as error:
                 return Answer(error=error)
 
-        answers = (filled(index, read) for index, read in enumerate(each))
+        found = read_ahead((functools.partial(tried, read) for read in each), workers)
+        answers = (filled(index, one) for index, one in enumerate(found))
         return self._answers(answers, batch_size, score_threshold)
 
     def evaluate(
