@@ -11,8 +11,10 @@ from PIL import Image
 from tfseg.data.coco.coco import CocoDataset
 from tfseg.data.images.images import read_image
 from tfseg.data.masks.png_masks import PngMaskDataset
+from tfseg.data.tools.label_studio import LabelStudioDataset
 from tfseg.data.tools.labelme import LabelmeDataset
 from tfseg.data.tools.via import ViaDataset
+from tfseg.data.tools.yolo import YoloDataset
 from tfseg.data.voc.voc import VocDataset
 from tfseg.errors import DataError, TFSegError
 from tfseg.models.portrait.inputs import EXTRAS
@@ -77,6 +79,29 @@ def labelme(folder):
     return annotated(folder, content), lambda: LabelmeDataset(folder / "x.json")
 
 
+def label_studio(folder):
+    common = {"original_width": 32, "original_height": 24, "type": "polygonlabels"}
+    value = {"points": [[10, 10], [50, 60], [60, 20]], "polygonlabels": ["a"]}
+    result = [{**common, "value": value}]
+    content = [{"data": {"image": "a.jpg"}, "annotations": [{"result": result}]}]
+    return annotated(folder, content), lambda: LabelStudioDataset(folder / "x.json")
+
+
+def yolo(folder):
+    picture(folder / "images" / "a.jpg")
+    (folder / "data.yaml").write_text("names: [a, b]")
+    labels = folder / "labels" / "a.txt"
+    labels.parent.mkdir()
+    labels.write_text("0 .2 .2 .6 .2 .6 .7\n1 .5 .5 .2 .25\n")
+    return labels, lambda: YoloDataset(folder)
+
+
+def yolo_settings(folder):
+    labels, read = yolo(folder)
+    (folder / "data.yaml").write_text("path: .\ntrain: images\nnc: 2\nnames: [a, b]\n")
+    return folder / "data.yaml", read
+
+
 def png_masks(folder):
     picture(folder / "images" / "a.jpg")
     mask = picture(folder / "masks" / "shoe" / "a_1.png", "L", 255)
@@ -108,7 +133,7 @@ def boxes(folder):
     return path, lambda: [EXTRAS[0].read(path)]
 
 
-READERS = [coco, via, labelme, png_masks, voc, boxes]
+READERS = [coco, via, labelme, label_studio, yolo, yolo_settings, png_masks, voc, boxes]
 READERS += [image_of(name) for name in ("a.png", "a.jpg", "a.bmp", "a.gif", "a.tif", "a.webp")]
 
 

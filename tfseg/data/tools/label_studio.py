@@ -175,6 +175,7 @@ class _Tasks:
             short = [one for values in listed for one in values if isinstance(one, dict)]
             return [{**one, "value": one} for one in short]
         every = task.get("annotations") or task.get("completions") or []
+        every = every if isinstance(every, list) else []
         every = [one for one in every if isinstance(one, dict) and not one.get("was_cancelled")]
         if len(every) > 1:
             message = f"{len(every)} annotations; the first is read."
@@ -258,7 +259,7 @@ def _shape(kind: str, value: dict, size: tuple[int, int]):
         if kind == "keypoint":
             raise MaskError("no_area", "is a keypoint, which encloses nothing")
         (x, y), _ = checked_points([(value["x"], value["y"]), (0, 0)]) * scale
-        angle = math.radians(float(value.get("rotation") or 0))
+        angle = math.radians(checked_points([(value.get("rotation") or 0, 0)])[0, 0])
         if kind == "ellipse":
             rx, ry = checked_points([(value["radiusX"], value["radiusY"])])[0] * scale
             return ellipse(x, y, rx, ry, angle)

@@ -59,6 +59,10 @@ def _items(project: dict, key: str):
     return value.items() if isinstance(value, dict) else ()
 
 
+def _named(names: dict[int, str], number) -> str | None:
+    return names.get(number) if isinstance(number, int) else None
+
+
 def _entry(file: dict) -> dict:
     source, name = file.get("src"), file.get("fname")
     is_inside = isinstance(source, str) and source.startswith("data:")
@@ -73,7 +77,7 @@ def _entry(file: dict) -> dict:
 def _declared(attribute: dict) -> tuple[str, dict]:
     options = attribute.get("options")
     texts = [_text(k, v) for k, v in options.items()] if isinstance(options, dict) else []
-    kind = _KINDS.get(attribute.get("type"), "text")
+    kind = _named(_KINDS, attribute.get("type")) or "text"
     return str(attribute.get("aname")), {"type": kind, "options": dict.fromkeys(texts, "")}
 
 
@@ -100,14 +104,14 @@ def _value(attribute: dict, value):
     """Returns the text of the option that a value names, or what was typed."""
     options = attribute.get("options")
     options = {str(k): _text(k, v) for k, v in options.items()} if isinstance(options, dict) else {}
-    if _KINDS.get(attribute.get("type")) == "checkbox" and isinstance(value, str):
+    if _named(_KINDS, attribute.get("type")) == "checkbox" and isinstance(value, str):
         return {options.get(one, one): True for one in value.split(",") if one}
     return options.get(str(value), value)
 
 
 def _shape(xy) -> dict:
     """Returns a shape as VIA 2 writes it; raises ValueError."""
-    name = _SHAPES.get(xy[0]) if isinstance(xy, list) else None
+    name = _named(_SHAPES, xy[0]) if isinstance(xy, list) else None
     if name is None:
         raise ValueError(f"the unknown shape {str(xy)[:40]}")
     numbers = [float(value) for value in xy[1:]]
