@@ -192,6 +192,19 @@ def test_annotations_of_an_image_on_its_side_stand_with_it(tmp_path):
     np.testing.assert_array_equal(turned, np.rot90(mask(SHOE), -1))
 
 
+def test_what_has_no_parts_is_one(tmp_path):
+    """A file is no folder of parts, and some readers give the same images for every part."""
+    source = dataset(tmp_path / "source")
+    done = repair(source / "train.json", tmp_path / "file")
+    assert done.parts == {"train": (2, 3)} and done.changes == ()
+    home = tmp_path / "people"
+    image(home / "images" / "a.jpg")
+    (home / "instances").mkdir()
+    Image.fromarray(mask(SHOE).astype(np.uint8)).save(home / "instances" / "a.png")
+    done = repair(home, tmp_path / "copy")
+    assert done.parts == {"train": (1, 1)} and done.changes == ()
+
+
 def test_links_lead_to_the_images_and_copies_stand_alone(tmp_path):
     source = dataset(tmp_path / "source")
     repair(source, tmp_path / "links", link=True)

@@ -126,7 +126,8 @@ def repair(
         raise ConfigError("a repair is of one dataset at a time: name one without data.parts.")
     if out.exists():
         raise DataError(f"{out}: there is something already. Name a folder that does not exist.")
-    parts = _open_parts(path, (split,) if split else tuple(PARTS), format, options)
+    every = tuple(PARTS) if os.path.isdir(path) else ("train",)
+    parts = _open_parts(path, (split,) if split else every, format, options)
     for part in parts.values():
         _look(part, progress)
     _take_shared(parts)
@@ -164,6 +165,8 @@ def _open_parts(path: str, splits: Sequence[str], format, options: dict) -> dict
         except MissingPartError as error:
             missing = missing or error
             continue
+        if any(_files_of(dataset) == _files_of(other.dataset) for other in found.values()):
+            continue  # a reader that has no parts
         part = found[split] = _Part(dataset, changes=said)
         for problem in getattr(dataset, "problems", ()):
             _note(part, problem)
@@ -172,6 +175,13 @@ def _open_parts(path: str, splits: Sequence[str], format, options: dict) -> dict
     if not found:
         raise missing or DataError(f"{path}: there is nothing to repair.")
     return found
+
+
+def _files_of(dataset: Dataset) -> list:
+    """Returns the files of a dataset's images, as far as its reader says them."""
+    if not hasattr(dataset, "image_path"):
+        return [id(dataset)]
+    return [dataset.image_path(index) for index in range(len(dataset))]
 
 
 def _open(path: str, split: str, format, options: dict) -> tuple[Dataset, list[str]]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfseg.data.reading.outlines import FARTHEST
+
 __all__ = ["entries_of", "is_via_3"]
 
 _IMAGE = 2
@@ -132,6 +134,8 @@ def _shape(xy) -> dict:
 
 def _circle(points: np.ndarray) -> dict:
     """Returns the circle through three points; raises ValueError where they lie on a line."""
+    if not np.abs(points).max() <= FARTHEST:
+        raise ValueError("a point far outside any image")
     first = points[0]
     sides = points[1:] - first
     if abs(np.linalg.det(sides)) < 1e-9:
