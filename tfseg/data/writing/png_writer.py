@@ -32,9 +32,9 @@ def write_png_masks(
 
     An image whose objects lie apart has one id map, `masks/<image>.png`, with the classes in
     `masks/<image>.json`. Where objects overlap, each has a file of its own,
-    `masks/<image>/<class>_<number>.png`; if a crowd region is among them, or a class that cannot
-    name a file, there is an id map all the same, on which small objects lie over large ones: the
-    pixels below are counted as lost.
+    `masks/<image>/<class>_<number>.png`, but for crowd regions, and classes that cannot name a
+    file: these share an id map, small ones over large ones, and pixels that one of them hides of
+    another are counted as lost.
 
     Args:
         dataset: The source.
@@ -53,13 +53,15 @@ def write_png_masks(
             labels = [label_of(dataset, sample, row) for row in range(len(sample))]
             place = partial / "masks" / Path(name).stem
             overlap = len(sample) and sample.masks.sum(axis=0, dtype=np.int32).max() > 1
-            are_names = all(_FILE_NAME.fullmatch(label) for label in labels)
-            if overlap and are_names and not sample.is_crowd.any():
-                place.mkdir()
-                for number, (label, mask) in enumerate(zip(labels, sample.masks), 1):
-                    _save(place / f"{label}_{number}.png", mask.astype(np.uint8) * 255)
-            elif len(sample):
-                ledger.lose(name, _write_map(place, sample, labels))
+            apart = [bool(overlap and _FILE_NAME.fullmatch(label)) for label in labels]
+            apart = np.array(apart, bool) & ~sample.is_crowd
+            for row in np.flatnonzero(apart):
+                place.mkdir(exist_ok=True)
+                mask = sample.masks[row].astype(np.uint8) * 255
+                _save(place / f"{labels[row]}_{row + 1}.png", mask)
+            if not apart.all():
+                rest = [label for label, is_apart in zip(labels, apart) if not is_apart]
+                ledger.lose(name, _write_map(place, sample.take(~apart), rest))
         listed = "".join(f"{name}\n" for name in dataset.class_names)
         (partial / "classes.txt").write_text(listed, encoding="utf-8")
     return ledger.written(Path(folder) / split)
