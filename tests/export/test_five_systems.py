@@ -144,7 +144,11 @@ def agree(found, wanted):
 @pytest.mark.parametrize("other", OTHERS or [None])
 def test_an_older_tensorflow_computes_the_same(exported, other, record_property):
     model, saved, _, folder = exported
-    expected = run(sys.executable, saved, folder)
+    if not (folder / "here.npz").exists():
+        run(sys.executable, saved, folder)
+        (folder / "out.npz").rename(folder / "here.npz")
+    with np.load(folder / "here.npz", allow_pickle=True) as outputs:
+        expected = {name: outputs[name] for name in outputs.files}
     found = run(other, saved, folder)
     version = str(found.pop("version"))
     assert version != str(expected.pop("version")) and set(found) == set(expected)

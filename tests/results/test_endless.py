@@ -32,12 +32,12 @@ def found(number):
         masks,
         boxes=[[1, number % 5, 4, 8]] * len(masks),
         class_ids=[1 + number % 2] * len(masks),
-        scores=[0.1 + number / 1000] * len(masks),
+        scores=[0.1 + number / 10000] * len(masks),
         class_names=NAMES,
         image_id=f"image{number}",
         label_maps={"classes": np.full((6, 8), number % 2, np.uint8)},
     )
-    image = np.full((6, 8, 3), number, np.uint8)
+    image = np.full((6, 8, 3), number % 256, np.uint8)
     item = SimpleNamespace(image=image, sample=None, path=None)
     return SimpleNamespace(prediction=prediction, item=item, error=None)
 
