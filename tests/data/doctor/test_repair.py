@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tiny_datasets
 import tool_folders
 from each_case import each
 from PIL import Image
@@ -42,6 +43,20 @@ def test_the_folder_of_every_tool_becomes_a_sound_copy(tmp_path, tool):
         np.testing.assert_array_equal(whole["hat"], mask(HAT))
         diagnosis = diagnose(tmp_path / "copy", split=part)
         assert diagnosis.ok and not diagnosis.of("warning"), str(diagnosis)
+
+
+@each("name", [name for name, (build, _) in tiny_datasets.MAKERS.items() if build])
+def test_the_copy_of_every_format_has_its_objects(tmp_path, name):
+    maker = tiny_datasets.maker(name)
+    home = maker.written(tmp_path / "source")
+    repair(home, tmp_path / "copy", format=maker.format, **maker.options)
+    for part in ("train", "val")[: 1 if name == "instance_folder" else 2]:
+        source, copy = maker.open(home, part), open_dataset(tmp_path / "copy", split=part)
+        assert len(copy) == len(source) and copy.class_names == tuple(source.class_names)
+        for sample, own in zip(source, copy, strict=True):
+            np.testing.assert_array_equal(own.masks, sample.masks)
+            np.testing.assert_array_equal(own.class_ids, sample.class_ids)
+            np.testing.assert_array_equal(own.image, sample.image)
 
 
 def dataset(folder, change=lambda content: None, names=("a.jpg", "b.jpg")):

@@ -113,6 +113,16 @@ def test_several_folders_of_a_part_and_one_that_is_not_there(tmp_path):
     assert found == ["valid/images/valid0_jpg.rf.0f", "valid/images/valid1_jpg.rf.0f"]
 
 
+def test_a_yaml_file_of_yolo_beside_coco_changes_nothing(tmp_path):
+    tool_folders.label_studio_coco(tmp_path)
+    text(tmp_path / "data.yaml", "names: [hat, shoe]\n")
+    assert type(open_dataset(tmp_path)) is CocoDataset
+    tool_folders.roboflow_yolo(tmp_path / "empty")
+    for file in (tmp_path / "empty").rglob("labels/*.txt"):
+        file.write_text("")
+    assert len(open_dataset(tmp_path / "empty")) == 2
+
+
 def test_labels_without_their_image_and_images_without_labels(tmp_path):
     tool_folders.roboflow_yolo(tmp_path)
     (tmp_path / "train" / "images" / "train0_jpg.rf.0f.jpg").unlink()

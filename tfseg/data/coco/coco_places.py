@@ -83,8 +83,9 @@ def _is_coco(path: Path) -> bool:
 def other_files(folder: str | os.PathLike, used: str) -> list[Path]:
     """Returns the files of instances in a folder that are of no part, besides the one in use: so
     CVAT leaves its subset "default" beside those of parts."""
-    there = [path for path in _coco_files(Path(folder)) if path.stem.startswith("instances_")]
-    return [path for path in there if part_of(path.stem) is None and str(path) != used]
+    there = [path for path in _json_files(Path(folder)) if path.stem.startswith("instances_")]
+    there = [path for path in there if part_of(path.stem) is None and str(path) != used]
+    return [path for path in there[:_FEW] if _is_coco(path)]
 
 
 def has_coco(folder: str | os.PathLike) -> bool:

@@ -67,12 +67,16 @@ class Repair:
     def text(self) -> str:
         """Returns the list as `changes.txt` has it."""
         lines = [
-            f"{part}: {images} images with {count} objects"
+            f"{part}: {_counted(images, 'image')} with {_counted(count, 'object')}"
             for part, (images, count) in self.parts.items()
         ]
         for title, found in (("Changed", self.changes), ("Left to you", self.left)):
             lines += ["", f"{title} ({len(found)})", *(f"- {one}" for one in found)]
         return "\n".join(lines) + "\n"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclasses.dataclass

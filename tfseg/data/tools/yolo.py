@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from tfseg.data.images.json_file import read_text
-from tfseg.data.reading.format import Claim, Format
+from tfseg.data.reading.format import Format
 from tfseg.data.reading.labelled import LabelledImages
 from tfseg.data.reading.outlines import MaskError
 from tfseg.data.reading.problem import Problem
 from tfseg.data.reading.scan import DROP, Drawn, ImageRecord, Scan
-from tfseg.data.tools.yolo_places import YoloPlaces, is_yolo, names_of, read_yaml
+from tfseg.data.tools.yolo_places import YoloPlaces, names_of, read_yaml, yolo_claim
 from tfseg.errors import DataError
 from tfseg.structures import rle
 
@@ -246,5 +246,5 @@ FORMAT = Format(
     name="yolo",
     marks="data.yaml or classes.txt, and texts in labels/, {split}/labels/ or labels/{split}/",
     reader=YoloDataset,
-    claims=lambda path, split: Claim.LAYOUT * is_yolo(path),
+    claims=lambda path, split: yolo_claim(path),
 )

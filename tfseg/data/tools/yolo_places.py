@@ -20,12 +20,12 @@ from pathlib import Path
 from tfseg.config import yaml_text
 from tfseg.data.images.image_files import is_image_file
 from tfseg.data.images.json_file import read_json, read_text
-from tfseg.data.reading.format import missing_part
+from tfseg.data.reading.format import Claim, missing_part
 from tfseg.data.reading.named_files import NamedFiles
 from tfseg.data.reading.part_names import PARTS, own_name, part_of, spellings
 from tfseg.errors import ConfigError, DataError
 
-__all__ = ["YoloPlaces", "is_yolo", "names_of", "read_yaml"]
+__all__ = ["YoloPlaces", "names_of", "read_yaml", "yolo_claim"]
 
 _YAMLS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 _LINE = re.compile(r"\s*\d+(?:\.0*)?(?:\s+[-+]?[\d.]+(?:[eE][-+]?\d+)?){4,}\s*$")
@@ -77,19 +77,20 @@ def names_of(folder: Path, settings: dict) -> dict[int, str]:
     return {}
 
 
-def is_yolo(path: str | os.PathLike) -> bool:
-    """Returns whether a folder or YAML file is a dataset with YOLO's labels: some text beside the
-    images, or where labels lie, has lines of a class number and coordinates."""
+def yolo_claim(path: str | os.PathLike) -> Claim:
+    """Returns how sure it is that a folder or YAML file is a dataset with YOLO's labels: very,
+    where some text beside the images, or where labels lie, has lines of a class number and
+    coordinates; where only a YAML file names classes, other tools may have left it."""
     path = Path(path)
     settings = _own_yaml(path)
     if path.is_file():
-        return settings is not None and _names_classes(settings)
+        return Claim.CONTENT if settings and _names_classes(settings) else Claim.NONE
     patterns = ("labels/*.txt", "labels/*/*.txt", "*/labels/*.txt", "obj_*/*.txt", "*.txt")
     texts = itertools.chain.from_iterable(path.glob(pattern) for pattern in patterns)
     filled = (file for file in texts if file.name not in _NO_LABELS and file.stat().st_size)
     if any(map(_has_labels, itertools.islice(filled, _TRIED))):
-        return True
-    return settings is not None and _names_classes(settings)
+        return Claim.LAYOUT
+    return Claim.GUESS if settings and _names_classes(settings) else Claim.NONE
 
 
 def _has_labels(file: Path) -> bool:
