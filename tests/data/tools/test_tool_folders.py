@@ -246,10 +246,13 @@ def test_tasks_of_label_studio_that_nobody_annotated_are_passed_over(tmp_path):
     region = tasks[0]["annotations"][0]["result"][0]
     region.update(type="rectangle", value={"x": 25, "y": 25, "width": 25, "height": 50})
     region["value"]["rotation"] = 90
+    empty = {**region, "value": {"format": "rle", "rle": [], "brushlabels": ["hat"]}}
+    tasks[0]["annotations"][0]["result"].append({**empty, "id": "e", "type": "brushlabels"})
     label = {"id": region["id"], "type": "labels", "value": {"labels": ["hat"]}}
     tasks[0]["annotations"][0]["result"].append(label)
     file.write_text(json.dumps(tasks))
     found = codes(tmp_path)
+    assert "brush that marks nothing" in found["no_area"].message
     assert "1 tasks have no annotation" in found["unannotated"].message
     assert "2 annotations; the first" in found["several_annotations"].message
     # Turned by a right angle about its corner at (20, 15), 20 wide and 30 high.

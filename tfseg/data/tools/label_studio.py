@@ -253,6 +253,8 @@ def _shape(kind: str, value: dict, size: tuple[int, int]):
     scale = np.array(size[::-1]) / 100
     try:
         if kind == "brush":
+            if not value["rle"]:
+                raise MaskError("no_area", "is a brush that marks nothing")
             return value["rle"]
         if kind == "polygon":
             return polygon(checked_points(value["points"]) * scale)
