@@ -32,7 +32,10 @@ def run(repo_root, folder, name, **parameters):
     client = nbclient.NotebookClient(
         notebook, timeout=LONGEST_CELL, kernel_name="here", resources={"metadata": {"path": folder}}
     )
-    client.execute()
+    try:
+        client.execute()
+    finally:  # for whoever wants to see how far it came
+        nbformat.write(notebook, folder / "executed.ipynb")
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     return "".join(output.get("text", "") for output in outputs), outputs
 

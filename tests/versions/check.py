@@ -26,7 +26,8 @@ ROOT = HERE.parents[1]
 SETS = sorted(path.stem for path in HERE.glob("*.txt"))
 # What may come along with tfseg where a set has everything else that it needs.
 EXPECTED = {"tfseg", "imgaug"}
-TOOLS = ("pytest>=8", "nbclient>=0.10", "ipykernel>=6")
+# ai-edge-litert is the extra `lite`, which a notebook asks for.
+TOOLS = ("pytest>=8", "nbclient>=0.10", "ipykernel>=6", "ai-edge-litert>=2.0")
 # For each thing that a user does the tests that would notice first; minutes in all.
 SMOKE = (
     "tests/models/mask_rcnn/test_config.py",

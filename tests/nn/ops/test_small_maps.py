@@ -38,7 +38,7 @@ def test_a_step_of_training_changes_every_kernel_as_plain_convolutions_do():
         model = keras.Sequential([layers.Input(x.shape[1:]), TwoConvolutions(convolve)])
         model.set_weights(start)
         model.compile(keras.optimizers.SGD(1.0), loss="mse", jit_compile=compiled)
-        losses.append(model.train_on_batch(x, target))
+        losses.append(float(model.train_on_batch(x, target)))
         ends.append(model.get_weights())
     assert len(set(losses)) == 1
     for end in ends[1:]:
