@@ -141,6 +141,7 @@ def _figure(history: Mapping, terms: Mapping[str, str], measures: Sequence[Measu
             )
         axes.set_title(title.replace("$", r"\$"), fontsize=11, loc="left")
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         if options.get("log"):
