@@ -34,7 +34,7 @@ def test_it_loads_by_name_and_its_files_are_small(shipped, repo_root):
 
 
 @pytest.mark.parametrize("name", ["float16", "int8"])
-def test_its_files_for_phones_follow_it(shipped, repo_root, name):
+def test_its_files_for_phones_follow_it(repo_root, name):
     pytest.importorskip("ai_edge_litert")
     pytest.importorskip("tensorflow")
     from tfseg.export.phone.description import read_metadata
@@ -47,7 +47,8 @@ def test_its_files_for_phones_follow_it(shipped, repo_root, name):
     assert name == "float16" or facts(content).float_tensors == ()
     runner = PhoneRunner(content)
     image = SyntheticPeople(1, size=256, seed=3, people=(1, 1))[0].image[:, :192]
-    expected = shipped.predict(image)[0].label_maps["alpha"] / 255
+    model = tfseg.PortraitSegmenter.from_pretrained("portrait").set_params(image_size=(256, 192))
+    expected = model.predict(image)[0].label_maps["alpha"] / 255
     apart = np.abs(runner(image)[..., 0] - expected)
     # The int8 file was trained on, and a drawn person is none that either network is sure of.
     assert apart.mean() < (0.002 if name == "float16" else 0.1)
@@ -91,8 +92,8 @@ def test_a_selfie_needs_no_averaging_before(shipped):
     averaged = mask(cv2.resize(image, (260, 346), interpolation=cv2.INTER_AREA))
     assert 0.1 < averaged.mean() < 0.5
     assert likeness(mask(image)) > 0.9
-    # Without a filter it would be another one.
-    assert likeness(mask(cv2.resize(image, (192, 256)))) < 0.8
+    # Nor does it mind what a camera without a filter makes of it.
+    assert likeness(mask(cv2.resize(image, (192, 256)))) > 0.85
 
 
 @pytest.mark.slow
@@ -100,4 +101,4 @@ def test_a_selfie_needs_no_averaging_before(shipped):
 def test_it_cuts_people_out(shipped, real_data):
     crops = PortraitCropsDataset(real_data / "clothing_co_parsing", "val")
     report = shipped.evaluate(Subset(crops, range(30)))
-    assert report["person_iou"] > 0.96
+    assert report["person_iou"] > 0.94
