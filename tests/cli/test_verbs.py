@@ -338,6 +338,27 @@ class TestExport:
         assert main(["export", "model", "phone", "--option", "int8"]) == 2
         assert "--option int8: expected NAME=VALUE" in capsys.readouterr().err
 
+    def test_a_service_is_written_beside_the_model(self, pretend, capsys, monkeypatch):
+        def export(self, directory, **options):
+            pretend.model.append(options)
+            Path(directory).mkdir(parents=True)
+            Path(directory, "saved_model.pb").write_bytes(b"")
+            return directory
+
+        monkeypatch.setattr(type(models.load("model")), "export", export)
+        words = ["export", "model", "served/clothing/1"]
+        assert main([*words, "--serving", "--label", "canary"]) == 0
+        said = capsys.readouterr().out
+        assert "docker compose up" in said and "/v1/models/clothing:predict" in said
+        assert pretend.model[-1]["warm_up"] is True
+        assert '"canary" value: 1' in Path("served/models.config").read_text()
+        assert main(["export", "model", "served/clothing", "--serving"]) == 2
+        assert "such as served/clothing/1" in capsys.readouterr().err
+        for more in (["--label", "x"], ["--phone", "a.tflite"], ["--poses", "a.json"]):
+            assert main([*words, *more]) == 2
+        assert main([*words, "--format", "tflite", "--serving"]) == 2
+        assert len(pretend.model) == 1
+
     def test_an_unknown_format_is_wrong_use(self, pretend):
         with pytest.raises(SystemExit) as stop:
             main(["export", "model", "out", "--format", "onnxx"])

@@ -66,6 +66,21 @@ def test_the_compose_file_serves_all_of_it(tmp_path):
     assert not any("batching" in word for word in commands)
 
 
+def test_the_server_parses_what_is_written(tmp_path):
+    config = pytest.importorskip(
+        "tensorflow_serving.config.model_server_config_pb2", reason="pip install 'tfseg[serving]'"
+    )
+    from google.protobuf import text_format
+
+    write_service(exported(tmp_path, "clothing", 1))
+    write_service(exported(tmp_path, "clothing", 2))
+    text = (tmp_path / "models.config").read_text()
+    (model,) = text_format.Parse(text, config.ModelServerConfig()).model_config_list.config
+    assert list(model.model_version_policy.specific.versions) == [1, 2]
+    assert dict(model.version_labels) == {"stable": 1, "canary": 2}
+    assert (model.name, model.base_path) == ("clothing", "/models/clothing")
+
+
 def test_a_folder_that_cannot_be_served_is_refused(tmp_path):
     for wrong in ("clothing", "clothing/latest", "clothing/0", "my clothes/1"):
         with pytest.raises(ConfigError, match="such as served/clothing/1"):
