@@ -51,8 +51,8 @@ def test_all_signatures_agree_with_predict(exported):
         found = loaded.signatures["images_uint8"](images=tf.constant(image[None]))
         assert set(found) == {"classes", "alpha", "class_scores"}
         scores = model.predict(image)[0].scores
-        assert found["class_scores"][0, 0] == pytest.approx(
-            scores[0] if len(scores) else 0, abs=1e-5
+        assert float(found["class_scores"][0, 0]) == pytest.approx(
+            scores[0] if len(scores) else 0, abs=2e-3
         )
         assert np.mean(found["classes"][0] != wanted["classes"]) <= 0.005
         difference = np.abs(found["alpha"][0].numpy().astype(int) - wanted["alpha"])
