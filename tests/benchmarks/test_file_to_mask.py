@@ -29,7 +29,8 @@ def test_the_phone_program_and_the_light_file_agree(photograph, repo_root, monke
     cut = programs.phone(str(model / "float16.tflite"), 1)
     phone = cut(str(photograph))
     assert light.shape == phone.shape and abs(light.size - 1e6) < 3000
-    assert light.any() and (light != phone).mean() < 0.01
+    # At 320 x 256 and at 256 x 192.
+    assert light.any() and (light != phone).mean() < 0.05
     np.testing.assert_array_equal(cut(str(photograph)), phone)  # with the interpreter that was kept
 
 
