@@ -59,7 +59,11 @@ EXTRAS = {
     ],
 }
 # Tests install what they test.
-EXTRAS["dev"] += EXTRAS["quantize"] + EXTRAS["openvino"] + EXTRAS["notebooks"]
+EXTRAS["dev"] += [
+    requirement
+    for name in ("quantize", "openvino", "notebooks", "serving")
+    for requirement in EXTRAS[name]
+]
 EXTRAS["all"] = sorted({name for names in EXTRAS.values() for name in names})
 # For PyTorch's own files; outside "all", for it may bring gigabytes of CUDA.
 EXTRAS["torch"] = ["torch>=2.5"]
