@@ -8,10 +8,8 @@ images a second with 1, 2 and 4 branches, so 4 take 1.13 times as long as 1.
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import sys
-import time
 
 import harness
 import inference
@@ -72,11 +70,10 @@ def _prepare(model, settings: dict):
 
     def step():
         took, values = harness.Parts(), ()
-        begin = time.perf_counter()
-        outputs = model._run(batch)
-        took["network"] = time.perf_counter() - begin
+        with harness.timing(took, "network"):
+            outputs = model._run(batch)
         for name, function in stages:
-            with _timing(took, name):
+            with harness.timing(took, name):
                 values = function(*values)
                 np.asarray(values[-1])  # wait for the result
         step.found = int((outputs["detections"][0, :, 4] > 0).sum())
@@ -147,14 +144,6 @@ def _stages(network, batch: dict) -> list:
         ("second pass", fine),
     ]
     return [(name, tf.function(function)) for name, function in stages]
-
-
-@contextlib.contextmanager
-def _timing(took: dict, name: str):
-    """Puts the seconds of a block into a dict."""
-    begin = time.perf_counter()
-    yield
-    took[name] = time.perf_counter() - begin
 
 
 def table(results: dict) -> str:

@@ -51,6 +51,14 @@ class Parts(dict):
     """What a step may return to have its parts kept too: name to seconds."""
 
 
+@contextlib.contextmanager
+def timing(took: dict, name: str):
+    """Puts the seconds of a block into a dict."""
+    begin = time.perf_counter()
+    yield
+    took[name] = time.perf_counter() - begin
+
+
 class Worker:
     """A contestant's process: prepares once, then runs a step whenever it is asked."""
 

@@ -6,11 +6,9 @@ before it; "whole" is the compiled network in one piece, which may overlap what 
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import harness
@@ -37,20 +35,20 @@ def tfseg(settings: dict):
 
     def step():
         took = harness.Parts()
-        with _timing(took, "prepare"):
+        with harness.timing(took, "prepare"):
             inputs, plan = model._predict_inputs(Item(image))
             batch = {name: value[None] for name, value in inputs.items()}
         values = [keras.ops.convert_to_tensor(batch["image"])]
         for name, function in stages:
-            with _timing(took, name):
+            with harness.timing(took, name):
                 values = _as_list(function(*values))
                 np.asarray(keras.ops.convert_to_numpy(_last(values)))  # wait for the result
-        with _timing(took, "whole network"):
+        with harness.timing(took, "whole network"):
             outputs = model._run(batch)
-        with _timing(took, "decode and paste"):
+        with harness.timing(took, "decode and paste"):
             one = {name: value[0] for name, value in outputs.items()}
             prediction = model._decode(one, plan, score_threshold=None, image_id=0, path=None)
-        with _timing(took, "masks of full size"):
+        with harness.timing(took, "masks of full size"):
             _ = prediction.masks
         took["objects"] = len(prediction)
         return took
@@ -99,14 +97,6 @@ def _stages(network) -> list:
         ("mask head", lambda pooled, ids: network.mask_head(pooled, ids, training=False)),
     ]
     return [(name, tf.function(function)) for name, function in stages]
-
-
-@contextlib.contextmanager
-def _timing(took: dict, name: str):
-    """Puts the seconds of a block into a dict."""
-    begin = time.perf_counter()
-    yield
-    took[name] = time.perf_counter() - begin
 
 
 def _as_list(value) -> list:

@@ -14,6 +14,7 @@ from tfseg.structures import Prediction, rle
 from tfseg.structures.attributes import Attribute, Trait
 from tfseg.structures.pasting import PASTES
 from tfseg.structures.poses import Poses
+from tfseg.structures.semantic import semantic_prediction
 
 __all__ = ["DECODERS"]
 
@@ -58,17 +59,8 @@ def pixels(row: Row, facts: Mapping, poses: Poses | None, fields: Mapping) -> Pr
     for number in np.flatnonzero(np.bincount(classes.reshape(-1), minlength=2)[1:]) + 1:
         mask = classes == number
         found.append((scores[number - 1], number, _box(mask), rle.encode(mask)))
-    found.sort(key=lambda entry: -entry[0])
-    return Prediction(
-        size=classes.shape,
-        boxes=np.array([box for _, _, box, _ in found], np.float32),
-        class_ids=np.array([number for _, number, _, _ in found], np.int32),
-        scores=np.array([score for score, _, _, _ in found], np.float32),
-        rles=tuple(mask for *_, mask in found),
-        label_maps={"classes": classes, "alpha": alpha},
-        class_names=facts["class_names"],
-        **fields,
-    )
+    maps = {"classes": classes, "alpha": alpha}
+    return semantic_prediction(found, maps, class_names=facts["class_names"], **fields)
 
 
 def people(row: Row, facts: Mapping, poses: Poses | None, fields: Mapping) -> Prediction:

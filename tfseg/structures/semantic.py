@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tfseg.errors import DataError
@@ -16,6 +18,7 @@ __all__ = [
     "class_map",
     "predicted_class_map",
     "renumbered_class_map",
+    "semantic_prediction",
 ]
 
 CLASS_MAP = "classes"
@@ -42,6 +45,26 @@ def class_map(sample: Sample) -> np.ndarray:
     for mask, number in zip(sample.masks[objects], sample.class_ids[objects]):
         classes[mask] = number
     return classes
+
+
+def semantic_prediction(found: list, label_maps: Mapping[str, np.ndarray], **fields) -> Prediction:
+    """Returns the prediction of a class map: one object for each class in it, best score first.
+
+    Args:
+        found: `(score, class id, (y1, x1, y2, x2), run lengths)` of each class.
+        label_maps: The maps of the prediction, the class map among them.
+        fields: Further ones of the prediction.
+    """
+    found = sorted(found, key=lambda entry: -entry[0])
+    return Prediction(
+        size=label_maps[CLASS_MAP].shape,
+        boxes=np.array([box for _, _, box, _ in found], np.float32),
+        class_ids=np.array([number for _, number, _, _ in found], np.int32),
+        scores=np.array([score for score, _, _, _ in found], np.float32),
+        rles=tuple(mask for *_, mask in found),
+        label_maps=label_maps,
+        **fields,
+    )
 
 
 def renumbered_class_map(sample: Sample, ids: np.ndarray) -> np.ndarray | None:

@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 
-from tfseg.data.coco.mask_outlines import lost_pixels, polygons
 from tfseg.data.dataset import Dataset
 from tfseg.data.tools.labelme import NO_OBJECTS
 from tfseg.data.writing.written import Ledger, Progress, Written, each_image, label_of, new_part
@@ -50,8 +49,7 @@ def write_labelme(
         for sample, name in each_image(dataset, partial, ledger, link, progress):
             shapes = []
             for row in range(len(sample)):
-                pieces = polygons(sample.masks[row])
-                ledger.lose(name, lost_pixels(sample.masks[row], pieces))
+                pieces = ledger.outlines(name, sample.masks[row])
                 shape = {
                     "label": label_of(dataset, sample, row),
                     "points": None,

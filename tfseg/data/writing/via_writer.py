@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg.data.coco.mask_outlines import lost_pixels, polygons
 from tfseg.data.dataset import Dataset
 from tfseg.data.writing.written import Ledger, Progress, Written, each_image, label_of, new_part
 
@@ -43,8 +42,7 @@ def write_via(
         for sample, name in each_image(dataset, partial, ledger, link, progress):
             regions = []
             for row in range(len(sample)):
-                pieces = polygons(sample.masks[row])
-                ledger.lose(name, lost_pixels(sample.masks[row], pieces))
+                pieces = ledger.outlines(name, sample.masks[row])
                 kind = {"class": label_of(dataset, sample, row)}
                 if len(pieces) > 1:
                     kind["group_id"] = str(row + 1)

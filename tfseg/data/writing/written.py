@@ -12,6 +12,7 @@ import numpy as np
 
 from tfseg import files
 from tfseg.data.coco.image_copies import ImageCopies
+from tfseg.data.coco.mask_outlines import lost_pixels, polygons
 from tfseg.data.dataset import Dataset
 from tfseg.errors import DataError
 from tfseg.structures import Sample
@@ -79,6 +80,12 @@ class Ledger:
         """Counts pixels of an image that come back otherwise."""
         if pixels:
             self.lost[name] = self.lost.get(name, 0) + int(pixels)
+
+    def outlines(self, name: str, mask: np.ndarray) -> list[np.ndarray]:
+        """Returns a mask's polygons, one for each piece, and counts what they lose."""
+        pieces = polygons(mask)
+        self.lose(name, lost_pixels(mask, pieces))
+        return pieces
 
     def written(self, place: str | os.PathLike) -> Written:
         """Returns the counts."""

@@ -8,6 +8,7 @@ from tfseg.geometry.resize import ResizePlan
 from tfseg.geometry.shrink import resize_image
 from tfseg.opencv import cv2
 from tfseg.structures import Prediction, rle
+from tfseg.structures.semantic import semantic_prediction
 
 __all__ = ["class_objects", "decode"]
 
@@ -68,16 +69,7 @@ def class_objects(classes, alpha, certainty, *, score_threshold=None, **fields) 
         if score_threshold is None or score >= score_threshold:
             box = (top, left, top + height, left + width)
             found.append((min(score, 1.0), number, box, rle.encode(mask)))
-    found.sort(key=lambda entry: -entry[0])
-    return Prediction(
-        size=classes.shape,
-        boxes=np.array([box for _, _, box, _ in found], np.float32),
-        class_ids=np.array([number for _, number, _, _ in found], np.int32),
-        scores=np.array([score for score, _, _, _ in found], np.float32),
-        rles=tuple(mask for *_, mask in found),
-        label_maps={"classes": classes, "alpha": alpha},
-        **fields,
-    )
+    return semantic_prediction(found, {"classes": classes, "alpha": alpha}, **fields)
 
 
 def _pixels(logits: np.ndarray, plan: ResizePlan) -> tuple:
