@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import json
 import math
@@ -129,6 +130,24 @@ def test_digits_of_plain_pycocotools_on_the_exported_files(tmp_path, kind):
         assert report.curves[f"{kind}/PR50"][name]["precision"] == precision[0].tolist()
     # Updates in another order change nothing, although many scores are equal.
     assert evaluated(pairs[::-1]).to_dict() == report.to_dict()
+
+
+def test_resampled_images_count_as_often_as_they_were_drawn():
+    rng = np.random.default_rng(6)
+    pairs = [random_pair(rng, image_id) for image_id in range(12)]
+    measured = CocoAP(NAMES)
+    for sample, prediction in pairs:
+        measured.update(sample, prediction)
+    picks = np.random.default_rng(3)
+    for found in measured.resampled(3, seed=3):
+        copies = []
+        for number, index in enumerate(picks.integers(0, 12, 12)):
+            sample, prediction = pairs[index]
+            sample = dataclasses.replace(sample, image_id=number)
+            copies.append((sample, dataclasses.replace(prediction, image_id=number)))
+        wanted = evaluated(copies)
+        np.testing.assert_equal(dict(found.metrics), dict(wanted.metrics))
+        np.testing.assert_equal(dict(found.per_class), dict(wanted.per_class))
 
 
 def test_class_without_truth_is_nan_and_left_out_of_the_mean():

@@ -104,8 +104,40 @@ class CocoAP:
             curves[f"{kind}/PR50"] = self._curves(result)
         return Report(metrics, per_class, curves)
 
+    def resampled(self, draws: int, *, seed: int = 0) -> list[Report]:
+        """Returns the reports of as many sets of images drawn from these with replacement, a
+        bootstrap: the spread of a number over them is how sure it is. Without curves.
+
+        Two models that were measured on the same images get the same draws from the same seed, so
+        that differences can be taken draw by draw.
+
+        Args:
+            draws: How many; 0.1 to 0.5 seconds each for a few classes.
+            seed: Of the draws.
+        """
+        random = np.random.default_rng(seed)
+        picks = [random.integers(0, len(self._pairs), len(self._pairs)) for _ in range(draws)]
+        reports = [({}, {}) for _ in picks]
+        for kind in ("segm", "bbox"):
+            evaluation = self._evaluation(kind)
+            per_image = np.empty(len(evaluation.evalImgs), object)
+            per_image[:] = evaluation.evalImgs  # class, area, image; the image runs fastest
+            per_image = per_image.reshape(-1, max(len(self._pairs), 1))
+            for pick, (metrics, per_class) in zip(picks, reports, strict=True):
+                evaluation.evalImgs = per_image[:, pick].ravel().tolist()
+                evaluation.accumulate()
+                metrics.update(_summary(kind, evaluation.eval, self.levels, self._areas))
+                per_class.update(self._by_class(kind, evaluation.eval))
+        return [Report(*numbers) for numbers in reports]
+
     def _run(self, kind: str) -> dict:
         """Returns pycocotools' `eval` dict for "bbox" or "segm"."""
+        evaluation = self._evaluation(kind)
+        evaluation.accumulate()
+        return evaluation.eval
+
+    def _evaluation(self, kind: str) -> COCOeval:
+        """Returns pycocotools' matches of all images for "bbox" or "segm"."""
         categories = [{"id": i, "name": n} for i, n in enumerate(self.class_names, start=1)]
         images, truths, results = [], [], []
         # COCOeval visits images by rising id, which decides between equal scores.
@@ -130,8 +162,7 @@ class CocoAP:
             evaluation.params.areaRngLbl = list(self._areas.values())
         evaluation.params.catIds = [category["id"] for category in categories]
         evaluation.evaluate()
-        evaluation.accumulate()
-        return evaluation.eval
+        return evaluation
 
     def _by_class(self, kind: str, result: dict) -> dict:
         precision = result["precision"][..., -1]  # (iou, recall, class, area)
