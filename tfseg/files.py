@@ -183,8 +183,9 @@ def _partial(target: Path) -> Path:
 
 
 def _sweep(target: Path):
-    """Removes what processes that were killed left beside the target."""
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.\d+\.partial")
+    """Removes what processes that were killed left beside the target, under the hidden name or
+    that name with the ending that a library insists on."""
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.\d+\.partial(\.\w+)?")
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(target.parent)):
             found = pattern.fullmatch(entry.name)

@@ -1,14 +1,23 @@
 """`tfseg predict` of lists, videos and files that hold all predictions."""
 
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from tfseg import models
 from tfseg.cli.main import main
+from tfseg.structures import Prediction
 from tfseg.visualize import save_png
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture
@@ -57,13 +66,26 @@ def test_a_list_counts_its_paths_from_its_folder(pretend, many, capsys):
     assert main(words) == 2 and "the list is empty" in capsys.readouterr().err
 
 
-def test_a_video_is_drawn_and_its_frames_are_counted(pretend, tmp_path, capsys):
-    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (48, 32))
+def write_clip(path, frames, step=2):
+    """Writes a video whose frames are ever lighter."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (48, 32))
     if not writer.isOpened():
         pytest.skip("this OpenCV writes no videos")
-    for number in range(70):
-        writer.write(np.full((32, 48, 3), 3 * number, np.uint8))
+    for number in range(frames):
+        writer.write(np.full((32, 48, 3), 20 + step * number, np.uint8))
     writer.release()
+
+
+def frames_of(path):
+    """Returns the grey value of each frame's background."""
+    reader, found = cv2.VideoCapture(str(path)), []
+    while (read := reader.read())[0]:
+        found.append(np.median(read[1]))
+    return found
+
+
+def test_a_video_is_drawn_and_its_frames_are_counted(pretend, tmp_path, capsys):
+    write_clip("clip.avi", 70)
     words = ["predict", "model", "clip.avi", "--out"]
     assert main([*words, "frames.jsonl", "--format", "jsonl"]) == 0
     rows = [json.loads(line) for line in Path("frames.jsonl").read_text().splitlines()]
@@ -71,10 +93,115 @@ def test_a_video_is_drawn_and_its_frames_are_counted(pretend, tmp_path, capsys):
     assert main([*words, "drawn.mp4"]) == 0
     drawn = cv2.VideoCapture("drawn.mp4")
     assert round(drawn.get(cv2.CAP_PROP_FPS)) == 10
-    count = 0
-    while drawn.read()[0]:
-        count += 1
-    assert count == 70
+    assert len(frames_of("drawn.mp4")) == 70
     assert main(["predict", "model", "clip.avi", "more.avi", "--out", "x"]) == 2
     assert "predicted alone" in capsys.readouterr().err
     assert main(["predict", "model", "many", "--format", "video", "--out", "x"]) == 2
+
+
+def found_by_grey(self, outputs, item, *, score_threshold, image_id, path):
+    """Stands for `_decode`: one object, whose place and score say which frame it is."""
+    level = int(item.image.mean())
+    mask = np.zeros((1, *item.image.shape[:2]), bool)
+    mask[:, level % 24 : level % 24 + 8, level % 40 : level % 40 + 8] = True
+    found = {"class_ids": [1], "scores": [level / 255], "class_names": self.class_names}
+    boxes = [[level % 24, level % 40, level % 24 + 8, level % 40 + 8]]
+    return Prediction.from_masks(mask, boxes=boxes, image_id=image_id, path=path, **found)
+
+
+VIDEO_FORMS = {
+    "jsonl": ["found.jsonl", "--format", "jsonl"],
+    "coco": ["coco", "--format", "coco"],
+    "drawn": ["drawn"],
+    "video": ["drawn.mp4"],
+}
+
+
+@pytest.mark.parametrize("form", list(VIDEO_FORMS))
+def test_a_video_that_was_interrupted_goes_on_and_has_each_frame_once(
+    pretend, tmp_path, capsys, monkeypatch, form
+):
+    for place in ("whole", "part"):
+        Path(place).mkdir()
+        write_clip(Path(place, "clip.avi"), 100)
+    model, decoded = models.system("any"), []
+    out, *more = VIDEO_FORMS[form]
+    words = ["predict", str(tmp_path / "model"), "clip.avi", *more, "--out", out]
+
+    def stop(self, outputs, item, **told):
+        decoded.append(told["image_id"])
+        if len(decoded) == 80:
+            raise KeyboardInterrupt
+        return found_by_grey(self, outputs, item, **told)
+
+    monkeypatch.setattr(model, "_decode", found_by_grey)
+    monkeypatch.chdir("whole")
+    assert main(words) == 0
+    monkeypatch.chdir("../part")
+    monkeypatch.setattr(model, "_decode", stop)
+    assert main(words) == 130
+    assert not Path(out).is_file() and not list(Path().rglob("predictions*.json"))
+    write_clip("other.avi", 99)
+    shutil.copy("clip.avi", "kept.avi")
+    shutil.move("other.avi", "clip.avi")
+    assert main(words) == 2 and "something else (other inputs)" in capsys.readouterr().err
+    shutil.move("kept.avi", "clip.avi")
+    assert main(words) == 0
+    assert "going on behind 64 images" in capsys.readouterr().out
+    assert sorted(decoded) == sorted([*range(80), *range(64, 100)])
+    files = {p.relative_to("../whole") for p in Path("../whole").rglob("*")}
+    assert files == {p.relative_to(".") for p in Path().rglob("*")}
+    for file in files:
+        if Path(file).is_file():
+            assert Path(file).read_bytes() == Path("../whole", file).read_bytes(), file
+    if form == "video":
+        assert len(frames_of(out)) == 100
+    if form == "jsonl":
+        scores = [json.loads(x)["objects"][0]["score"] for x in Path(out).read_text().splitlines()]
+        assert len(scores) == 100 and (np.diff(scores) > 0).all()
+
+
+# A process of its own, which is killed while it writes the drawn video.
+KILLED = """
+import importlib, os, signal, sys
+from conftest import PretendModel
+from test_streaming import found_by_grey
+from tfseg import models
+from tfseg.cli import quiet
+from tfseg.cli.main import main
+
+draw = importlib.import_module("tfseg.visualize.draw")
+models.load, quiet.import_backend = PretendModel.load, lambda: None
+PretendModel._decode = found_by_grey
+drawing, drawn = draw.draw, []
+
+def draw_or_die(*args, **options):
+    drawn.append(0)
+    if len(drawn) == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return drawing(*args, **options)
+
+draw.draw = draw_or_die
+sys.exit(main(["predict", "model", "clip.avi", "--out", "out/drawn.mp4"]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such signal")
+def test_a_process_killed_while_it_writes_the_video_leaves_none_and_the_next_one_a_whole(tmp_path):
+    write_clip(tmp_path / "clip.avi", 40, step=5)
+    (tmp_path / "model").mkdir()
+    paths = os.pathsep.join([str(HERE), str(HERE.parents[1])])
+    environment = {**os.environ, "PYTHONPATH": paths}
+
+    def run(at):
+        words = [sys.executable, "-c", KILLED, str(at)]
+        options = dict(cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(words, **options)
+
+    assert run(25).returncode == -signal.SIGKILL
+    assert not (tmp_path / "out" / "drawn.mp4").exists()
+    done = run(-1)
+    assert done.returncode == 0 and "going on behind 40 images" in done.stdout, done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["drawn.mp4"]
+    seen = frames_of(tmp_path / "out" / "drawn.mp4")
+    assert len(seen) == 40 and (np.diff(seen) > 0).all()

@@ -149,7 +149,9 @@ def _frames(video, start: int) -> Iterator[tuple]:
 
 def _task(args: argparse.Namespace, named, video, threshold) -> dict:
     """Returns what must be the same for a prediction to go on."""
-    inputs = [path for path, _ in named] if video is None else [video.path]
+    inputs = [path for path, _ in named]
+    if video is not None:  # another one of the same name has other frames
+        inputs = [video.path, str(os.path.getsize(video.path))]
     given = {name: getattr(args, name) for name in models.declared_extras() if getattr(args, name)}
     return {
         "model": args.model_dir,
