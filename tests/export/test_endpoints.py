@@ -118,9 +118,10 @@ def test_what_a_module_says_and_does_not_do_is_found(posed, tmp_path):
 
 def test_rest_requests_of_several_inputs_name_them():
     both = Endpoint("s", None, (encoded_images(), POSES), {})
-    text = request_examples("m", Serving((both,), "s", "p", "g", (), ""))
+    text = request_examples("m", Serving((both,), "s", "p", "g", (), ""), "m/7")
     assert """printf %s '{"signature_name": "s", "instances": [{"encoded": {"b64": "'""" in text
     assert """printf %s '"}, "poses": [[4, 5, 2]]}]}'""" in text
+    assert 'tf.saved_model.load("m/7")' in text
     assert 'request.inputs["poses"].CopyFrom(tf.make_tensor_proto(poses))' in text
 
 

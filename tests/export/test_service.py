@@ -48,6 +48,27 @@ def test_models_and_versions_side_by_side_keep_the_labels_that_were_moved(tmp_pa
     )
 
 
+def test_labels_are_read_as_people_write_them_or_refused(tmp_path):
+    write_service(exported(tmp_path, "clothing", 1))
+    config = tmp_path / "models.config"
+    first, canary = config.read_text().splitlines()[0], exported(tmp_path, "clothing", 2)
+    config.write_text(
+        f"{first}\nmodel_config_list: {{\n config {{\n  name: 'clothing', base_path: '/models/x'\n"
+        '#  version_labels { key: "old" value: 1 }\n'
+        "  version_labels {\n   key: 'stable'\n   value: 2\n  }\n"
+        '  version_labels: { key: "canary", value: 1; }\n }\n}\n'
+    )
+    write_service(exported(tmp_path, "faces", 1))
+    assert labels(tmp_path, "clothing")[1] == {"stable": 2, "canary": 1}
+    config.write_text(
+        config.read_text().replace('key: "stable" value: 2', 'value: 2 key: "stable"')
+    )
+    before = config.read_bytes()
+    with pytest.raises(ExportError, match="its labels cannot be read. Write each in one line"):
+        write_service(canary)
+    assert config.read_bytes() == before
+
+
 def test_the_compose_file_serves_all_of_it(tmp_path):
     root = tmp_path / "served"
     write_service(exported(root, "clothing", 1))

@@ -21,6 +21,7 @@ def write_model_card(
     path: str | os.PathLike,
     *,
     name: str,
+    folder: str,
     serving: Serving,
     metrics: Mapping | None = None,
     data: str = "",
@@ -46,7 +47,7 @@ def write_model_card(
         "## Settings\n\n" + "\n".join(settings),
         f"## Versions\n\n{versions}",
         "## Signatures\n\n" + "\n\n".join(map(_described, serving.endpoints)),
-        f"## Use\n\n{request_examples(name, serving)}",
+        f"## Use\n\n{request_examples(name, serving, folder)}",
     ]
     Path(path).write_text("\n\n".join(sections) + "\n", encoding="utf-8")
 

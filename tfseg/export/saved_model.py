@@ -92,6 +92,7 @@ def export(
         (folder / DESCRIPTION).write_text(f"{told}\n", encoding="utf-8")
         if warm_up:
             write_warm_up(folder, name, serving)
+        about["folder"] = directory.name if directory.name == name else f"{name}/{directory.name}"
         write_model_card(estimator, folder / CARD, name=name, serving=serving, **about)
     return directory
 

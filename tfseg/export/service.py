@@ -23,7 +23,12 @@ __all__ = ["LABELS", "curl", "place", "write_service"]
 
 LABELS = ("stable", "canary")
 _FIRST = "# Written by tfseg export --serving. Labels that are moved by hand stay where they are.\n"
-_LABEL = re.compile(r'version_labels \{ key: "([^"]+)" value: (\d+) \}')
+# Protocol buffers' text leaves much freedom to who edits it: other quotes, commas, line ends.
+_LABEL = re.compile(
+    r"version_labels\s*:?\s*\{\s*key\s*:\s*([\"'])([^\"']+)\1\s*[,;]?\s*value\s*:\s*(\d+)\s*[,;]?\s*\}"
+)
+_MODEL = re.compile(r"\bconfig\s*:?\s*\{")
+_MODEL_NAME = re.compile(r"\bname\s*:\s*([\"'])([^\"']+)\1")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 MESSAGE_BYTES = 256 * 2**20
 """The largest message that the server sends or takes by gRPC, as of `tfseg.serving.Client`."""
@@ -55,7 +60,8 @@ def write_service(directory: Path, label: str | None = None) -> list[Path]:
 
     Raises:
         ConfigError: If the folder does not end so, or the label is none.
-        ExportError: If models.config is of somebody else, or nothing can be written.
+        ExportError: If models.config is of somebody else or its labels cannot be read, or nothing
+            can be written.
     """
     root, name, version = place(directory)
     if label is not None and not _NAME.fullmatch(label):
@@ -101,10 +107,15 @@ def _labels(config: Path) -> dict[str, dict[str, int]]:
             "folder, and join them by hand."
         )
     found: dict[str, dict[str, int]] = {}
-    for part in text.split("  config {")[1:]:
-        name = re.search(r'name: "([^"]+)"', part)
-        if name is not None:
-            found[name[1]] = {key: int(number) for key, number in _LABEL.findall(part)}
+    text = re.sub(r"(?m)^\s*#.*$", "", text)
+    for part in _MODEL.split(text)[1:]:
+        name, labels = _MODEL_NAME.search(part), _LABEL.findall(part)
+        if name is None or len(labels) != part.count("version_labels"):
+            raise ExportError(
+                f"{config}: its labels cannot be read. Write each in one line, as "
+                '`version_labels { key: "stable" value: 1 }`, or remove the file to begin anew.'
+            )
+        found[name[2]] = {key: int(number) for _, key, number in labels}
     return found
 
 
@@ -174,6 +185,7 @@ _SERVICE = """\
       - --model_config_file_poll_wait_seconds=30
       - --allow_version_labels_for_unavailable_models=true
       - --monitoring_config_file=/models/monitoring.config
+      - --rest_api_timeout_in_ms=60000
       - --grpc_channel_arguments=@LIMITS@
 @BATCHING@\
     restart: unless-stopped

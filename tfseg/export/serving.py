@@ -87,17 +87,19 @@ def serve_check(
             return {name: outputs[name] for name in outputs.files}
 
 
-def request_examples(name: str, serving: Serving) -> str:
+def request_examples(name: str, serving: Serving, folder: str) -> str:
     """Returns Markdown that shows how to start a server for a model and how to ask it.
 
     Args:
         name: Of the model.
         serving: What it is made of; one of its signatures is shown.
+        folder: Where it lies, such as "clothing/2".
     """
     shown = serving[serving.shown]
     names = [given.spec.name for given in shown.takes]
     words = {
         "NAME": name,
+        "FOLDER": folder,
         "SIGNATURE": shown.name,
         "VALUES": "\n".join(f"{given.spec.name} = {given.python}" for given in shown.takes),
         "INPUTS": ", ".join(f"{each}=tf.constant({each})" for each in names),
@@ -135,7 +137,7 @@ _IN_PYTHON = """In Python, with TensorFlow alone:
 ```python
 import tensorflow as tf
 
-model = tf.saved_model.load("@NAME@/1")
+model = tf.saved_model.load("@FOLDER@")
 @VALUES@
 outputs = model.signatures["@SIGNATURE@"](@INPUTS@)
 @PYTHON@
