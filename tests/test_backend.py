@@ -62,6 +62,21 @@ def test_what_is_not_tested_is_remarked_on_and_what_is_tested_is_not(told, caplo
     assert "tfseg runs on tensorflow or jax" in caplog.text
 
 
+def test_work_of_tensorflow_takes_it_whatever_was_chosen(told, monkeypatch, caplog):
+    told("jax")
+    with caplog.at_level("INFO", "tfseg"):
+        backend.take_tensorflow()
+        backend.take_tensorflow()
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    assert [r.message for r in caplog.records] == [
+        "KERAS_BACKEND=jax is set; this is TensorFlow's work, and TensorFlow does it."
+    ]
+    monkeypatch.setitem(sys.modules, "keras", keras)  # too late
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    backend.take_tensorflow()
+    assert os.environ["KERAS_BACKEND"] == "jax"
+
+
 def test_without_keras_there_is_nothing_to_check(told, monkeypatch):
     find = backend.importlib.util.find_spec
     monkeypatch.setattr(

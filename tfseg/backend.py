@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tfseg.errors import ConfigError, TFSegError
 
-__all__ = ["TESTED", "check", "start"]
+__all__ = ["TESTED", "check", "start", "take_tensorflow"]
 
 TESTED = ("tensorflow", "jax")
 """The backends of Keras on which tfseg runs."""
@@ -53,6 +53,15 @@ def check() -> None:
             said,
             _RUNS_ON,
         )
+
+
+def take_tensorflow() -> None:
+    """Makes TensorFlow the backend of a process whose whole work is TensorFlow's, whatever was
+    chosen for others, and says so. Where Keras is loaded already, it stays what it is."""
+    name, said = _told()
+    if "keras" not in sys.modules and name != TESTED[0]:
+        log.info("%s; this is TensorFlow's work, and TensorFlow does it.", said)
+        os.environ["KERAS_BACKEND"] = TESTED[0]
 
 
 def _choose_allocator() -> None:

@@ -19,7 +19,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tfseg.cli import datasets, quiet
+from tfseg import backend
+from tfseg.cli import datasets, extras, quiet
 from tfseg.config import yaml_text
 from tfseg.errors import ConfigError
 
@@ -77,16 +78,18 @@ def run(args: argparse.Namespace) -> int:
     """Exports, and says where to."""
     from tfseg import models
 
-    given = {"score_threshold": args.score_threshold, "probabilities": args.probabilities or None}
-    options = {name: value for name, value in given.items() if value is not None}
+    own = {"score_threshold": args.score_threshold, "probabilities": args.probabilities or None}
+    options = {name: value for name, value in own.items() if value is not None}
     if args.format == "tflite" and options:
         word = next(iter(options)).replace("_", "-")
         raise ConfigError(f"--{word}: is for SavedModels; a TFLite file has one form of output.")
     others = dict(map(_option, args.option))
     _check_arguments(args)
     images = _images(args.check) if args.check else []
+    backend.take_tensorflow()
     quiet.import_backend()
     model = models.load(args.model_dir)
+    given = _given_to_check(args, model, len(images)) if args.check else {}
     there = Path(args.out, "saved_model.pb").is_file()
     if not (args.check and there and not args.overwrite):
         options |= {**others, "format": args.format, "overwrite": args.overwrite}
@@ -95,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"wrote {model.export(args.out, **options)}")
     if args.serving:
         _serve(args)
-    return _check(args, model, images) if args.check else 0
+    return _check(args, model, images, given) if args.check else 0
 
 
 def _check_arguments(args: argparse.Namespace) -> None:
@@ -117,11 +120,22 @@ def _check_arguments(args: argparse.Namespace) -> None:
 
 def _images(words: list[str]) -> list[str]:
     from tfseg.data.images.image_files import images_in
+    from tfseg.data.images.images import check_file
 
     found = []
     for word in words:
-        found += map(str, images_in(Path(word))) if Path(word).is_dir() else [word]
+        found += map(str, images_in(Path(word))) if Path(word).is_dir() else [check_file(word)]
     return found
+
+
+def _given_to_check(args: argparse.Namespace, model, count: int) -> dict:
+    """Returns what `predict` takes besides the images; what is wrong with it, or with the phone's
+    file, is said before the work."""
+    if args.phone is not None:
+        from tfseg.export.checking import phone_form
+
+        phone_form(model, args.phone)
+    return extras.of_files(args, model, count)
 
 
 def _serve(args: argparse.Namespace) -> None:
@@ -135,11 +149,10 @@ def _serve(args: argparse.Namespace) -> None:
     )
 
 
-def _check(args: argparse.Namespace, model, images: list[str]) -> int:
+def _check(args: argparse.Namespace, model, images: list[str], given: dict) -> int:
     from tfseg.export.checking import check, write_table
 
-    extras = {"poses": args.poses} if args.poses else {}
-    rows = check(model, args.out, images, phone=args.phone, **extras)
+    rows = check(model, args.out, images, phone=args.phone, **given)
     for row in rows:
         if row.problem:
             print(f"tfseg: {row.image}, {row.form}: {row.problem}", file=sys.stderr)

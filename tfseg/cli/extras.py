@@ -32,14 +32,22 @@ def of_files(args: argparse.Namespace, model, count: int) -> dict:
         count: Number of images.
 
     Raises:
-        ConfigError: If the model takes none of that name, or one value is to serve several images.
+        ConfigError: If the model takes none of that name, needs one that is not given, or one value
+            is to serve several images.
         DataError: If a file holds something else.
     """
     from tfseg.engine.extras import from_file
 
-    return _given(
+    given = _given(
         args, model, lambda extra, file: from_file(extra, file, count, _label(extra, file))
     )
+    for extra in getattr(model, "predict_extras", ()):
+        if extra.required and extra.name not in given:
+            raise ConfigError(
+                f"--{extra.name}: a {model.system} model needs {extra.name} for each image, "
+                f"--{extra.name} FILE. {extra.option_help}."
+            )
+    return given
 
 
 def of_evaluation(args: argparse.Namespace, model) -> dict:
@@ -55,7 +63,7 @@ def of_evaluation(args: argparse.Namespace, model) -> dict:
 def _given(args: argparse.Namespace, model, value: Callable) -> dict:
     taken, given = {extra.name: extra for extra in getattr(model, "predict_extras", ())}, {}
     for name in models.declared_extras():
-        word = getattr(args, name)
+        word = getattr(args, name, None)
         if word is None:
             continue
         if name not in taken:

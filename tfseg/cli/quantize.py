@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tfseg import backend
 from tfseg.cli import datasets, quiet
 from tfseg.cli.progress import show_progress
 
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from tfseg import models
 
     settings = datasets.data_section(args)
+    backend.take_tensorflow()
     quiet.import_backend()
     from tfseg.export import folder
     from tfseg.export.phone.part import require_phone_part

@@ -17,8 +17,9 @@ from tfseg.errors import DataError, ExportError
 from tfseg.export.folder import add_checksum
 from tfseg.serving.answers import DECODERS
 from tfseg.structures import Prediction, Sample, rle
+from tfseg.structures.semantic import CLASS_MAP
 
-__all__ = ["TABLE", "Row", "check", "write_table"]
+__all__ = ["TABLE", "Row", "check", "phone_form", "write_table"]
 
 TABLE = "check.md"
 
@@ -45,7 +46,7 @@ class Limits:
 SERVED = Limits(score=0.01, box=1.01, mask=0.98, labels=0.005, alpha=0.5)
 PHONE = Limits(score=0.1, box=16.0, mask=0.9, labels=0.05, alpha=8.0)
 """A phone's file sees an image in another size, and may count in 8 bits."""
-_OPACITY = "alpha"
+_OPACITY, _SERVED = "alpha", "SavedModel"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +83,8 @@ def check(
     phone: str | os.PathLike | None = None,
     **extras,
 ) -> list[Row]:
-    """Returns a row for each image and each form of a model beside Python.
+    """Returns a row for each image and each form of a model beside Python. Of an image that Python
+    refuses, the row says why.
 
     Args:
         estimator: The model that was exported.
@@ -92,21 +94,23 @@ def check(
         extras: What `predict` takes besides, such as `poses`, for all images.
 
     Raises:
-        DataError: If there are no images, or Python cannot read one.
-        ExportError: If the folder holds no such model.
+        ConfigError: If the model takes no such extras, or needs some.
+        DataError: If there are no images, or the phone's file or that of an extra cannot be read.
+        ExportError: If the folder holds no such model, or see `phone_form`.
     """
     images = [os.fspath(image) for image in images]
     if not images:
         raise DataError("check: there are no images.")
-    forms: list[tuple[str, Limits, Callable]] = [("SavedModel", SERVED, _served(directory))]
+    forms: list[tuple[str, Limits, Callable]] = [(_SERVED, SERVED, _served(directory))]
     if phone is not None:
-        forms.append((Path(phone).name, PHONE, _on_phone(estimator, phone)))
+        forms.append((Path(phone).name, PHONE, phone_form(estimator, phone)))
     rows = []
     for image, answer in zip(images, estimator.predict_each(images, **extras)):
-        if answer.error is not None:
-            raise answer.error
         for name, limits, form in forms:
-            rows.append(_row(image, name, limits, answer.prediction, form, answer.item))
+            if answer.error is not None:
+                rows.append(_refused(image, name, form, answer.error))
+            else:
+                rows.append(_row(image, name, limits, answer.prediction, form, answer.item))
     return rows
 
 
@@ -124,13 +128,17 @@ def write_table(directory: str | os.PathLike, rows: list[Row]) -> Path:
     for row in rows:
         numbers = f"{row.score:.2g} | {row.box:.3g} | {row.mask:.4f} | {row.labels:.2%}"
         counts = "{} / {}".format(*row.objects)
-        end = row.problem or "agrees"
-        lines.append(f"| {row.image} | {row.form} | {counts} | {numbers} | {end} |")
+        image, form, end = map(_cell, (row.image, row.form, row.problem or "agrees"))
+        lines.append(f"| {image} | {form} | {counts} | {numbers} | {end} |")
     agreed = sum(not row.problem for row in rows)
     lines += ["", f"{agreed} of {len(rows)} agree."]
     files.write_whole(path, ("\n".join(lines) + "\n").encode(), error=ExportError)
     add_checksum(Path(directory), path)
     return path
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
 
 
 def _told(form: str, limits: Limits) -> str:
@@ -165,15 +173,33 @@ def _served(directory: str | os.PathLike) -> Callable[[Item], Prediction]:
     return ask
 
 
-def _on_phone(estimator, path: str | os.PathLike) -> Callable[[Item], Prediction]:
-    """Returns what runs a phone's file."""
+def phone_form(estimator, path: str | os.PathLike) -> Callable[[Item], Prediction]:
+    """Returns what runs a phone's file on an image.
+
+    Raises:
+        DataError: If the file cannot be read.
+        ExportError: If the system has no file for phones, or this is none of its own.
+    """
     from tfseg.export.phone.part import phone_part
     from tfseg.export.phone.runner import PhoneRunner
 
-    content = Path(path).read_bytes()
-    shape = PhoneRunner(content).image_shape
-    part = phone_part(estimator, shape)
-    runner = PhoneRunner(content, reading=part.reading)
+    if not estimator.phone_part:
+        raise ExportError(
+            f"{os.fspath(path)}: a {estimator.system!r} model has no file for phones. "
+            f"{estimator.no_phone_part}"
+        )
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{os.fspath(path)}: expected a TFLite file of the model ({error.strerror})."
+        ) from error
+    try:
+        runner = PhoneRunner(content)
+        part = phone_part(estimator, runner.image_shape)
+        runner = PhoneRunner(content, reading=part.reading)
+    except ExportError as error:
+        raise ExportError(f"{os.fspath(path)}: {error}") from error
 
     def ask(item: Item) -> Prediction:
         sample = item.sample or Sample(item.image, item.image_id, path=item.path)
@@ -183,6 +209,20 @@ def _on_phone(estimator, path: str | os.PathLike) -> Callable[[Item], Prediction
     return ask
 
 
+def _refused(image: str, form: str, ask, error: Exception) -> Row:
+    """Returns the row of an image that Python refuses; a SavedModel, which reads files itself, is
+    asked what it makes of it."""
+    problem = f"Python refuses it: {str(error).removeprefix(f'{image}: ')}"
+    count = 0
+    if form == _SERVED:
+        try:
+            count = len(ask(Item(np.zeros((1, 1, 3), np.uint8), path=image)))
+            problem += " The SavedModel answers."
+        except (DataError, OSError):
+            pass
+    return Row(image, form, (0, count), 0.0, 0.0, 0.0, 1.0, problem)
+
+
 def _row(image: str, form: str, limits: Limits, wanted: Prediction, ask, item: Item) -> Row:
     try:
         found = ask(item)
@@ -190,20 +230,42 @@ def _row(image: str, form: str, limits: Limits, wanted: Prediction, ask, item: I
         return Row(image, form, (len(wanted), 0), 0.0, 0.0, 0.0, 1.0, f"refused: {error}")
     counts = len(wanted), len(found)
     labels, worst = _labels(found, wanted, limits)
-    if len(found) != len(wanted) or (found.class_ids != wanted.class_ids).any():
+    pairs = _pairs(found, wanted, limits)
+    if pairs is None:
         return Row(image, form, counts, 0.0, 0.0, 0.0, labels, "other objects")
-    score = float(np.abs(found.scores - wanted.scores).max(initial=0))
-    box = float(np.abs(found.boxes - wanted.boxes).max(initial=0))
-    overlaps = [_overlap(*pair) for pair in zip(found.rles, wanted.rles, strict=True)]
-    mask = min(overlaps, default=1.0)
+    ours, theirs = [one for one, _ in pairs], [other for _, other in pairs]
+    score = float(np.abs(found.scores[theirs] - wanted.scores[ours]).max(initial=0))
+    box = float(np.abs(found.boxes[theirs] - wanted.boxes[ours]).max(initial=0))
+    mask = min((_overlap(found.rles[k], wanted.rles[n]) for n, k in pairs), default=1.0)
     problems = [worst] if worst else []
     for name, bad in (
         ("scores", score > limits.score),
-        ("boxes", box > limits.box),
+        ("boxes", box > limits.box and CLASS_MAP not in wanted.label_maps),
         ("masks", mask < limits.mask),
     ):
         problems += [f"other {name}"] if bad else []
     return Row(image, form, counts, score, box, mask, labels, ", ".join(problems))
+
+
+def _pairs(found: Prediction, wanted: Prediction, limits: Limits) -> list[tuple[int, int]] | None:
+    """Returns the places of equal objects in both, `wanted` first; None if there are others.
+
+    Where each pixel has a class, the classes are the objects, and one of a few pixels may be in one
+    map alone, or its box far off: those of less than twice the pixels that may differ are left to
+    the comparison of the maps, and no box is judged.
+    """
+    if CLASS_MAP not in wanted.label_maps:
+        same = len(found) == len(wanted) and (found.class_ids == wanted.class_ids).all()
+        return [(index, index) for index in range(len(wanted))] if same else None
+    least = 2 * limits.labels * wanted.size[0] * wanted.size[1]
+    places, needed = [], set()
+    for one in (wanted, found):
+        places.append({number: index for index, number in enumerate(one.class_ids.tolist())})
+        areas = [rle.area([mask])[0] for mask in one.rles]
+        needed |= {n for n, area in zip(one.class_ids.tolist(), areas, strict=True) if area > least}
+    if not needed <= places[0].keys() & places[1].keys():
+        return None
+    return [(places[0][number], places[1][number]) for number in sorted(needed)]
 
 
 def _overlap(one: dict, other: dict) -> float:

@@ -30,12 +30,14 @@ DESCRIPTION = "description.json"
 def require_tensorflow(estimator) -> None:
     """Raises ExportError, with the way round, where another backend computes."""
     if keras.backend.backend() != "tensorflow":
-        name = type(estimator).__name__
+        name, home = type(estimator).__name__, type(estimator).__module__
+        home = "tfseg" if home.startswith("tfseg.") else home
         raise ExportError(
-            f"a SavedModel is made by the TensorFlow backend; this process runs "
-            f"{keras.backend.backend()!r}. Save the model here with model.save('folder'), then "
-            f'run, in a new process: KERAS_BACKEND=tensorflow python -c "import tfseg; '
-            f"tfseg.{name}.load('folder').export('savedmodels/name/1')\""
+            f"SavedModels and files for phones are made by TensorFlow; this process runs "
+            f"{keras.backend.backend()!r}. Save the model with model.save('folder'), then run "
+            "tfseg export folder savedmodels/name/1, which takes TensorFlow by itself; or, in a "
+            f'new process: KERAS_BACKEND=tensorflow python -c "from {home} import {name}; '
+            f"{name}.load('folder').export('savedmodels/name/1')\""
         )
 
 
