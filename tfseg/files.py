@@ -183,8 +183,7 @@ def _partial(target: Path) -> Path:
 
 
 def _sweep(target: Path):
-    """Removes what processes that were killed left beside the target, under the hidden name or
-    that name with the ending that a library insists on."""
+    """Removes what killed processes left beside the target; libraries insist on some endings."""
     pattern = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.\d+\.partial(\.\w+)?")
     with contextlib.suppress(OSError):
         for entry in list(os.scandir(target.parent)):
