@@ -266,6 +266,15 @@ class TestPredict:
         assert "gone.jpg" in capsys.readouterr().err
         assert Path("drawn/b.png").is_file()
 
+    def test_without_a_place_what_was_found_is_said(self, pretend, photos, capsys):
+        before = sorted(Path().rglob("*"))
+        assert main(["predict", "model", str(photos / "a.png")]) == 0
+        found, hint = capsys.readouterr().out.splitlines()
+        assert "a.png: " in found and "--out FOLDER" in hint and "--json" in hint
+        assert sorted(Path().rglob("*")) == before
+        assert main(["predict", "model", str(photos), "--format", "coco"]) == 2
+        assert "give --out" in capsys.readouterr().err
+
     def test_json_alone_on_stdout(self, pretend, photos, capsys):
         assert main(["predict", "model", str(photos / "a.png"), "--json"]) == 0
         content = json.loads(capsys.readouterr().out)
@@ -282,10 +291,6 @@ class TestPredict:
         with pytest.raises(SystemExit) as stop:
             main(["predict", "model", str(photos), "--json", f"--score-threshold={threshold}"])
         assert stop.value.code == 2
-
-    def test_nothing_to_write_is_wrong_use(self, pretend, photos, capsys):
-        assert main(["predict", "model", str(photos)]) == 2
-        assert "--out" in capsys.readouterr().err
 
     def test_an_empty_folder_is_named(self, pretend, tmp_path, capsys):
         (tmp_path / "empty").mkdir()

@@ -83,7 +83,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of models that do; coco: COCO result files; jsonl, parquet: all predictions in one file; "
         "video: the video INPUT, drawn",
     )
-    parser.add_argument("--out", metavar="OUT", help="folder; for some kinds also a file")
+    parser.add_argument(
+        "--out",
+        metavar="OUT",
+        help="folder; for some kinds also a file; without it and --json what was found is said",
+    )
     cutouts.add_arguments(parser)
     parser.add_argument(
         "--instances",
@@ -101,14 +105,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predicts image by image; 1 if some could not be read."""
-    if args.out is None and not args.json:
-        print("tfseg predict: give --out for files, or --json.", file=sys.stderr)
-        return 2
+    if args.out is None and args.format is not None and not args.json:
+        raise ConfigError(f"--format {args.format}: give --out, where it is to be written.")
     _check_words(args)
     places.check_place(args.out, (".json", *SUFFIXES, *streaming.ENDINGS), "--out")
     cutter = cutouts.cutter(args)
     dataset = _dataset(args)
     if (video := streaming.video_of(args, dataset)) is not None:
+        if args.out is None:
+            raise ConfigError(f"{args.images[0]}: for a video give --out, such as drawn.mp4.")
         model = engines.load(args.model_dir, args.engine)
         return streaming.run(args, model, [], video)
     named = _named(_images(args.images)) if dataset is None else _places(len(dataset))
@@ -130,6 +135,8 @@ def run(args: argparse.Namespace) -> int:
         _say(args, line)
     if args.json:
         print(text)
+    elif args.out is None:
+        print("--out FOLDER writes images, --json prints boxes, scores and masks")
     return _status(len(failed), count)
 
 
