@@ -17,13 +17,24 @@ if keras.backend.backend() != "tensorflow":
 
 import tensorflow as tf
 
-from tfseg.export.graphs.pose2seg import serving
+from tfseg.export.graphs.pose2seg import _block_means, serving
+from tfseg.geometry.affine import warp_image
 
 
 def png(image):
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "PNG")
     return stream.getvalue()
+
+
+def test_blocks_of_pixels_are_the_greys_that_predict_sees():
+    image = np.random.default_rng(0).integers(0, 256, (47, 33, 3)).astype(np.uint8)
+    for block in range(1, 9):
+        shift = (1 / block - 1) / 2  # so that nothing is left to interpolate
+        matrix = np.array([[1 / block, 0, shift], [0, 1 / block, shift]])
+        expected = warp_image(image, matrix, (-(-47 // block), -(-33 // block)))
+        found = _block_means(tf.constant(image, tf.float32), tf.constant(block))
+        np.testing.assert_array_equal(found, expected, f"blocks of {block}")
 
 
 def test_masks_of_images_of_different_sizes_are_those_of_predict():

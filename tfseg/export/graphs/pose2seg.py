@@ -237,11 +237,13 @@ class PoseGraph:
 
 
 def _block_means(image, block):
-    """Returns the means of blocks of pixels, whole numbers; the last ones repeat the edge."""
+    """Returns the means of blocks of pixels, whole numbers; the last ones repeat the edge. Halves
+    become what OpenCV makes of them: the even number, but of blocks of 2 x 2 the greater one."""
     size = tf.shape(image)[:2]
     count = -(-size // block)
     rows = tf.minimum(tf.range(count[0] * block), size[0] - 1)
     columns = tf.minimum(tf.range(count[1] * block), size[1] - 1)
     filled = tf.gather(tf.gather(image, rows), columns, axis=1)
     blocks = tf.reshape(filled, (count[0], block, count[1], block, 3))
-    return tf.round(tf.reduce_mean(blocks, axis=(1, 3)))
+    means = tf.reduce_mean(blocks, axis=(1, 3))
+    return tf.where(block == 2, tf.floor(means + 0.5), tf.round(means))
