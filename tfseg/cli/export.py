@@ -9,8 +9,11 @@ versions there, with labels), batching.config, monitoring.config and compose.yam
 docker compose up.
 
 --check compares Python with the SavedModel, and with a phone's file if --phone names one, image by
-image, and writes the table OUT/check.md; the exit code is 1 if one differs. An OUT that holds an
-exported model is then checked and not written again, unless with --overwrite.
+image, and writes the table OUT/check.md; the exit code is 1 if one differs or cannot be read. A
+model that takes poses needs --poses for it. An OUT that holds an exported model is then checked and
+not written again, unless with --overwrite.
+
+TensorFlow makes these files, whatever KERAS_BACKEND says: models that JAX trained are exported too.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ EXAMPLES = """\
   tfseg export runs/clothing/best served/clothing/1 --serving
   tfseg export runs/better/best served/clothing/2 --serving --label canary
   tfseg export runs/clothing/best served/clothing/1 --check photos/
+  tfseg export runs/pose2seg/best served/people/1 --check photos/ --poses poses.json
   tfseg export portrait served/portrait/1 --probabilities
   tfseg export portrait phone --format tflite --option quantization=float16"""
 

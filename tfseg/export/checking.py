@@ -17,6 +17,7 @@ from tfseg.errors import DataError, ExportError
 from tfseg.export.folder import add_checksum
 from tfseg.serving.answers import DECODERS
 from tfseg.structures import Prediction, Sample, rle
+from tfseg.structures.poses import coco_poses
 from tfseg.structures.semantic import CLASS_MAP
 
 __all__ = ["TABLE", "Row", "check", "phone_form", "write_table"]
@@ -161,7 +162,8 @@ def _served(directory: str | os.PathLike) -> Callable[[Item], Prediction]:
     def ask(item: Item) -> Prediction:
         inputs = {"encoded": tf.constant([Path(item.path).read_bytes()])}
         poses = item.extras.get("poses")
-        if poses is not None:
+        if "poses" in serve.structured_input_signature[1]:
+            poses = coco_poses([]) if poses is None else poses
             points = np.zeros((1, max(1, len(poses)), 17, 3), np.float32)
             points[0, : len(poses)] = poses.keypoints
             inputs["poses"] = tf.constant(points)
