@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     """Exports, and says where to."""
     from tfseg import models
 
+    backend.take_tensorflow()  # first of all: what follows may load Keras
     own = {"score_threshold": args.score_threshold, "probabilities": args.probabilities or None}
     options = {name: value for name, value in own.items() if value is not None}
     if args.format == "tflite" and options:
@@ -90,7 +91,6 @@ def run(args: argparse.Namespace) -> int:
     others = dict(map(_option, args.option))
     _check_arguments(args)
     images = _images(args.check) if args.check else []
-    backend.take_tensorflow()
     quiet.import_backend()
     model = models.load(args.model_dir)
     given = _given_to_check(args, model, len(images)) if args.check else {}

@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
     """Quantises, and prints the table."""
     from tfseg import models
 
-    settings = datasets.data_section(args)
     backend.take_tensorflow()
+    settings = datasets.data_section(args)
     quiet.import_backend()
     from tfseg.export import folder
     from tfseg.export.phone.part import require_phone_part
