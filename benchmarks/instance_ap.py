@@ -72,7 +72,7 @@ def in_turn(models: dict, dataset, rounds: int) -> dict[str, dict]:
             took[name].append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
     return {
         name: {
-            key: 1e3 * statistics.median(one[row] for one in times[3:])
+            key: 1e3 * statistics.median(one[row] for one in times[3:] or times)
             for row, key in enumerate(("wall_ms", "cpu_ms"))
         }
         for name, times in took.items()
@@ -119,6 +119,8 @@ def main() -> int:
     if len(models) < len(args.models):
         models = {path: tfseg.load(path) for path in args.models}
     first = next(iter(models))
+    if len({model.class_names for model in models.values()}) > 1:
+        parser.error("the models have different classes; compare those of the same classes")
     settings = datasets.data_section(args)
     dataset = datasets.open_split(args, settings, "val", args.split)
     told = {}

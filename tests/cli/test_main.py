@@ -232,3 +232,24 @@ def test_the_backend_greets_nobody():
     )
     assert run.stdout.strip() in ("tensorflow", "jax")
     assert run.stderr == ""
+
+
+def test_a_backend_that_is_not_there_is_one_line_and_no_matter_to_an_export(tmp_path):
+    environment = {**os.environ, "KERAS_BACKEND": "nonesuch"}
+
+    def said(*words):
+        code = "import sys; from tfseg.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        return subprocess.run(
+            [sys.executable, "-c", code, *words],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+
+    refused = said("predict", "portrait", "a.jpg", "--out", "drawn")
+    assert refused.returncode == 2 and "Traceback" not in refused.stderr
+    assert "nonesuch is set, but there is no such backend" in refused.stderr
+    export = said("export", "no_model", "out/1")
+    assert export.returncode == 2 and "nonesuch is set; this is TensorFlow's work" in export.stderr
+    assert "no_model" in export.stderr

@@ -48,6 +48,22 @@ def test_models_and_versions_side_by_side_keep_the_labels_that_were_moved(tmp_pa
     )
 
 
+def test_a_label_behind_a_comment_is_none_and_other_brackets_are_refused(tmp_path):
+    write_service(exported(tmp_path, "clothing", 1))
+    config = tmp_path / "models.config"
+    line = 'version_labels { key: "stable" value: 1 }'
+    assert line in config.read_text()
+    exported(tmp_path, "clothing", 2)
+    config.write_text(config.read_text().replace(line, f"{line.replace('1', '2')}  # {line}"))
+    write_service(exported(tmp_path, "clothing", 3))
+    assert labels(tmp_path, "clothing")[1] == {"stable": 2, "canary": 3}
+    angles = re.sub(r"  config \{(.*)\n  \}", r"  config <\1\n  >", config.read_text(), flags=re.S)
+    config.write_text(angles)
+    assert "config <" in angles
+    with pytest.raises(ExportError, match="labels cannot be read"):
+        write_service(tmp_path / "clothing" / "3")
+
+
 def test_labels_are_read_as_people_write_them_or_refused(tmp_path):
     write_service(exported(tmp_path, "clothing", 1))
     config = tmp_path / "models.config"

@@ -80,9 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exports, and says where to."""
+    backend.take_tensorflow()  # first of all: what follows checks the backend or loads Keras
     from tfseg import models
 
-    backend.take_tensorflow()  # first of all: what follows may load Keras
     own = {"score_threshold": args.score_threshold, "probabilities": args.probabilities or None}
     options = {name: value for name, value in own.items() if value is not None}
     if args.format == "tflite" and options:
@@ -128,7 +128,9 @@ def _images(words: list[str]) -> list[str]:
 
     found = []
     for word in words:
-        found += map(str, images_in(Path(word))) if Path(word).is_dir() else [check_file(word)]
+        if not Path(word).exists():
+            check_file(word)  # says so; what is wrong with a file has its row
+        found += map(str, images_in(Path(word))) if Path(word).is_dir() else [word]
     return found
 
 
@@ -156,7 +158,8 @@ def _serve(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace, model, images: list[str], given: dict) -> int:
     from tfseg.export.checking import check, write_table
 
-    rows = check(model, args.out, images, phone=args.phone, **given)
+    sure = args.score_threshold
+    rows = check(model, args.out, images, phone=args.phone, score_threshold=sure, **given)
     for row in rows:
         if row.problem:
             print(f"tfseg: {row.image}, {row.form}: {row.problem}", file=sys.stderr)

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if not hasattr(model, "inspect"):
         raise ConfigError(f"{args.model_dir}: a {model.system} model cannot be looked into.")
     image = args.input if args.index is None else _sample(args, model.class_names)
-    given = extras.of_files(args, model, 1)
+    given = extras.of_files(args, model, 1, required=args.index is None)
     for name in given:
         if name not in inspect.signature(model.inspect).parameters:
             raise ConfigError(f"--{name}: looking into a {model.system} model needs none.")

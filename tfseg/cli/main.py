@@ -63,8 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: list[str]) -> int:
     if not argv or argv[0] not in VERBS:
         return _no_verb(argv)
-    verb = importlib.import_module(f"tfseg.cli.{argv[0].replace('-', '_')}")
-    args = _parser(argv[0], verb).parse_args(argv[1:])
+    try:
+        verb = importlib.import_module(f"tfseg.cli.{argv[0].replace('-', '_')}")
+        args = _parser(argv[0], verb).parse_args(argv[1:])
+    except tfseg.errors.TFSegError as error:  # of the backend, which options of models ask for
+        print(f"tfseg: {_sentence(error)}", file=sys.stderr)
+        return WRONG_USE
     quiet.silence(args.debug)
     return _run(verb, args)
 

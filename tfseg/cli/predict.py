@@ -181,6 +181,8 @@ def _check_words(args: argparse.Namespace) -> None:
 
 def _files(args, model, cutter: Cutter, named, dataset):
     """Returns what writes the kind of files that the words and the model ask for."""
+    if args.out is None and not args.json:
+        return _Counted()
     form = args.format
     names, inputs = [name for _, name in named], [path for path, _ in named]
     if not getattr(model, "cuts_out", False):
@@ -211,6 +213,20 @@ def _files(args, model, cutter: Cutter, named, dataset):
     if file is not None and (args.alpha or args.background):
         raise ConfigError(f"--out {args.out}: for cut-outs of each person name a folder.")
     return People(args.out, args.model_dir, cutter, file, names)
+
+
+class _Counted:
+    """What keeps nothing of the predictions, which are said one by one."""
+
+    count = 0
+
+    def add(self, prediction, item, path: str, name: str) -> None:
+        """Counts one."""
+        self.count += 1
+
+    def finish(self, failed: list[dict]) -> tuple[int, str, str]:
+        """Returns how many there were."""
+        return self.count, "", ""
 
 
 def _predict(args, model, images, named, given: dict, files) -> list[dict]:

@@ -61,9 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Quantises, and prints the table."""
+    backend.take_tensorflow()  # before what follows checks the backend
     from tfseg import models
 
-    backend.take_tensorflow()
     settings = datasets.data_section(args)
     quiet.import_backend()
     from tfseg.export import folder

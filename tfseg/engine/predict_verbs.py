@@ -136,7 +136,7 @@ class PredictVerbs:
             try:
                 return Answer(fill(found, index))
             except DataError as error:
-                return Answer(error=error)
+                return Answer(found, error=error)  # the image could be read
 
         found = read_ahead((functools.partial(tried, read) for read in each), workers)
         answers = (filled(index, one) for index, one in enumerate(found))

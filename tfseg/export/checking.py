@@ -82,6 +82,7 @@ def check(
     images: Iterable[str | os.PathLike],
     *,
     phone: str | os.PathLike | None = None,
+    score_threshold: float | None = None,
     **extras,
 ) -> list[Row]:
     """Returns a row for each image and each form of a model beside Python. Of an image that Python
@@ -92,6 +93,7 @@ def check(
         directory: Its SavedModel.
         images: Files.
         phone: A TFLite file of `tfseg quantize` or of an export as "tflite"; or None.
+        score_threshold: The one that it was exported with; None: the model's own.
         extras: What `predict` takes besides, such as `poses`, for all images.
 
     Raises:
@@ -106,10 +108,12 @@ def check(
     if phone is not None:
         forms.append((Path(phone).name, PHONE, phone_form(estimator, phone)))
     rows = []
-    for image, answer in zip(images, estimator.predict_each(images, **extras)):
+    answers = estimator.predict_each(images, score_threshold=score_threshold, **extras)
+    for image, answer in zip(images, answers):
         for name, limits, form in forms:
             if answer.error is not None:
-                rows.append(_refused(image, name, form, answer.error))
+                asked = form if name == _SERVED and answer.item is None else None
+                rows.append(_refused(image, name, asked, answer.error))
             else:
                 rows.append(_row(image, name, limits, answer.prediction, form, answer.item))
     return rows
@@ -121,7 +125,9 @@ def write_table(directory: str | os.PathLike, rows: list[Row]) -> Path:
     lines = [
         "# Python beside what was exported",
         "",
-        f"Allowed: {_told('a SavedModel', SERVED)}; {_told('a file for phones', PHONE)}.",
+        f"Allowed: {_told('a SavedModel', SERVED)}; {_told('a file for phones', PHONE)}. "
+        "Where each pixel has a class, boxes are not judged, and classes of less than twice the "
+        "labels' share of the pixels only by the map.",
         "",
         "| image | form | objects | score | box, pixels | least mask IoU | labels | |",
         "|---|---|---|---|---|---|---|---|",
@@ -212,11 +218,11 @@ def phone_form(estimator, path: str | os.PathLike) -> Callable[[Item], Predictio
 
 
 def _refused(image: str, form: str, ask, error: Exception) -> Row:
-    """Returns the row of an image that Python refuses; a SavedModel, which reads files itself, is
-    asked what it makes of it."""
+    """Returns the row of an image that Python refuses; a SavedModel that is to be asked, because it
+    reads files itself, says what it makes of it."""
     problem = f"Python refuses it: {str(error).removeprefix(f'{image}: ')}"
     count = 0
-    if form == _SERVED:
+    if ask is not None:
         try:
             count = len(ask(Item(np.zeros((1, 1, 3), np.uint8), path=image)))
             problem += " The SavedModel answers."

@@ -85,14 +85,15 @@ def export(
     with writing(directory) as folder:
         _write_graph(estimator, serving, folder)
         about = {"metrics": metrics, "data": data, "license": license}
-        name = _model_name(directory)
+        place = directory.absolute()  # "1" alone stands in a folder with a name
+        name = _model_name(place)
         _write_labels(estimator, folder)
         takes = [given.spec.name for given in serving.endpoints[0].takes]
         told = json.dumps({**facts, "takes": takes}, indent=1, ensure_ascii=False)
         (folder / DESCRIPTION).write_text(f"{told}\n", encoding="utf-8")
         if warm_up:
             write_warm_up(folder, name, serving)
-        about["folder"] = directory.name if directory.name == name else f"{name}/{directory.name}"
+        about["folder"] = f"{name}/{place.name}" if place.name.isdecimal() else name
         write_model_card(estimator, folder / CARD, name=name, serving=serving, **about)
     return directory
 

@@ -107,15 +107,18 @@ def _labels(config: Path) -> dict[str, dict[str, int]]:
             "folder, and join them by hand."
         )
     found: dict[str, dict[str, int]] = {}
-    text = re.sub(r"(?m)^\s*#.*$", "", text)
+    read = 0
+    text = re.sub(r"#[^\n]*", "", text)  # no name and no label holds a #
     for part in _MODEL.split(text)[1:]:
         name, labels = _MODEL_NAME.search(part), _LABEL.findall(part)
-        if name is None or len(labels) != part.count("version_labels"):
-            raise ExportError(
-                f"{config}: its labels cannot be read. Write each in one line, as "
-                '`version_labels { key: "stable" value: 1 }`, or remove the file to begin anew.'
-            )
-        found[name[2]] = {key: int(number) for _, key, number in labels}
+        if name is not None:
+            found.setdefault(name[2], {}).update({key: int(n) for _, key, n in labels})
+            read += len(labels)
+    if read != text.count("version_labels"):
+        raise ExportError(
+            f"{config}: its labels cannot be read. Write each in one line, as "
+            '`version_labels { key: "stable" value: 1 }`, or remove the file to begin anew.'
+        )
     return found
 
 
@@ -161,7 +164,8 @@ _BATCHING = """\
 # Requests that arrive together are computed together. Each image file is answered for itself, a
 # broken one too; but arrays (images_uint8, images_float) of different sizes cannot be joined, and
 # the server refuses them: send those one after another, or switch batching off in compose.yaml.
-# A request may have 64 images, and is split: 8 are computed at once.
+# A request may have 64 images, and is split: 8 are computed at once. A float array that is wrong
+# (NaN, values out of range) fails with those that it was joined with.
 max_batch_size { value: 64 }
 max_execution_batch_size { value: 8 }
 enable_large_batch_splitting { value: true }
