@@ -2,6 +2,8 @@
 
     python benchmarks/clothing_baseline.py ../shared/data/clothing_co_parsing
 
+`--config configs/comask/clothing.yaml` reads the classes of that experiment.
+
 The predictor learns, from the training photographs, each class's mean box (relative to the
 image), its mean mask within that box, and how often the class occurs, which is its score. A
 trained model has to beat these numbers by far. Writes benchmarks/results/clothing_baseline.json.
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfseg.data.opening.sources import open_dataset
+from tfseg.cli import datasets
 from tfseg.geometry.mini_masks import mini_masks
 from tfseg.metrics import InstanceEvaluator
 from tfseg.structures import Prediction, Sample, rle
@@ -64,10 +66,11 @@ class MeanPredictor:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("data", help="folder of the Clothing Co-Parsing dataset")
+    datasets.add_arguments(parser, positional=True, split="val")
     args = parser.parse_args()
-    predictor = MeanPredictor(open_dataset(args.data, split="train"))
-    val = open_dataset(args.data, split="val")
+    settings = datasets.data_section(args)
+    predictor = MeanPredictor(datasets.open_split(args, settings, "train", "train"))
+    val = datasets.open_split(args, settings, "val", args.split)
     evaluator = InstanceEvaluator(val.class_names)
     for index in range(len(val)):
         sample = val[index]
