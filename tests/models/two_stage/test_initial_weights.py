@@ -36,6 +36,14 @@ def test_random_weights_under_frozen_statistics_are_warned_of(monkeypatch, caplo
     moving_mean.assign([0.5, 0])
     model.fit([])  # a converted backbone
     moving_mean.assign([0, 0])
+    model.random_layers = ("box_head/mrcnn_class_logits",)
+    model.fit([])  # a trained backbone that began with folded normalisations, other classes
+    assert not caplog.text
+    model.random_layers = (f"backbone/{Network.backbone.layers[0].name}",)
+    model.fit([])
+    assert ("statistics that nothing has learnt" in caplog.text) is warned
+    caplog.clear()
+    model.random_layers = ()
     model.fit([], resume=True)
     model.fitted = True
     model.fit([])

@@ -14,7 +14,11 @@ from tfseg.geometry.padded import PaddedResize
 from tfseg.geometry.resize import ResizePlan, SquareResize
 from tfseg.models.two_stage.decode import decode
 from tfseg.models.two_stage.groups import layer_group
-from tfseg.models.two_stage.initial_weights import has_statistics, load_initial
+from tfseg.models.two_stage.initial_weights import (
+    has_statistics,
+    load_initial,
+    misses_backbone,
+)
 from tfseg.models.two_stage.region_settings import RegionSettings
 from tfseg.models.two_stage.stored_backbone import StoredBackbone
 from tfseg.models.two_stage.targets import encode, resize_of
@@ -45,7 +49,8 @@ class TwoStageEstimator(StoredBackbone, Estimator):
             load_initial(self.keras_model)
         # A converted backbone alone is saved as not fitted, and has its statistics.
         random = loaded or config.initial_weights is None
-        if random and config.norm == "frozen" and not has_statistics(self.keras_model):
+        random = random and config.norm == "frozen" and not has_statistics(self.keras_model)
+        if random and (not loaded or misses_backbone(self.keras_model, self.random_layers)):
             _LOG.warning(
                 "The backbone starts from random weights, and norm='frozen' keeps statistics that "
                 "nothing has learnt: losses begin in the thousands. Load weights, set "

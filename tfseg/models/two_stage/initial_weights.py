@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import keras
 import numpy as np
@@ -11,10 +12,11 @@ from tfseg.engine.published_weights import copy_by_name, load_imagenet
 from tfseg.errors import WeightsError
 from tfseg.nn.backbones.foreign import published_backbone, published_pixels
 from tfseg.nn.backbones.foreign_names import find
+from tfseg.nn.backbones.imagenet import weighted_layers
 from tfseg.nn.backbones.resnet import BLOCKS
 from tfseg.structures import LoadReport
 
-__all__ = ["has_statistics", "load_initial"]
+__all__ = ["has_statistics", "load_initial", "misses_backbone"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,6 +44,13 @@ def has_statistics(network: keras.Model) -> bool:
         for weight in network.backbone.weights
         if weight.name in new
     )
+
+
+def misses_backbone(network: keras.Model, random_layers: Iterable[str]) -> bool:
+    """True if a layer of the backbone is among those that a weight file had nothing for. A file
+    may hold a backbone whose normalisations are folded: it is whole, and has no statistics."""
+    names = weighted_layers(network.backbone)
+    return any(layer.rpartition("/")[2] in names for layer in random_layers)
 
 
 def _check_computes_alike(config) -> None:
