@@ -79,16 +79,31 @@ def test_arrays_are_taken_as_predict_takes_them():
 
     shares = IMAGE.astype(np.float32) / 300.0
     both = np.stack([shares, IMAGE.astype(np.float32)])
-    found = checked_pixels(tf.constant(both)).numpy()
+    found, errors = checked_pixels(tf.constant(both))
     np.testing.assert_array_equal(found[0], to_rgb(shares))
     np.testing.assert_array_equal(found[1], IMAGE)
-    np.testing.assert_array_equal(checked_pixels(tf.constant(IMAGE[None]))[0], IMAGE)
+    np.testing.assert_array_equal(checked_pixels(tf.constant(IMAGE[None]))[0][0], IMAGE)
+    assert not any(errors.numpy()) and checked_pixels(tf.zeros((0, 4, 4, 3)))[1].shape == (0,)
     for wrong, words in (
-        (np.full((1, 4, 4, 3), np.nan, np.float32), "NaN or infinity"),
-        (np.full((1, 4, 4, 3), -1.0, np.float32), "between 0 and 255"),
-        (np.full((1, 4, 4, 3), 256.0, np.float32), "between 0 and 255"),
         (np.zeros((1, 0, 4, 3), np.uint8), "at least one pixel"),
-        (np.zeros((1, 60, 60, 3), np.uint8), "more than 2000 pixels"),
+        (np.zeros((1, 60, 60, 3), np.float32), "more than 2000 pixels"),
     ):
         with pytest.raises(tf.errors.InvalidArgumentError, match=words):
             checked_pixels(tf.constant(wrong), 2000)
+
+
+def test_values_that_no_image_has_are_an_error_of_that_array_alone():
+    wrong = {
+        np.nan: "NaN or infinity",
+        np.inf: "NaN or infinity",
+        -1.0: "between 0 and 255 (or 0 and 1), got -1.0",
+        256.0: "got 7.000000 to 256.000000",
+    }
+    batch = np.full((2 * len(wrong), 4, 4, 3), 7, np.float32)
+    batch[::2, 1, 2, 0] = list(wrong)
+    images, errors = checked_pixels(tf.constant(batch))
+    errors = [text.decode() for text in errors.numpy()]
+    for text, words in zip(errors[::2], wrong.values(), strict=True):
+        assert words in text, errors
+    assert not any(errors[1::2])
+    assert (images[1::2].numpy() == 7).all() and not images[::2].numpy().any()

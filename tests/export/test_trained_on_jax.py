@@ -67,7 +67,7 @@ def differences(found, wanted):
 
 def as_files(row, size):
     """Returns the answer of a signature that gives arrays as that of one that gives files."""
-    found = dict(row, image_sizes=size, error=b"")
+    found = dict(row, image_sizes=size)
     for name, value in row.items():
         if value.dtype in (np.uint8, np.uint16):
             maps = value if name == "masks" else value[None]
@@ -81,7 +81,7 @@ def as_files(row, size):
 
 
 def answers(folder, system):
-    """Returns what two signatures of a SavedModel find in `images()`."""
+    """Returns what the three signatures of a SavedModel find in `images()`."""
     signatures = tf.saved_model.load(os.fspath(folder)).signatures
     described = signatures["describe"](question=tf.constant([""]))["description"]
     facts = json.loads(described.numpy()[0])
@@ -92,8 +92,6 @@ def answers(folder, system):
         inputs.setdefault((request, signature), {})[name] = tf.constant(value)
     people = [coco_poses(one) for one in poses()]
     for (request, signature), tensors in inputs.items():
-        if signature == "images_float":  # the same graph
-            continue
         outputs = {n: v.numpy() for n, v in signatures[signature](**tensors).items()}
         for place, index in enumerate(range(3) if request == "all" else [int(request)]):
             row = {name: value[place] for name, value in outputs.items()}

@@ -121,7 +121,6 @@ def test_malformed_requests_are_refused_one_by_one(ports):
     assert post([[[[1, 2, 3]]]])[0] == 200
     for content, signature in (
         ([[[["a", "b", "c"]]]], "images_uint8"),
-        ([[[[0.5, 0.5, 300.0]]]], "images_float"),
         ([[[]]], "images_uint8"),
         (["text"], "images_float"),
         ([{"strange": 1}], "images_uint8"),
@@ -129,6 +128,11 @@ def test_malformed_requests_are_refused_one_by_one(ports):
     ):
         code, text = post(content, signature)
         assert code == 400 and text, (content, text)
+    # Of requests that the server joined, the one whose values are wrong fails alone.
+    code, joined = post([[[[0.5, 0.5, 300.0]]], [[[0.5, 0.5, 0.5]]]], "images_float")
+    assert code == 200
+    bad, good = joined["predictions"]
+    assert "got 0.5" in bad["error"] and bad["num_detections"] == 0 and good["error"] == ""
     assert post([[[[1, 2, 3]]]])[0] == 200
 
     import grpc

@@ -2,7 +2,8 @@
 
 A graph has no `try`: one damaged file in a batch would be an error of the whole batch, and with a
 server that joins requests also of other people's. So each file is decoded in a dataset of one
-element, whose errors are ignored, and its answer says what was wrong.
+element, whose errors are ignored, and its answer says what was wrong; so does that of an array
+whose values are wrong.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import tensorflow as tf
 
 from tfseg.export.decoding import BMP, KINDS, REFUSAL, decoded, kind_of, stated_sides
 
-__all__ = ["ERROR", "MAX_PIXELS", "SIZES", "checked_pixels", "opened", "told", "without_broken"]
+__all__ = [
+    *("ERROR", "ERRORS", "MAX_PIXELS", "SIZES"),
+    *("checked_pixels", "opened", "told", "without_broken"),
+]
 
 MAX_PIXELS = 2**26
 """The largest image that an exported model takes unless its export says otherwise: 67 million
 pixels, 8192 x 8192. A file's header is believed before anything is decoded."""
 ERROR, SIZES = "error", "image_sizes"
-"""Outputs of every signature that takes files."""
+"""Outputs: the first of every signature that takes images, the second of those that take files."""
 _EMPTY = "expected the bytes of an image, got none."
 _DAMAGED = (
     "expected a complete image, but it is cut off or damaged. Fetch or export the file again."
@@ -27,12 +31,18 @@ _DAMAGED = (
 _DAMAGED_BMP = "expected a complete BMP of 8, 24 or 32 bits that is not compressed; convert it."
 
 
+ERRORS = {
+    ERROR: "string `(B,)`: why this image has no answer, empty where it has one; the other outputs "
+    "of an image without an answer are 0 or empty"
+}
+"""What the output `error` is, for the model card."""
+
+
 def told() -> dict[str, str]:
     """Returns the outputs that files have beside those of the model, with what they are."""
     return {
         SIZES: "int32 `(B, 2)`: height and width of each image as a viewer shows it",
-        ERROR: "string `(B,)`: why this image has no answer, empty where it has one; the other "
-        "outputs of an image without an answer are 0 or empty",
+        **ERRORS,
     }
 
 
@@ -65,7 +75,7 @@ def without_broken(answers: Mapping[str, tf.Tensor], errors: tf.Tensor) -> dict[
 
     Args:
         answers: Name to a tensor whose first axis is the batch.
-        errors: string `(B,)`, of `opened`.
+        errors: string `(B,)`, of `opened` or `checked_pixels`.
     """
     sound = tf.equal(errors, "")
 
@@ -76,9 +86,10 @@ def without_broken(answers: Mapping[str, tf.Tensor], errors: tf.Tensor) -> dict[
     return {**{name: kept(value) for name, value in answers.items()}, ERROR: errors}
 
 
-def checked_pixels(images: tf.Tensor, max_pixels: int = MAX_PIXELS) -> tf.Tensor:
-    """Returns images of one size as whole numbers from 0 to 255, float32 `(B, H, W, D)`; others are
-    an error that says so.
+def checked_pixels(images: tf.Tensor, max_pixels: int = MAX_PIXELS) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns images of one size as whole numbers from 0 to 255, float32 `(B, H, W, D)`, and string
+    `(B,)`: empty, or what is wrong with an image's values; the image is then black. A size that no
+    image of the batch can have is an error.
 
     As in `predict`, uint8 is taken as it is, and floats run from 0 to 1 in an image that has no
     value above 1, else from 0 to 255.
@@ -93,21 +104,24 @@ def checked_pixels(images: tf.Tensor, max_pixels: int = MAX_PIXELS) -> tf.Tensor
         tf.debugging.Assert(pixels > 0, ["expected at least one pixel, got the size", size]),
         tf.debugging.Assert(pixels <= max_pixels, [_too_large(max_pixels), "The size is", size]),
     ]
-    if images.dtype != tf.uint8:
-        finite = tf.reduce_all(tf.math.is_finite(images))
-        low, high = tf.reduce_min(images), tf.reduce_max(images)
-        within = (low >= 0) & (high <= 255)
-        wanted = "expected float32 pixels between 0 and 255 (or 0 and 1), got"
-        checks += [
-            tf.debugging.Assert(finite, ["the pixels hold NaN or infinity."]),
-            tf.debugging.Assert(within | (tf.size(images) == 0), [wanted, low, "to", high]),
-        ]
     with tf.control_dependencies(checks):
-        images = tf.cast(images, tf.float32) if images.dtype == tf.uint8 else tf.identity(images)
-    if checks[2:]:
-        high = tf.reduce_max(images, axis=(1, 2, 3), keepdims=True)
-        images = tf.round(tf.where(high <= 1, 255.0, 1.0) * images)
-    return images
+        images = tf.identity(images)
+    if images.dtype == tf.uint8:
+        return tf.cast(images, tf.float32), tf.fill(tf.shape(images)[:1], "")
+    low, high = (reduce(images, axis=(1, 2, 3)) for reduce in (tf.reduce_min, tf.reduce_max))
+    finite = tf.reduce_all(tf.math.is_finite(images), axis=(1, 2, 3))
+    wanted = "expected float32 pixels between 0 and 255 (or 0 and 1), got "
+    outside = tf.strings.join(
+        [wanted, tf.strings.as_string(low), " to ", tf.strings.as_string(high), "."]
+    )
+    errors = tf.where((low >= 0) & (high <= 255), "", outside)
+    errors = tf.where(finite, errors, "the pixels hold NaN or infinity.")
+
+    def beside(each: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(each, (-1, 1, 1, 1))
+
+    images = tf.round(beside(tf.where(high <= 1, 255.0, 1.0)) * images)
+    return tf.where(beside(tf.equal(errors, "")), images, 0.0), errors
 
 
 def _too_large(max_pixels: int) -> str:

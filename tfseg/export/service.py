@@ -164,8 +164,7 @@ _BATCHING = """\
 # Requests that arrive together are computed together. Each image file is answered for itself, a
 # broken one too; but arrays (images_uint8, images_float) of different sizes cannot be joined, and
 # the server refuses them: send those one after another, or switch batching off in compose.yaml.
-# A request may have 64 images, and is split: 8 are computed at once. A float array that is wrong
-# (NaN, values out of range) fails with those that it was joined with.
+# A request may have 64 images, and is split: 8 are computed at once.
 max_batch_size { value: 64 }
 max_execution_batch_size { value: 8 }
 enable_large_batch_splitting { value: true }

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfseg.export.decoding import DIFFERENCES, brightness
 from tfseg.export.endpoints import Endpoint, Serving, encoded_images, pixels
 from tfseg.export.image_files import (
+    ERRORS,
     MAX_PIXELS,
     SIZES,
     checked_pixels,
@@ -61,9 +62,10 @@ def serving(
         channels=channels,
         max_pixels=max_pixels,
     )
+    arrays = {**_GIVES, **ERRORS}
     endpoints = [
-        Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8, channels),), _GIVES),
-        Endpoint("images_float", graph.from_images, (pixels(tf.float32, channels),), _GIVES),
+        Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8, channels),), arrays),
+        Endpoint("images_float", graph.from_images, (pixels(tf.float32, channels),), arrays),
     ]
     shown, notes = "images_uint8", (_without_files(channels), _MASKS)
     # Image files hold one channel, which colours are made grey for, or three.
@@ -145,13 +147,14 @@ class DetectionGraph:
         self.names = ["", *class_names]
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the detections in images of one size, float32 or uint8 `(B, H, W, D)`; see
-        `checked_pixels`."""
-        images = checked_pixels(images, self.max_pixels)
+        """Returns the detections in images of one size, float32 or uint8 `(B, H, W, D)`, and
+        errors; see `checked_pixels`."""
+        images, errors = checked_pixels(images, self.max_pixels)
         squares, window, size = self._fit(images)
         count = tf.shape(images)[0]
         windows = tf.repeat(window[None], count, axis=0)
-        return self._detect(squares, windows, tf.repeat(size[None], count, axis=0))
+        found = self._detect(squares, windows, tf.repeat(size[None], count, axis=0))
+        return without_broken(found, errors)
 
     def from_files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the detections in encoded images, string `(B,)`, their sizes, which may differ,

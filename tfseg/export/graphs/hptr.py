@@ -9,6 +9,7 @@ from tfseg.export.decoding import DIFFERENCES
 from tfseg.export.endpoints import Endpoint, Serving, encoded_images, pixels
 from tfseg.export.graphs.hptr_maps import Blend, boxes_of, owners_of, sigmoid
 from tfseg.export.image_files import (
+    ERRORS,
     MAX_PIXELS,
     SIZES,
     checked_pixels,
@@ -55,6 +56,7 @@ def serving(
     maps["instances"] = f"{graph.numbers.name} `(B, H, W)`, number of the person, 0 for nobody"
     files = {f"{name}_png_bytes": f"string `(B,)`: `{name}` as a grey PNG file" for name in maps}
     people = _people_of(names)
+    arrays = {**people, **maps, **ERRORS}
     endpoints = (
         Endpoint(
             "serving_default",
@@ -62,8 +64,8 @@ def serving(
             (encoded_images(),),
             {**people, **files, **told()},
         ),
-        Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8),), {**people, **maps}),
-        Endpoint("images_float", graph.from_images, (pixels(tf.float32),), {**people, **maps}),
+        Endpoint("images_uint8", graph.from_images, (pixels(tf.uint8),), arrays),
+        Endpoint("images_float", graph.from_images, (pixels(tf.float32),), arrays),
     )
     lists = [
         f"{task}: {', '.join(f'{k} {n}' for k, n in enumerate(ones, 1))}"
@@ -140,18 +142,19 @@ class ParsingGraph:
         self.traits = {task: one for task, one in _SINGULAR.items() if task in classes}
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns people and maps of images of one size, float32 or uint8 `(B, H, W, 3)`; see
-        `checked_pixels`."""
-        images = tf.cast(checked_pixels(images, self.max_pixels), tf.int32)
+        """Returns people and maps of images of one size, float32 or uint8 `(B, H, W, 3)`, and
+        errors; see `checked_pixels`."""
+        images, errors = checked_pixels(images, self.max_pixels)
         size = tf.shape(images)[1:3]
-        raw, inside = self._raw(images, size)
+        raw, inside = self._raw(tf.cast(images, tf.int32), size)
         signature = {**self._people_spec(), **self._map_spec()}
-        return tf.map_fn(
+        found = tf.map_fn(
             lambda one: self._parsed(one, size, inside),
             raw,
             fn_output_signature=signature,
             parallel_iterations=1,
         )
+        return without_broken(found, errors)
 
     def from_files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns people and maps, these as PNG files, of encoded images, string `(B,)`, their

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfseg.export.decoding import DIFFERENCES
 from tfseg.export.endpoints import Endpoint, Serving, encoded_images, pixels
 from tfseg.export.image_files import (
+    ERRORS,
     MAX_PIXELS,
     SIZES,
     checked_pixels,
@@ -43,7 +44,7 @@ def serving(estimator, *, probabilities: bool = False, max_pixels: int = MAX_PIX
         probabilities=probabilities,
         max_pixels=max_pixels,
     )
-    maps = dict(_MAPS)
+    maps = {**_MAPS, **ERRORS}
     if probabilities:
         maps["probabilities"] = f"float32 `(B, H, W, {classes})`, the background first"
     endpoints = (
@@ -117,14 +118,14 @@ class SegmentationGraph:
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `classes`, `alpha` and `class_scores` of images of one size, float32 or uint8
-        `(B, H, W, 3)`; see `checked_pixels`."""
-        images = tf.cast(checked_pixels(images, self.max_pixels), tf.int32)
+        `(B, H, W, 3)`, and errors; see `checked_pixels`."""
+        images, errors = checked_pixels(images, self.max_pixels)
         size = tf.shape(images)[1:3]
-        logits = self._logits(images, size)
+        logits = self._logits(tf.cast(images, tf.int32), size)
         outputs = self._pixels(logits, size)
         if self.probabilities:
             outputs["probabilities"] = tf.nn.softmax(resize_reals(logits, size))
-        return outputs
+        return without_broken(outputs, errors)
 
     def from_files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `classes_png_bytes`, `alpha_png_bytes` and `class_scores` of encoded images,

@@ -10,6 +10,7 @@ from keras import ops
 from tfseg.export.decoding import DIFFERENCES
 from tfseg.export.endpoints import Endpoint, Input, Serving, encoded_images, pixels
 from tfseg.export.image_files import (
+    ERRORS,
     MAX_PIXELS,
     SIZES,
     checked_pixels,
@@ -42,7 +43,7 @@ def serving(estimator, *, mask_threshold: float = 0.5, max_pixels: int = MAX_PIX
     estimator._check_threshold(mask_threshold)
     graph = PoseGraph(estimator.keras_model, mask_threshold, max_pixels)
     files = {"masks_png_bytes": _FILES, **_ALIGNED, **told()}
-    masks = {"masks": _MASKS, **_ALIGNED}
+    masks = {"masks": _MASKS, **_ALIGNED, **ERRORS}
     return Serving(
         (
             Endpoint("serving_default", graph.from_files, (encoded_images(), _POSES), files),
@@ -98,16 +99,16 @@ class PoseGraph:
         self.max_pixels = max_pixels
 
     def from_images(self, images: tf.Tensor, poses: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the masks in images of one size, float32 or uint8 `(B, H, W, 3)`; see
-        `checked_pixels`."""
-        images = checked_pixels(images, self.max_pixels)
+        """Returns the masks in images of one size, float32 or uint8 `(B, H, W, 3)`, and errors;
+        see `checked_pixels`."""
+        images, errors = checked_pixels(images, self.max_pixels)
         spec = {"masks": tf.TensorSpec((None, None, None), tf.uint8)}
 
         def one(row, poses):
             masks, aligned = self._masks(tf.ensure_shape(images[row], (None, None, 3)), poses)
             return {"masks": masks, **aligned}
 
-        return self._each(one, poses, spec)
+        return without_broken(self._each(one, poses, spec), errors)
 
     def from_files(self, encoded: tf.Tensor, poses: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the masks in encoded images, string `(B,)`, as PNG files, their sizes, which may
