@@ -171,9 +171,13 @@ def test_groups_and_options(network):
         background_channel=False,
         unit_weights=True,
         query_kind="anchors",
+        memory_stride=16,
     )
     outputs = other({**images(), "min_score": np.zeros(2, np.float32)})
     assert outputs["attributes"].shape[-1] == 19 and "sizes" not in outputs
+    assert outputs["masks"].shape == (2, 6, 16, 16)
+    places = other.detector(np.zeros((2, 4, 4, 16), np.float32), images()["padding"])
+    assert places["memory"].shape == (2, 4, 4, 128)
     inputs = batch()
     assert np.isfinite(float(other.compute_loss(inputs, y_pred=other(inputs, training=True))))
     with pytest.raises(ConfigError, match="initial_weights.*backbone_form='keras'"):

@@ -72,7 +72,8 @@ def plain(head, attention, memory, finer):
     x = np.concatenate([np.repeat(memory, count, 0), own], -1)
     for number, (conv, normalise) in enumerate(zip(head.convs, head.norms)):
         if number > 1:
-            x = np.repeat(np.repeat(numpy_of(x), 2, 1), 2, 2)
+            times = 1 if number == 2 and head.growth == 4 else 2
+            x = np.repeat(np.repeat(numpy_of(x), times, 1), times, 2)
             fine = np.repeat(numpy_of(head.laterals[number - 2](finer[number - 2])), count, 0)
             x = np.concatenate([x, fine], -1) if head.fuse == "concat" else x + fine
         x = ops.relu(normalise(conv(x)))
@@ -80,13 +81,14 @@ def plain(head, attention, memory, finer):
     return logits.reshape(len(memory), count, *logits.shape[1:3])
 
 
-@pytest.mark.parametrize("fuse", ["add", "concat"])
-def test_the_head_is_its_plain_form(fuse):
+@pytest.mark.parametrize(("fuse", "growth"), [("add", 8), ("concat", 8), ("concat", 4)])
+def test_the_head_is_its_plain_form(fuse, growth):
     attention, memory = drawn(2, 3, 2, 3, 8), drawn(2, 2, 3, 128)
-    finer = [drawn(2, 2 * n, 3 * n, 5) for n in (2, 4, 8)]
-    head = randomised(MaskHead(128, fuse=fuse), attention, memory, finer)
+    finer = [drawn(2, 2 * growth // n, 3 * growth // n, 5) for n in (4, 2, 1)]
+    head = randomised(MaskHead(128, fuse=fuse, growth=growth), attention, memory, finer)
     ours = numpy_of(head(attention, memory, finer))
-    assert ours.shape == (2, 3, 16, 24)
+    assert ours.shape == (2, 3, 2 * growth, 3 * growth)
+    assert head.compute_output_spec(attention, memory, finer).shape == ours.shape
     expected = plain(head, attention, memory, finer)
     np.testing.assert_allclose(ours, expected, atol=1e-4 * np.abs(expected).max())
     # Some of the queries have the masks that they have among all.
@@ -95,9 +97,11 @@ def test_the_head_is_its_plain_form(fuse):
 
 
 def test_settings_survive_and_are_checked():
-    head = MaskHead(128, heads=16, fuse="concat")
+    head = MaskHead(128, heads=16, fuse="concat", growth=4)
     copy = keras.layers.deserialize(keras.layers.serialize(head))
-    assert (copy.channels, copy.heads, copy.fuse) == (128, 16, "concat")
+    assert (copy.channels, copy.heads, copy.fuse, copy.growth) == (128, 16, "concat", 4)
+    with pytest.raises(ConfigError, match="4 or 8; got 2"):
+        MaskHead(growth=2)
     with pytest.raises(ConfigError, match="'add' or 'concat'; got 'sum'"):
         MaskHead(fuse="sum")
     with pytest.raises(ConfigError, match="multiple of 128 and heads one of 8; got 96 and 8"):

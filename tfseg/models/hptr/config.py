@@ -67,6 +67,10 @@ class HPTRConfig(SystemConfig):
         query_kind: What tells queries apart: "codes", learnt, as in the paper; or "anchors", boxes
             that each decoder layer moves (DAB-DETR), which learn where people are in a fraction of
             the steps.
+        memory_stride: Pixels a place of the map that the transformer looks at: 32, the backbone's
+            last stage as in the paper; 16, the pyramid's P4, for images so small that a person is
+            one or two places wide. That is the resolution of DETR-DC5 (Carion et al. 2020), which
+            dilates the last stage instead.
         transformer_channels: Width of the transformer.
         transformer_hidden: Width of its dense layers.
         encoder_layers: Its encoder layers.
@@ -106,6 +110,7 @@ class HPTRConfig(SystemConfig):
     fuse: Literal["concat", "add"] = "concat"
     queries: int = setting(40, at_least=1, at_most=1000)
     query_kind: Literal["codes", "anchors"] = "codes"
+    memory_stride: Literal[32, 16] = 32
     transformer_channels: int = setting(256, at_least=128, at_most=4096, multiple_of=128)
     transformer_hidden: int = setting(2048, at_least=1, at_most=65536)
     encoder_layers: int = setting(6, at_least=1, at_most=100)

@@ -37,8 +37,8 @@ class Inspection(Plated):
         scores: float32 `(L, Q)`, probability of the likeliest class after each decoder layer.
         boxes: float32 `(L, Q, 4)`, `(y1, x1, y2, x2)` in pixels of the image's part of the input,
             after each.
-        attention: float32 `(Q, heads, H / 32, W / 32)`, where each query looks in the last decoder
-            layer; each head's numbers sum to 1.
+        attention: float32 `(Q, heads, H / S, W / S)`, where each query looks in the last decoder
+            layer, S being `memory_stride`; each head's numbers sum to 1.
         masks: float32 `(Q, H / 4, W / 4)`, mask probabilities; 0 for queries that get no mask.
         maps: Task to float32 `(H / 4, W / 4, K)`, the probability of each class.
         map_names: Task to the names of the K classes.
@@ -86,7 +86,8 @@ def inspect(estimator, item, *, score_threshold: float | None = None) -> Inspect
     batch = {name: value[None] for name, value in inputs.items()}
     padding = ops.convert_to_tensor(batch["padding"])
     stages = network.backbone(network.preprocess(batch["image"], padding), training=False)
-    found = network.detector(stages["C5"], padding, training=False)
+    seen = network.looked_at(stages, network.fpn(stages))
+    found = network.detector(seen, padding, training=False)
     logits = _numpy(found["logits"])[:, 0]
     chances = np.exp(logits - logits.max(axis=-1, keepdims=True))
     scores = (chances / chances.sum(axis=-1, keepdims=True))[..., :-1].max(axis=-1)

@@ -30,6 +30,7 @@ from tfseg.nn.targets.hungarian import match_queries
 __all__ = ["HPTRNetwork", "build", "layer_group"]
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's, of RGB / 255
+_MAP_STRIDE = 4  # of all maps and masks
 _CAFFE_MEAN = (123.68, 116.779, 103.939)  # with which Keras Applications' ResNets were trained
 
 
@@ -93,7 +94,10 @@ class HPTRNetwork(keras.Model):
             dtype=dtype,
         )
         self.mask_attention = MaskAttention(channels, name="mask_attention", dtype=dtype)
-        self.mask_head = MaskHead(channels, fuse=config.fuse, name="mask_head", dtype=dtype)
+        growth = config.memory_stride // _MAP_STRIDE
+        self.mask_head = MaskHead(
+            channels, fuse=config.fuse, growth=growth, name="mask_head", dtype=dtype
+        )
         self.trackers = [keras.metrics.Mean(name=name) for name in TERMS]
 
     def build_weights(self):
@@ -105,7 +109,8 @@ class HPTRNetwork(keras.Model):
             branch.build((None, None, None, config.pyramid_channels))
         for head in self.heads.values():
             head.build((None, None, None, 4 * config.branch_width))
-        self.detector.build(stages["C5"])
+        deepest = (None, None, None, config.pyramid_channels)
+        self.detector.build(stages["C5"] if config.memory_stride == 32 else deepest)
         map_of = (None, None, None, config.transformer_channels)
         self.mask_attention.build(map_of)
         self.mask_head.build(None, map_of, [(None, None, None, config.branch_width)] * 3)
@@ -140,10 +145,11 @@ class HPTRNetwork(keras.Model):
         """
         image, padding = self._checked(inputs["image"]), inputs["padding"]
         stages = self.backbone(self.preprocess(image, padding), training=training)
-        levels = [branch(x) for branch, x in zip(self.branches, self.fpn(stages)[:4], strict=True)]
+        pyramid = self.fpn(stages)[:4]
+        levels = [branch(x) for branch, x in zip(self.branches, pyramid, strict=True)]
         joint = concat_levels(levels, self.resize)
         maps = {task: head(joint) for task, head in self.heads.items()}
-        found = self.detector(stages["C5"], padding, training=training)
+        found = self.detector(self.looked_at(stages, pyramid), padding, training=training)
         finer = [levels[2], levels[1], levels[0]]
         if "gt_boxes" not in inputs:
             return {**maps, **self.predict_from(found, finer, inputs.get("min_score"))}
@@ -158,6 +164,10 @@ class HPTRNetwork(keras.Model):
         masks = self.masks(found, finer, states, needed)
         people = {"logits": found["logits"], "boxes": found["boxes"]}
         return {**maps, **people, "matched": matched, "masks": masks}
+
+    def looked_at(self, stages, pyramid):
+        """Returns the map that the encoder takes: C5, or P4 with `memory_stride` 16."""
+        return stages["C5"] if self.config.memory_stride == 32 else pyramid[2]
 
     def masks(self, found, finer, states, count):
         """Returns mask logits of the first queries, float32 `(B, N, H / 4, W / 4)`; zeros behind
@@ -175,9 +185,8 @@ class HPTRNetwork(keras.Model):
             attention = self.mask_attention(states[:, :rows], memory, padding)
             return self.mask_head(attention, memory, finer)
 
-        batch, height, width = ops.shape(memory)[:3]
-        shape = (batch, states.shape[1], 8 * height, 8 * width)
-        return on_first_rows(count, shape, compute)
+        batch, height, width = ops.shape(finer[-1])[:3]
+        return on_first_rows(count, (batch, states.shape[1], height, width), compute)
 
     def predict_from(self, found, finer, min_score=None) -> dict:
         """Returns what the last decoder layer found, best first: `scores` float32 `(B, Q)` and

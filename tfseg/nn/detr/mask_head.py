@@ -23,7 +23,8 @@ _STARTING = "lecun_uniform"  # He's uniform rule with slope 1, as the original c
 @keras.saving.register_keras_serializable("tfseg", name="DetrMaskHead")
 class MaskHead(layers.Layer):
     """Five 3x3 convolutions with group normalisation and ReLU, the last three each after doubling
-    the map and meeting a finer one; then one logit a cell.
+    the map and meeting a finer one; then one logit a cell. With `growth=4` the first finer map has
+    the size of the encoder's, and is met without doubling.
 
     A convolution of a sum, or of channels side by side, is the sum of two convolutions. So what it
     makes of maps that all queries of an image share is computed once an image: of the encoder's map
@@ -39,13 +40,20 @@ class MaskHead(layers.Layer):
         heads: Maps of attention for each query.
         fuse: How a finer map enters: "add" (DETR) or "concat" (HPTR), behind the channels of the
             query.
+        growth: How many times as high and wide as the encoder's map masks are, 8 or 4. The weights
+            are the same.
 
     Raises:
-        ConfigError: If `fuse` is another word, or a width is no multiple of the 8 groups.
+        ConfigError: If `fuse` is another word, `growth` another number, or a width is no multiple
+            of the 8 groups.
     """
 
-    def __init__(self, channels: int = 256, heads: int = 8, fuse: str = "add", **kwargs):
+    def __init__(
+        self, channels: int = 256, heads: int = 8, fuse: str = "add", growth: int = 8, **kwargs
+    ):
         super().__init__(**kwargs)
+        if growth not in (4, 8):
+            raise ConfigError(f"growth should be 4 or 8; got {growth!r}.")
         if fuse not in ("add", "concat"):
             raise ConfigError(f"fuse should be 'add' or 'concat'; got {fuse!r}.")
         if channels % (16 * _GROUPS) or heads % _GROUPS:
@@ -53,7 +61,7 @@ class MaskHead(layers.Layer):
                 f"channels of the mask head should be a multiple of {16 * _GROUPS} and heads one "
                 f"of {_GROUPS}; got {channels} and {heads}."
             )
-        self.channels, self.heads, self.fuse = channels, heads, fuse
+        self.channels, self.heads, self.fuse, self.growth = channels, heads, fuse, growth
         self.widths = (channels + heads, *(channels // part for part in (2, 4, 8, 16)))
         policy = self.dtype_policy
         self.convs = [self._conv(n, 3, f"conv{i}") for i, n in enumerate(self.widths, start=1)]
@@ -87,12 +95,13 @@ class MaskHead(layers.Layer):
         self.built = True
 
     def call(self, attention, memory, finer):
-        """Returns mask logits, float32 `(B, Q, 8 h, 8 w)`.
+        """Returns mask logits, float32 `(B, Q, 8 h, 8 w)`, or `4 h, 4 w`.
 
         Args:
             attention: `(B, Q, h, w, heads)`, see `tfseg.nn.detr.mask_attention.MaskAttention`.
             memory: `(B, h, w, D)`, a map that all queries share.
-            finer: three maps `(B, 2 h, 2 w, any)`, `(B, 4 h, 4 w, any)`, `(B, 8 h, 8 w, any)`.
+            finer: three maps `(B, 2 h, 2 w, any)`, `(B, 4 h, 4 w, any)`, `(B, 8 h, 8 w, any)`; of
+                half these sizes where masks grow by 4.
         """
         count = ops.shape(attention)[1]
         x = ops.reshape(attention, (-1, *ops.shape(attention)[2:]))
@@ -105,7 +114,8 @@ class MaskHead(layers.Layer):
             if self.fuse == "concat":
                 own, shared = self._parts(self.convs[number], x.shape[-1])
             common = self._once(number, lateral(fine), shared)
-            x = self._unit(number, _for_queries(conv_doubled(x, own), common, count))
+            met = _conv(x, own) if number == 2 and self.growth == 4 else conv_doubled(x, own)
+            x = self._unit(number, _for_queries(met, common, count))
         logits = ops.cast(self.score(x), "float32")
         return ops.reshape(logits, (-1, count, *ops.shape(logits)[1:3]))
 
@@ -125,13 +135,13 @@ class MaskHead(layers.Layer):
     def compute_output_spec(self, attention, memory, finer):
         """Returns the shape and type of `call`'s result."""
         batch, count, height, width, _ = attention.shape
-        sides = (None if side is None else 8 * side for side in (height, width))
+        sides = (None if side is None else self.growth * side for side in (height, width))
         return keras.KerasTensor((batch, count, *sides), dtype="float32")
 
     def get_config(self):
         """Returns the settings of the layer."""
         own = {"channels": self.channels, "heads": self.heads, "fuse": self.fuse}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **own, "growth": self.growth}
 
 
 def _conv(x, kernel):
