@@ -10,7 +10,7 @@ from small_hptr import SMALL
 
 from tfseg.errors import ConfigError
 from tfseg.models.hptr.config import TASKS, HPTRConfig
-from tfseg.models.hptr.losses import TERMS
+from tfseg.models.hptr.losses import TERMS, loss_terms
 from tfseg.models.hptr.network import HPTRNetwork, build, layer_group
 
 pytestmark = pytest.mark.both_backends
@@ -136,6 +136,7 @@ def test_losses_are_finite_with_any_number_of_people(network, people):
     of_people = {found[f"{name}_loss"] for name in ("l1", "giou", "focal", "dice")}
     assert of_people == {0.0} if people == (0, 0) else min(of_people) > 0
     inner = {"l1_loss": 5, "giou_loss": 2}
+    assert found["denoising_loss"] == 0
     wanted = sum(inner.get(name, 1) * value for name, value in found.items())
     assert loss == pytest.approx(wanted, rel=1e-5)
 
@@ -159,6 +160,28 @@ def test_every_weight_that_learns_gets_a_finite_gradient(network, people):
         assert all("decoder/layer0/" in path for path in still), still
 
 
+@pytest.mark.parametrize("people", [(2, 0), (0, 0), (6, 6)])
+def test_denoising_is_one_more_loss_in_training_alone(people):
+    other, inputs = small(query_kind="anchors", denoising=2), batch(people)
+    outputs = other(inputs, training=True)
+    assert outputs["denoised_logits"].shape == (4, 2, 12, 2)
+    loss = float(other.compute_loss(inputs, y_pred=outputs))
+    found = {t.name: float(t.result()) for t in other.trackers}
+    assert np.isfinite(loss) and found["denoising_loss"] > 0
+    # The anchors' own part is as before; nothing is drawn when losses are only measured.
+    quiet = other(inputs, training=False)
+    assert not any("denoised" in name for name in quiet)
+    # Queries that find their people and leave the others out have next to no loss.
+    near = np.zeros((4, 2, 12, 4), np.float32)
+    near[:, :, :6] = inputs["gt_boxes"]
+    sure = np.zeros((4, 2, 12, 2), np.float32)
+    sure[..., 1] = 20
+    sure[:, :, :6][:, inputs["labels"] >= 0] = (20, 0)
+    outputs = {**outputs, "denoised_boxes": near, "denoised_logits": sure}
+    terms = loss_terms(inputs, outputs, True, other.config.inner_weights)
+    assert 0 <= float(terms["denoising_loss"]) < 1e-4
+
+
 def test_groups_and_options(network):
     detr, heads = layer_group(network, "detr"), layer_group(network, "heads")
     assert heads < detr and not any(name.endswith("_BN") for name in detr)
@@ -180,5 +203,7 @@ def test_groups_and_options(network):
     assert places["memory"].shape == (2, 4, 4, 128)
     inputs = batch()
     assert np.isfinite(float(other.compute_loss(inputs, y_pred=other(inputs, training=True))))
+    with pytest.raises(ConfigError, match="denoising.*query_kind='anchors'"):
+        HPTRConfig(denoising=2)
     with pytest.raises(ConfigError, match="initial_weights.*backbone_form='keras'"):
         HPTRConfig(initial_weights="imagenet")

@@ -67,6 +67,8 @@ class HPTRConfig(SystemConfig):
         query_kind: What tells queries apart: "codes", learnt, as in the paper; or "anchors", boxes
             that each decoder layer moves (DAB-DETR), which learn where people are in a fraction of
             the steps.
+        denoising: How many times a training step also gives each person two more queries that
+            begin beside it (DN-DETR); 0 without. Asks for anchors.
         memory_stride: Pixels a place of the map that the transformer looks at: 32, the backbone's
             last stage as in the paper; 16, the pyramid's P4, for images so small that a person is
             one or two places wide. That is the resolution of DETR-DC5 (Carion et al. 2020), which
@@ -110,6 +112,7 @@ class HPTRConfig(SystemConfig):
     fuse: Literal["concat", "add"] = "concat"
     queries: int = setting(40, at_least=1, at_most=1000)
     query_kind: Literal["codes", "anchors"] = "codes"
+    denoising: int = setting(0, at_least=0, at_most=100)
     memory_stride: Literal[32, 16] = 32
     transformer_channels: int = setting(256, at_least=128, at_most=4096, multiple_of=128)
     transformer_hidden: int = setting(2048, at_least=1, at_most=65536)
@@ -137,6 +140,8 @@ class HPTRConfig(SystemConfig):
                 self._fail(name, "at most 254: a class is one byte, and 255 is ignored.")
         if fault := start_fault(self.initial_weights, ("imagenet",)):
             self._fail("initial_weights", fault)
+        if self.denoising and self.query_kind != "anchors":
+            self._fail("denoising", "boxes to begin with are what query_kind='anchors' has; or 0.")
         resnet = self.backbone != "mobilenet_v2"
         if resnet and self.initial_weights == "imagenet" and self.backbone_form == "torch":
             self._fail(

@@ -6,6 +6,8 @@ classes in the place of instances.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from keras import ops
 
 from tfseg.models.hptr.config import TASKS, HPTRConfig
@@ -17,24 +19,30 @@ from tfseg.structures.label_maps import IGNORED
 __all__ = ["TERMS", "loss_terms", "map_loss", "term_weights"]
 
 _TASK_TERMS = {f"{name}_loss": name for name in TASKS}
-TERMS = ("class_loss", "l1_loss", "giou_loss", "focal_loss", "dice_loss", *_TASK_TERMS)
+_INNER = ("class", "l1", "giou")
+TERMS = (
+    *(f"{name}_loss" for name in _INNER),
+    *("focal_loss", "dice_loss", *_TASK_TERMS, "denoising_loss"),
+)
 
 
-def loss_terms(inputs: dict, outputs: dict, background: bool = True) -> dict:
+def loss_terms(inputs: dict, outputs: dict, background: bool, inner: Mapping[str, float]) -> dict:
     """Returns the losses by the names of `TERMS`, float32 scalars without their weights; 0 where
-    there is nothing to learn. Those of classes and boxes are sums over the decoder layers.
+    there is nothing to learn. Those of classes and boxes are sums over the decoder layers; that of
+    denoising is their weighted sum, the mean over its groups.
 
     Args:
         inputs: What the network took in training.
         outputs: What it returned.
         background: Whether maps have a channel for their background.
+        inner: See `HPTRConfig.inner_weights`.
     """
     labels = inputs["labels"]
     people = set_losses(
         outputs["logits"], outputs["boxes"], labels, inputs["gt_boxes"], outputs["matched"]
     )
     masks = mask_losses(outputs["masks"], inputs["gt_masks"], labels)
-    terms = {f"{name}_loss": ops.sum(people[name]) for name in ("class", "l1", "giou")}
+    terms = {f"{name}_loss": ops.sum(people[name]) for name in _INNER}
     terms.update({f"{name}_loss": masks[name] for name in ("focal", "dice")})
     for term, task in _TASK_TERMS.items():
         terms[term] = ops.zeros((), "float32")
@@ -42,7 +50,22 @@ def loss_terms(inputs: dict, outputs: dict, background: bool = True) -> dict:
             terms[term] = map_loss(
                 outputs[task], inputs[task], inputs["padding"], background=background
             )
+    terms["denoising_loss"] = ops.zeros((), "float32")
+    if "denoised_boxes" in outputs:
+        terms["denoising_loss"] = _denoising(outputs, labels, inputs["gt_boxes"], inner)
     return terms
+
+
+def _denoising(outputs, labels, gt_boxes, inner):
+    """Returns the loss of queries that begin beside people: the first of each is to find it, all
+    others are to be nobody."""
+    logits, boxes = outputs["denoised_logits"], outputs["denoised_boxes"]
+    labels = ops.cast(labels, "int32")
+    first = ops.where(labels >= 0, ops.arange(labels.shape[1], dtype="int32"), -1)
+    first = ops.broadcast_to(first, (logits.shape[0], *ops.shape(labels)))
+    found = set_losses(logits, boxes, labels, gt_boxes, first)
+    groups = logits.shape[0] // outputs["logits"].shape[0]
+    return sum(inner[f"{name}_weight"] * ops.sum(found[name]) for name in _INNER) / groups
 
 
 def term_weights(config: HPTRConfig) -> dict:

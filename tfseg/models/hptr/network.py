@@ -18,6 +18,7 @@ from tfseg.nn.backbones.imagenet import weighted_layers
 from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
 from tfseg.nn.backbones.resnet import resnet
 from tfseg.nn.detr.anchor_detector import AnchorDetector
+from tfseg.nn.detr.denoising import BoxNoise
 from tfseg.nn.detr.detector import Detector
 from tfseg.nn.detr.mask_attention import MaskAttention
 from tfseg.nn.detr.mask_head import MaskHead
@@ -93,6 +94,7 @@ class HPTRNetwork(keras.Model):
             name="detector",
             dtype=dtype,
         )
+        self.noise = BoxNoise(config.denoising, name="noise") if config.denoising else None
         self.mask_attention = MaskAttention(channels, name="mask_attention", dtype=dtype)
         growth = config.memory_stride // _MAP_STRIDE
         self.mask_head = MaskHead(
@@ -141,7 +143,9 @@ class HPTRNetwork(keras.Model):
 
         Training: `logits (L, B, Q, C + 1)` and `boxes (L, B, Q, 4)` of all decoder layers,
         `matched` int32 `(L, B, N)`, and `masks` float32 `(B, N, H / 4, W / 4)`, the mask logits of
-        the queries that the last layer matched with the people. Testing: see `predict_from`.
+        the queries that the last layer matched with the people; with `denoising` and `training`
+        also `denoised_logits` and `denoised_boxes`, see `AnchorDetector.from_boxes`. Testing: see
+        `predict_from`.
         """
         image, padding = self._checked(inputs["image"]), inputs["padding"]
         stages = self.backbone(self.preprocess(image, padding), training=training)
@@ -163,6 +167,10 @@ class HPTRNetwork(keras.Model):
         needed = ops.maximum(_most(labels >= 0), 1)
         masks = self.masks(found, finer, states, needed)
         people = {"logits": found["logits"], "boxes": found["boxes"]}
+        if self.noise is not None and training:
+            anchors = self.noise(labels, inputs["gt_boxes"])
+            more = self.detector.from_boxes(found, anchors, self.noise.groups, training=training)
+            people.update({f"denoised_{name}": value for name, value in more.items()})
         return {**maps, **people, "matched": matched, "masks": masks}
 
     def looked_at(self, stages, pyramid):
@@ -227,10 +235,11 @@ class HPTRNetwork(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Returns the weighted sum of the losses; each is also a metric, before its weight."""
-        terms = loss_terms(x, y_pred, self.config.background_channel)
+        config = self.config
+        terms = loss_terms(x, y_pred, config.background_channel, config.inner_weights)
         for tracker in self.trackers:
             tracker.update_state(terms[tracker.name])
-        weights = term_weights(self.config)
+        weights = term_weights(config)
         return sum(weights[name] * terms[name] for name in TERMS)
 
     def get_config(self):

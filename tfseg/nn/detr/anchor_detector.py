@@ -66,6 +66,32 @@ class AnchorDetector(Detector):
             anchors, memory, position, padding, moves=self._moves, training=training
         )
 
+    def from_boxes(self, found, anchors, groups, training=None):
+        """Returns what becomes of queries that begin with other boxes: `logits`
+        `(L * G, B, M, C + 1)` and `boxes` `(L * G, B, M, 4)`, layer by layer, group by group, else
+        as in `call`. Queries of one group and image see each other.
+
+        Args:
+            found: What `call` returned for the B images.
+            anchors: float32 `(G * B, M, 4)`, as shares of the unpadded images, group by group.
+            groups: G.
+            training: Whether dropout acts.
+        """
+        memory, position = self._flat(found["memory"]), self._flat(self.position(found["padding"]))
+        padding = ops.reshape(found["padding"], (-1, memory.shape[1] or ops.shape(memory)[1]))
+        memory, position = (ops.tile(x, (groups, 1, 1)) for x in (memory, position))
+        states, boxes, _ = self.decoder(
+            *(anchors, memory, position, ops.tile(padding, (groups, 1))),
+            moves=self._moves,
+            training=training,
+        )
+        logits = ops.cast(self.class_head(states), "float32")
+        rows = self.settings["decoder_layers"] * groups
+        return {
+            name: ops.reshape(value, (rows, -1, *value.shape[2:]))
+            for name, value in (("logits", logits), ("boxes", boxes))
+        }
+
 
 def _logits(shares: np.ndarray) -> np.ndarray:
     return np.log(shares / (1 - shares)).astype(np.float32)

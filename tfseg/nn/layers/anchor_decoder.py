@@ -210,8 +210,8 @@ class AnchorDecoder(layers.Layer):
         No gradient goes from the boxes of one layer to those of the layer before.
 
         Args:
-            anchors: float `(Q, 4)`, the boxes that queries begin with, `(cx, cy, w, h)` as shares
-                of the image.
+            anchors: float `(Q, 4)` or `(B, Q, 4)`, the boxes that queries begin with,
+                `(cx, cy, w, h)` as shares of the image.
             memory: `(B, M, D)`, the encoder's output.
             position: `(B, M, D)`, codes of its cells.
             padding: bool `(B, M)`, True for cells that nobody attends to.
@@ -219,9 +219,9 @@ class AnchorDecoder(layers.Layer):
             training: Whether dropout acts.
         """
         channels, temperature = self.settings["channels"], self.settings["temperature"]
-        count = (ops.shape(memory)[0], anchors.shape[0])
+        count = (ops.shape(memory)[0], anchors.shape[-2])
         x = ops.zeros((*count, channels), dtype=memory.dtype)
-        box = ops.broadcast_to(ops.cast(anchors, "float32")[None], (*count, 4))
+        box = ops.broadcast_to(ops.cast(anchors, "float32"), (*count, 4))
         states, boxes, weights = [], [], None
         for number, block in enumerate(self.blocks):
             # Rows before columns, as the codes of cells.
