@@ -136,7 +136,7 @@ def test_losses_are_finite_with_any_number_of_people(network, people):
     of_people = {found[f"{name}_loss"] for name in ("l1", "giou", "focal", "dice")}
     assert of_people == {0.0} if people == (0, 0) else min(of_people) > 0
     inner = {"l1_loss": 5, "giou_loss": 2}
-    assert found["denoising_loss"] == 0
+    assert found["denoising_loss"] == found["proposals_loss"] == 0
     wanted = sum(inner.get(name, 1) * value for name, value in found.items())
     assert loss == pytest.approx(wanted, rel=1e-5)
 
@@ -158,6 +158,25 @@ def test_every_weight_that_learns_gets_a_finite_gradient(network, people):
     if people == (2, 0):
         # The first layer of the decoder starts from zeros: there is nothing to attend to.
         assert all("decoder/layer0/" in path for path in still), still
+
+
+@pytest.mark.parametrize("people", [(2, 0), (0, 0), (6, 6)])
+def test_proposals_are_one_more_loss(people):
+    other, inputs = small(query_kind="proposals"), batch(people)  # 4 places, and 6 people
+    outputs = other(inputs, training=True)
+    assert outputs["proposal_logits"].shape == (2, 4, 2)
+    assert np.isfinite(float(other.compute_loss(inputs, y_pred=outputs)))
+    terms = {t.name: float(t.result()) for t in other.trackers}
+    assert terms["proposals_loss"] > 0 and terms["denoising_loss"] == 0
+    # Places that have their people and leave the others out have next to no loss.
+    sure, near = np.zeros((2, 4, 2), np.float32), np.full((2, 4, 4), 0.9, np.float32)
+    sure[..., 1] = 20
+    for image, count in enumerate(people):
+        chosen = [3, 1, 0, 2][: min(count, 4)]
+        sure[image, chosen], near[image, chosen] = (20, 0), inputs["gt_boxes"][image, : len(chosen)]
+    outputs = {**outputs, "proposal_logits": sure, "proposal_boxes": near}
+    terms = loss_terms(inputs, outputs, True, other.config.inner_weights)
+    assert 0 <= float(terms["proposals_loss"]) < 1e-4
 
 
 @pytest.mark.parametrize("people", [(2, 0), (0, 0), (6, 6)])
@@ -203,7 +222,7 @@ def test_groups_and_options(network):
     assert places["memory"].shape == (2, 4, 4, 128)
     inputs = batch()
     assert np.isfinite(float(other.compute_loss(inputs, y_pred=other(inputs, training=True))))
-    with pytest.raises(ConfigError, match="denoising.*query_kind='anchors'"):
+    with pytest.raises(ConfigError, match="denoising.*'anchors' or 'proposals'"):
         HPTRConfig(denoising=2)
     with pytest.raises(ConfigError, match="initial_weights.*backbone_form='keras'"):
         HPTRConfig(initial_weights="imagenet")

@@ -64,11 +64,12 @@ class HPTRConfig(SystemConfig):
             has no class where no probability is above 0.5.
         fuse: How finer maps enter the mask branch: "concat", or "add" as in DETR.
         queries: The most people that an image can have.
-        query_kind: What tells queries apart: "codes", learnt, as in the paper; or "anchors", boxes
+        query_kind: What tells queries apart: "codes", learnt, as in the paper; "anchors", boxes
             that each decoder layer moves (DAB-DETR), which learn where people are in a fraction of
-            the steps.
+            the steps; or "proposals", such boxes that the encoder's map proposes for each image
+            (Deformable DETR's two stages), which learn it fastest.
         denoising: How many times a training step also gives each person two more queries that
-            begin beside it (DN-DETR); 0 without. Asks for anchors.
+            begin beside it (DN-DETR); 0 without. Asks for queries that are boxes.
         memory_stride: Pixels a place of the map that the transformer looks at: 32, the backbone's
             last stage as in the paper; 16, the pyramid's P4, for images so small that a person is
             one or two places wide. That is the resolution of DETR-DC5 (Carion et al. 2020), which
@@ -111,7 +112,7 @@ class HPTRConfig(SystemConfig):
     background_channel: bool = True
     fuse: Literal["concat", "add"] = "concat"
     queries: int = setting(40, at_least=1, at_most=1000)
-    query_kind: Literal["codes", "anchors"] = "codes"
+    query_kind: Literal["codes", "anchors", "proposals"] = "codes"
     denoising: int = setting(0, at_least=0, at_most=100)
     memory_stride: Literal[32, 16] = 32
     transformer_channels: int = setting(256, at_least=128, at_most=4096, multiple_of=128)
@@ -140,8 +141,10 @@ class HPTRConfig(SystemConfig):
                 self._fail(name, "at most 254: a class is one byte, and 255 is ignored.")
         if fault := start_fault(self.initial_weights, ("imagenet",)):
             self._fail("initial_weights", fault)
-        if self.denoising and self.query_kind != "anchors":
-            self._fail("denoising", "boxes to begin with are what query_kind='anchors' has; or 0.")
+        if self.denoising and self.query_kind == "codes":
+            self._fail(
+                "denoising", "0, or query_kind 'anchors' or 'proposals': codes are no boxes."
+            )
         resnet = self.backbone != "mobilenet_v2"
         if resnet and self.initial_weights == "imagenet" and self.backbone_form == "torch":
             self._fail(

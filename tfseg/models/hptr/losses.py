@@ -14,22 +14,24 @@ from tfseg.models.hptr.config import TASKS, HPTRConfig
 from tfseg.nn.layers.resize_like import bilinear
 from tfseg.nn.losses.overlap import dice, sigmoid_focal
 from tfseg.nn.losses.set_loss import mask_losses, set_losses
+from tfseg.nn.targets.hungarian import match_queries
 from tfseg.structures.label_maps import IGNORED
 
 __all__ = ["TERMS", "loss_terms", "map_loss", "term_weights"]
 
 _TASK_TERMS = {f"{name}_loss": name for name in TASKS}
+_NEVER = 50.0  # a share, of a box so far away that whatever else there is is nearer
 _INNER = ("class", "l1", "giou")
 TERMS = (
     *(f"{name}_loss" for name in _INNER),
-    *("focal_loss", "dice_loss", *_TASK_TERMS, "denoising_loss"),
+    *("focal_loss", "dice_loss", *_TASK_TERMS, "proposals_loss", "denoising_loss"),
 )
 
 
 def loss_terms(inputs: dict, outputs: dict, background: bool, inner: Mapping[str, float]) -> dict:
     """Returns the losses by the names of `TERMS`, float32 scalars without their weights; 0 where
-    there is nothing to learn. Those of classes and boxes are sums over the decoder layers; that of
-    denoising is their weighted sum, the mean over its groups.
+    there is nothing to learn. Those of classes and boxes are sums over the decoder layers; those of
+    proposals and of denoising are weighted sums of the same, the latter the mean over its groups.
 
     Args:
         inputs: What the network took in training.
@@ -50,10 +52,33 @@ def loss_terms(inputs: dict, outputs: dict, background: bool, inner: Mapping[str
             terms[term] = map_loss(
                 outputs[task], inputs[task], inputs["padding"], background=background
             )
-    terms["denoising_loss"] = ops.zeros((), "float32")
+    terms["proposals_loss"] = terms["denoising_loss"] = ops.zeros((), "float32")
+    if "proposal_boxes" in outputs:
+        terms["proposals_loss"] = _proposals(outputs, labels, inputs["gt_boxes"], inner)
     if "denoised_boxes" in outputs:
         terms["denoising_loss"] = _denoising(outputs, labels, inputs["gt_boxes"], inner)
     return terms
+
+
+def _proposals(outputs, labels, gt_boxes, inner):
+    """Returns the loss of the places' proposals, each person being that of one place."""
+    logits, boxes = outputs["proposal_logits"][None], outputs["proposal_boxes"][None]
+    # Where there are fewer places than people, some are matched with nothing.
+    more = [(0, 0), (0, 0), (0, labels.shape[1]), (0, 0)]
+    places = {
+        "logits": ops.pad(ops.stop_gradient(logits), more, constant_values=-_NEVER),
+        "boxes": ops.pad(ops.stop_gradient(boxes), more, constant_values=_NEVER),
+    }
+    matched = match_queries(places["logits"], places["boxes"], labels, gt_boxes, **inner)
+    there = matched < ops.shape(logits)[2]
+    labels = ops.where(there[0], ops.cast(labels, "int32"), -1)
+    matched = ops.where(there, matched, -1)
+    found = set_losses(logits, boxes, labels, gt_boxes, matched)
+    return _weighted(found, inner)
+
+
+def _weighted(found, inner):
+    return sum(inner[f"{name}_weight"] * ops.sum(found[name]) for name in _INNER)
 
 
 def _denoising(outputs, labels, gt_boxes, inner):
@@ -65,7 +90,7 @@ def _denoising(outputs, labels, gt_boxes, inner):
     first = ops.broadcast_to(first, (logits.shape[0], *ops.shape(labels)))
     found = set_losses(logits, boxes, labels, gt_boxes, first)
     groups = logits.shape[0] // outputs["logits"].shape[0]
-    return sum(inner[f"{name}_weight"] * ops.sum(found[name]) for name in _INNER) / groups
+    return _weighted(found, inner) / groups
 
 
 def term_weights(config: HPTRConfig) -> dict:

@@ -22,6 +22,7 @@ from tfseg.nn.detr.denoising import BoxNoise
 from tfseg.nn.detr.detector import Detector
 from tfseg.nn.detr.mask_attention import MaskAttention
 from tfseg.nn.detr.mask_head import MaskHead
+from tfseg.nn.detr.proposal_detector import ProposalDetector
 from tfseg.nn.layers.fpn import FeaturePyramid
 from tfseg.nn.layers.resize_like import ResizeLike
 from tfseg.nn.losses.set_loss import gather_queries
@@ -31,6 +32,7 @@ from tfseg.nn.targets.hungarian import match_queries
 __all__ = ["HPTRNetwork", "build", "layer_group"]
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's, of RGB / 255
+_DETECTORS = {"codes": Detector, "anchors": AnchorDetector, "proposals": ProposalDetector}
 _MAP_STRIDE = 4  # of all maps and masks
 _CAFFE_MEAN = (123.68, 116.779, 103.939)  # with which Keras Applications' ResNets were trained
 
@@ -82,8 +84,7 @@ class HPTRNetwork(keras.Model):
             )
             for task in config.tasks
         }
-        detector = AnchorDetector if config.query_kind == "anchors" else Detector
-        self.detector = detector(
+        self.detector = _DETECTORS[config.query_kind](
             len(config.classes),
             config.queries,
             channels=channels,
@@ -144,8 +145,8 @@ class HPTRNetwork(keras.Model):
         Training: `logits (L, B, Q, C + 1)` and `boxes (L, B, Q, 4)` of all decoder layers,
         `matched` int32 `(L, B, N)`, and `masks` float32 `(B, N, H / 4, W / 4)`, the mask logits of
         the queries that the last layer matched with the people; with `denoising` and `training`
-        also `denoised_logits` and `denoised_boxes`, see `AnchorDetector.from_boxes`. Testing: see
-        `predict_from`.
+        also `denoised_logits` and `denoised_boxes`, see `AnchorDetector.from_boxes`; of proposals
+        their logits and boxes, see `ProposalDetector`. Testing: see `predict_from`.
         """
         image, padding = self._checked(inputs["image"]), inputs["padding"]
         stages = self.backbone(self.preprocess(image, padding), training=training)
@@ -166,7 +167,8 @@ class HPTRNetwork(keras.Model):
         # One at least, so that there is a gradient for every weight.
         needed = ops.maximum(_most(labels >= 0), 1)
         masks = self.masks(found, finer, states, needed)
-        people = {"logits": found["logits"], "boxes": found["boxes"]}
+        asked = ("logits", "boxes", "proposal_logits", "proposal_boxes")
+        people = {name: found[name] for name in asked if name in found}
         if self.noise is not None and training:
             anchors = self.noise(labels, inputs["gt_boxes"])
             more = self.detector.from_boxes(found, anchors, self.noise.groups, training=training)

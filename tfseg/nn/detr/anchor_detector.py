@@ -62,9 +62,15 @@ class AnchorDetector(Detector):
 
     def _decoded(self, memory, position, padding, training):
         anchors = ops.sigmoid(ops.cast(self.anchors, "float32"))
-        return self.decoder(
+        return self._from(anchors, memory, position, padding, training)
+
+    def _from(self, anchors, memory, position, padding, training):
+        """Returns what `_decoded` does for queries that begin at these boxes."""
+        padding = self._flat(padding[..., None])[..., 0]
+        found = self.decoder(
             anchors, memory, position, padding, moves=self._moves, training=training
         )
+        return (*found, {})
 
     def from_boxes(self, found, anchors, groups, training=None):
         """Returns what becomes of queries that begin with other boxes: `logits`
@@ -78,13 +84,9 @@ class AnchorDetector(Detector):
             training: Whether dropout acts.
         """
         memory, position = self._flat(found["memory"]), self._flat(self.position(found["padding"]))
-        padding = ops.reshape(found["padding"], (-1, memory.shape[1] or ops.shape(memory)[1]))
         memory, position = (ops.tile(x, (groups, 1, 1)) for x in (memory, position))
-        states, boxes, _ = self.decoder(
-            *(anchors, memory, position, ops.tile(padding, (groups, 1))),
-            moves=self._moves,
-            training=training,
-        )
+        padding = ops.tile(found["padding"], (groups, 1, 1))
+        states, boxes, *_ = self._from(anchors, memory, position, padding, training)
         logits = ops.cast(self.class_head(states), "float32")
         rows = self.settings["decoder_layers"] * groups
         return {

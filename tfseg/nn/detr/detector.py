@@ -122,13 +122,14 @@ class Detector(layers.Layer):
         """
         source = self.project(features)
         mask = shrink_padding(ops.cast(padding, "bool"), source)
-        cells = self._flat(source)
-        flat_mask = ops.reshape(mask, (-1, cells.shape[1] or ops.shape(cells)[1]))
         position = self._flat(self.position(mask))
-        memory = self.encoder(cells, position, flat_mask, training=training)
-        states, boxes, weights = self._decoded(memory, position, flat_mask, training)
+        memory = self.encoder(
+            *(self._flat(source), position, self._flat(mask[..., None])[..., 0]), training=training
+        )
+        states, boxes, weights, more = self._decoded(memory, position, mask, training)
         size = tuple(ops.shape(source)[1:3])
         return {
+            **more,
             "logits": ops.cast(self.class_head(states), "float32"),
             "boxes": boxes,
             "states": states,
@@ -141,14 +142,16 @@ class Detector(layers.Layer):
     def _flat(self, x):
         """Returns the cells of a map in a row, `(B, h * w, D)`."""
         height, width = ops.shape(x)[1:3]
-        return ops.reshape(x, (-1, height * width, self.settings["channels"]))
+        return ops.reshape(x, (-1, height * width, x.shape[-1]))
 
     def _decoded(self, memory, position, padding, training):
-        """Returns the states, boxes and attention of the queries, see `call`."""
+        """Returns the states, boxes and attention of the queries, and more results by name; see
+        `call`."""
+        padding = self._flat(padding[..., None])[..., 0]
         states, weights = self.decoder(
             self.query_codes, memory, position, padding, training=training
         )
-        return states, ops.sigmoid(self._moves(states)), weights
+        return states, ops.sigmoid(self._moves(states)), weights, {}
 
     def compute_output_spec(self, features, padding, training=None):
         """Returns the shapes and types of `call`'s results, which spares tracing 12 layers."""
