@@ -49,7 +49,7 @@ def test_all_signatures_agree_with_predict(exported):
         image = picture(*size)
         wanted = model.predict(image)[0].label_maps
         found = loaded.signatures["images_uint8"](images=tf.constant(image[None]))
-        assert set(found) == {"classes", "alpha", "class_scores"}
+        assert set(found) == {"classes", "alpha", "class_scores", "error"}
         scores = model.predict(image)[0].scores
         assert float(found["class_scores"][0, 0]) == pytest.approx(
             scores[0] if len(scores) else 0, abs=2e-3
