@@ -12,6 +12,7 @@ from tfseg.errors import ConfigError
 from tfseg.models.hptr.config import TASKS, HPTRConfig
 from tfseg.models.hptr.losses import TERMS, loss_terms
 from tfseg.models.hptr.network import HPTRNetwork, build, layer_group
+from tfseg.nn.detr.proposal_detector import FAR
 
 pytestmark = pytest.mark.both_backends
 
@@ -174,6 +175,11 @@ def test_proposals_are_one_more_loss(people):
     for image, count in enumerate(people):
         chosen = [3, 1, 0, 2][: min(count, 4)]
         sure[image, chosen], near[image, chosen] = (20, 0), inputs["gt_boxes"][image, : len(chosen)]
+    outputs = {**outputs, "proposal_logits": sure, "proposal_boxes": near}
+    terms = loss_terms(inputs, outputs, True, other.config.inner_weights)
+    assert 0 <= float(terms["proposals_loss"]) < 1e-4
+    # Two of the places are padding, so that at most two people have one.
+    near[:, [0, 2]], sure[:, [0, 2]] = FAR, (0, 20)
     outputs = {**outputs, "proposal_logits": sure, "proposal_boxes": near}
     terms = loss_terms(inputs, outputs, True, other.config.inner_weights)
     assert 0 <= float(terms["proposals_loss"]) < 1e-4

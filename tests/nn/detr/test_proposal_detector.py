@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from tfseg.nn.detr.anchor_detector import first_anchors
-from tfseg.nn.detr.proposal_detector import ProposalDetector, place_boxes
+from tfseg.nn.detr.proposal_detector import FAR, ProposalDetector, place_boxes
 
 pytestmark = pytest.mark.both_backends
 RANDOM = np.random.default_rng(0)
@@ -65,6 +65,10 @@ def test_the_likeliest_places_are_where_queries_begin(call_model):
     alone = run(FEATURES[1:, :2, :3], PADDING[1:, :64, :96])
     for name in ("logits", "boxes", "states"):
         np.testing.assert_allclose(both[name][:, 1:], alone[name], atol=3e-5)
+    # Nor can anybody be matched with it.
+    outside = PADDING[1, ::32, ::32].ravel()
+    assert (both["proposal_boxes"][1, outside] == FAR).all()
+    assert (both["proposal_boxes"][1, ~outside] < 1).all()
     # Fewer places than queries: the rest is spread over the image.
     few = run(FEATURES[1:, :1, :3], PADDING[1:, :32, :96])
     kernel.assign(np.zeros_like(learnt))

@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from keras import ops
 
 from tfseg.models.hptr.config import TASKS, HPTRConfig
+from tfseg.nn.detr.proposal_detector import FAR
 from tfseg.nn.layers.resize_like import bilinear
 from tfseg.nn.losses.overlap import dice, sigmoid_focal
-from tfseg.nn.losses.set_loss import mask_losses, set_losses
+from tfseg.nn.losses.set_loss import gather_queries, mask_losses, set_losses
 from tfseg.nn.targets.hungarian import match_queries
 from tfseg.structures.label_maps import IGNORED
 
 __all__ = ["TERMS", "loss_terms", "map_loss", "term_weights"]
 
 _TASK_TERMS = {f"{name}_loss": name for name in TASKS}
-_NEVER = 50.0  # a share, of a box so far away that whatever else there is is nearer
 _INNER = ("class", "l1", "giou")
 TERMS = (
     *(f"{name}_loss" for name in _INNER),
@@ -66,11 +66,11 @@ def _proposals(outputs, labels, gt_boxes, inner):
     # Where there are fewer places than people, some are matched with nothing.
     more = [(0, 0), (0, 0), (0, labels.shape[1]), (0, 0)]
     places = {
-        "logits": ops.pad(ops.stop_gradient(logits), more, constant_values=-_NEVER),
-        "boxes": ops.pad(ops.stop_gradient(boxes), more, constant_values=_NEVER),
+        "logits": ops.pad(ops.stop_gradient(logits), more),
+        "boxes": ops.pad(ops.stop_gradient(boxes), more, constant_values=FAR),
     }
     matched = match_queries(places["logits"], places["boxes"], labels, gt_boxes, **inner)
-    there = matched < ops.shape(logits)[2]
+    there = gather_queries(places["boxes"], matched)[..., 0] < FAR
     labels = ops.where(there[0], ops.cast(labels, "int32"), -1)
     matched = ops.where(there, matched, -1)
     found = set_losses(logits, boxes, labels, gt_boxes, matched)

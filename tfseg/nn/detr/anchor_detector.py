@@ -66,7 +66,7 @@ class AnchorDetector(Detector):
 
     def _from(self, anchors, memory, position, padding, training):
         """Returns what `_decoded` does for queries that begin at these boxes."""
-        padding = self._flat(padding[..., None])[..., 0]
+        padding = self._row(padding)
         found = self.decoder(
             anchors, memory, position, padding, moves=self._moves, training=training
         )

@@ -123,9 +123,8 @@ class Detector(layers.Layer):
         source = self.project(features)
         mask = shrink_padding(ops.cast(padding, "bool"), source)
         position = self._flat(self.position(mask))
-        memory = self.encoder(
-            *(self._flat(source), position, self._flat(mask[..., None])[..., 0]), training=training
-        )
+        cells = self._flat(source)
+        memory = self.encoder(cells, position, self._row(mask), training=training)
         states, boxes, weights, more = self._decoded(memory, position, mask, training)
         size = tuple(ops.shape(source)[1:3])
         return {
@@ -144,12 +143,15 @@ class Detector(layers.Layer):
         height, width = ops.shape(x)[1:3]
         return ops.reshape(x, (-1, height * width, x.shape[-1]))
 
+    def _row(self, padding):
+        """Returns the padding of a map's cells in a row, `(B, h * w)`."""
+        return self._flat(padding[..., None])[..., 0]
+
     def _decoded(self, memory, position, padding, training):
         """Returns the states, boxes and attention of the queries, and more results by name; see
         `call`."""
-        padding = self._flat(padding[..., None])[..., 0]
         states, weights = self.decoder(
-            self.query_codes, memory, position, padding, training=training
+            self.query_codes, memory, position, self._row(padding), training=training
         )
         return states, ops.sigmoid(self._moves(states)), weights, {}
 

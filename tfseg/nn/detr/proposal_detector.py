@@ -17,7 +17,11 @@ from keras import layers, ops
 from tfseg.nn.detr.anchor_detector import AnchorDetector, first_anchors
 from tfseg.nn.layers.anchor_decoder import inverse_sigmoid
 
-__all__ = ["ProposalDetector", "place_boxes"]
+__all__ = ["FAR", "ProposalDetector", "place_boxes"]
+
+FAR = 50.0
+"""Centre and extents of what padding proposes, as shares of the image: no object is matched with
+it."""
 
 _EXTENT = 0.3  # of the box that a place begins with, as a share of the image
 _EPSILON = 1e-5
@@ -50,7 +54,7 @@ class ProposalDetector(AnchorDetector):
     """`AnchorDetector` without anchors of its own. Arguments are the same; results have besides
 
     - `proposal_logits`: float32 `(B, h * w, C + 1)`, the last one for no object;
-    - `proposal_boxes`: float32 `(B, h * w, 4)`, as shares of the unpadded image.
+    - `proposal_boxes`: float32 `(B, h * w, 4)`, as shares of the unpadded image; `FAR` at padding.
     """
 
     def __init__(self, *args, **kwargs):
@@ -88,7 +92,8 @@ class ProposalDetector(AnchorDetector):
         logits = ops.where(inside[..., None], logits, ops.array(nobody, "float32"))
         for dense in self.proposal_box:
             state = dense(state)
-        return logits, ops.sigmoid(inverse_sigmoid(boxes) + ops.cast(state, "float32")), inside
+        boxes = ops.sigmoid(inverse_sigmoid(boxes) + ops.cast(state, "float32"))
+        return logits, ops.where(inside[..., None], boxes, FAR), inside
 
     def _surest(self, logits, boxes, inside):
         """Returns the boxes of the likeliest places, `(B, Q, 4)`; those of `first_anchors` where
