@@ -18,6 +18,7 @@ alone`; ratios are of medians.
 
     python benchmarks/hptr_crowd.py --peer-python ../peer/bin/python
     python benchmarks/hptr_crowd.py --memory
+    python benchmarks/hptr_crowd.py --training-memory
 """
 
 from __future__ import annotations
@@ -217,6 +218,22 @@ def memory(settings: dict) -> None:
     )
 
 
+def training_memory(settings: dict) -> None:
+    """Prints the most memory that a process needs for training steps of two images."""
+    import resource
+
+    import tfseg
+
+    light = settings["model"] == "light"
+    config = tfseg.HPTRConfig.light() if light else tfseg.HPTRConfig()
+    model = tfseg.HPTR(config.replace(image_size=settings["size"]))
+    images = tfseg.data.SyntheticPeople(length=6, size=settings["size"], people=(1, 4))
+    model.fit(images, epochs=1, batch_size=2, verbose=0)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    side = settings["size"]
+    print(f"steps of 2 images of {side} x {side}: peak memory {peak:.2f} GiB (asked for: below 8)")
+
+
 def _version(package: str) -> str:
     from importlib.metadata import version
 
@@ -229,6 +246,7 @@ def main() -> None:
     parser.add_argument("--model", choices=["paper", "light"], default="paper")
     parser.add_argument("--size", type=int, default=512, help="side of the image; default: 512")
     parser.add_argument("--memory", action="store_true", help="peak memory alone")
+    parser.add_argument("--training-memory", action="store_true", help="of training steps, alone")
     args = parser.parse_args()
     if args.worker:
         harness.serve(WORKERS, args.worker)
@@ -236,6 +254,9 @@ def main() -> None:
     settings = {"model": args.model, "size": args.size}
     if args.memory:
         memory(settings)
+        return
+    if args.training_memory:
+        training_memory(settings)
         return
     contestants = [harness.Contestant("tfseg")]
     if args.model == "paper":  # the light one has another backbone than the peer

@@ -62,9 +62,17 @@ def agree(found: dict, wanted, config, maps: dict) -> None:
                     assert getattr(config, task)[number - 1] == trait.value
 
 
-@pytest.mark.parametrize("background", [True, False])
-def test_the_graph_decodes_as_predict_does(background):
-    model = parser(background_channel=background)
+LIGHT = {
+    "query_kind": "proposals",
+    "memory_stride": 16,
+    "mask_hints": "boxes",
+    "mask_nms_threshold": 0.9,
+}
+
+
+@pytest.mark.parametrize("changes", [{}, {"background_channel": False}, LIGHT])
+def test_the_graph_decodes_as_predict_does(changes):
+    model = parser(**changes)
     graph = serving(model)["images_uint8"]
     assert {"instances", "attributes", "attribute_color_scores"} <= set(graph.gives)
     people = 0

@@ -12,7 +12,6 @@ from tfseg.errors import ConfigError
 from tfseg.models.hptr.config import TASKS, HPTRConfig
 from tfseg.models.hptr.losses import TERMS, loss_terms
 from tfseg.models.hptr.network import HPTRNetwork, build, layer_group
-from tfseg.nn.detr.proposal_detector import FAR
 
 pytestmark = pytest.mark.both_backends
 
@@ -161,28 +160,37 @@ def test_every_weight_that_learns_gets_a_finite_gradient(network, people):
         assert all("decoder/layer0/" in path for path in still), still
 
 
+def test_hints_of_boxes_give_each_query_its_own_mask_before_anything_is_learnt():
+    lowest = {**images(), "min_score": np.zeros(2, np.float32)}
+    shares = {}
+    for kind in ("attention", "boxes"):
+        other = small(query_kind="anchors", memory_stride=16, mask_hints=kind)
+        masks = ops.convert_to_numpy(other(lowest, training=False)["masks"])
+        shares[kind] = masks.std(axis=1).mean() / masks.std()
+    # Of all that tells pixels of masks apart, the share that is between queries.
+    assert shares["attention"] < 0.001 and shares["boxes"] > 0.02, shares
+
+
+def test_who_has_the_mask_of_a_surer_one_comes_last():
+    lowest = {**images(), "min_score": np.zeros(2, np.float32)}
+    other = small(query_kind="anchors", mask_nms_threshold=0.4)  # hints of attention: one mask
+    found = {n: ops.convert_to_numpy(v) for n, v in other(lowest, training=False).items()}
+    other.config = other.config.replace(mask_nms_threshold=None)
+    plain = {n: ops.convert_to_numpy(v) for n, v in other(lowest, training=False).items()}
+    assert (plain["scores"] > 0).all() and (plain["masks"][:, 0] > 0).any()
+    assert (found["scores"] > 0).sum(axis=1).tolist() == [1, 1]
+    for name in ("scores", "boxes", "masks", "class_ids"):
+        np.testing.assert_allclose(found[name][:, 0], plain[name][:, 0], atol=1e-5)
+
+
 @pytest.mark.parametrize("people", [(2, 0), (0, 0), (6, 6)])
 def test_proposals_are_one_more_loss(people):
     other, inputs = small(query_kind="proposals"), batch(people)  # 4 places, and 6 people
     outputs = other(inputs, training=True)
-    assert outputs["proposal_logits"].shape == (2, 4, 2)
+    assert outputs["proposal_logits"].shape == (2, 4, 1)
     assert np.isfinite(float(other.compute_loss(inputs, y_pred=outputs)))
     terms = {t.name: float(t.result()) for t in other.trackers}
     assert terms["proposals_loss"] > 0 and terms["denoising_loss"] == 0
-    # Places that have their people and leave the others out have next to no loss.
-    sure, near = np.zeros((2, 4, 2), np.float32), np.full((2, 4, 4), 0.9, np.float32)
-    sure[..., 1] = 20
-    for image, count in enumerate(people):
-        chosen = [3, 1, 0, 2][: min(count, 4)]
-        sure[image, chosen], near[image, chosen] = (20, 0), inputs["gt_boxes"][image, : len(chosen)]
-    outputs = {**outputs, "proposal_logits": sure, "proposal_boxes": near}
-    terms = loss_terms(inputs, outputs, True, other.config.inner_weights)
-    assert 0 <= float(terms["proposals_loss"]) < 1e-4
-    # Two of the places are padding, so that at most two people have one.
-    near[:, [0, 2]], sure[:, [0, 2]] = FAR, (0, 20)
-    outputs = {**outputs, "proposal_logits": sure, "proposal_boxes": near}
-    terms = loss_terms(inputs, outputs, True, other.config.inner_weights)
-    assert 0 <= float(terms["proposals_loss"]) < 1e-4
 
 
 @pytest.mark.parametrize("people", [(2, 0), (0, 0), (6, 6)])

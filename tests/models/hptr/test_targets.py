@@ -46,7 +46,9 @@ def test_boxes_are_of_the_image_and_masks_of_the_canvas():
     np.testing.assert_allclose([cx * 64, cy * 32], [columns.mean() + 0.5, rows.mean() + 0.5])
     assert (found["attributes"][:32] == 1).all() and (found["attributes"][32:] == 255).all()
     assert (found["colors"][:, :32] == 255).all() and (found["colors"][:32, 32:] == 1).all()
-    assert (found["sizes"] == 255).all()
+    # Without that map nothing is known of the person; that nobody else wears anything is.
+    assert (found["sizes"][mask > 0] == 255).all() and (found["sizes"][16:32] == 0).all()
+    assert (found["sizes"][32:] == 255).all()
 
 
 def test_of_too_many_people_the_largest_are_kept_and_crowds_are_none():
@@ -58,7 +60,10 @@ def test_of_too_many_people_the_largest_are_kept_and_crowds_are_none():
     np.testing.assert_array_equal(areas, rest["gt_masks"].sum(axis=(1, 2)))
     crowd = encode(people(2, is_crowd=[True, False]), CONFIG)
     assert (crowd["labels"] >= 0).sum() == 1
-    assert (encode(people(0), CONFIG)["labels"] == -1).all()
+    assert (crowd["colors"][crowd["gt_masks"].any(axis=0)] == 255).all()
+    assert (crowd["colors"][:5, :8] == 255).all() and (crowd["colors"][16:32] == 0).all()
+    nobody = encode(people(0), CONFIG)
+    assert (nobody["labels"] == -1).all() and not nobody["attributes"][:32].any()
 
 
 def test_an_unknown_class_of_a_map_is_named():

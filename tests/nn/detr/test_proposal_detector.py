@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from tfseg.nn.detr.anchor_detector import first_anchors
-from tfseg.nn.detr.proposal_detector import FAR, ProposalDetector, place_boxes
+from tfseg.nn.detr.proposal_detector import ProposalDetector, place_boxes
 
 pytestmark = pytest.mark.both_backends
 RANDOM = np.random.default_rng(0)
@@ -58,22 +58,25 @@ def test_the_likeliest_places_are_where_queries_begin(call_model):
     kernel.assign(np.zeros_like(learnt))
     begun = run(FEATURES, PADDING)["boxes"][-1]
     kernel.assign(learnt)
-    logits, boxes = both["proposal_logits"][0], both["proposal_boxes"][0]
-    chances = np.exp(logits)[:, :2].max(axis=1) / np.exp(logits).sum(axis=1)
-    np.testing.assert_allclose(begun[0], boxes[np.argsort(-chances)[:5]], atol=1e-3)
+    # All places of the first image, in the order of the peaks and then of the others.
+    chances = 1 / (1 + np.exp(-both["proposal_logits"][0].max(axis=1)))
+    wide = np.pad(chances.reshape(3, 4), 1)
+    peaks = [chances[4 * y + x] == wide[y : y + 3, x : x + 3].max() for y, x in np.ndindex(3, 4)]
+    order = np.argsort(-chances + ~np.array(peaks))[:5]
+    assert 1 <= sum(peaks) < 5
+    np.testing.assert_allclose(begun[0], both["proposal_boxes"][0][order], atol=1e-3)
     # Of the second image 2 x 3 places are left: what lies in the padding changes nothing.
     alone = run(FEATURES[1:, :2, :3], PADDING[1:, :64, :96])
     for name in ("logits", "boxes", "states"):
         np.testing.assert_allclose(both[name][:, 1:], alone[name], atol=3e-5)
-    # Nor can anybody be matched with it.
     outside = PADDING[1, ::32, ::32].ravel()
-    assert (both["proposal_boxes"][1, outside] == FAR).all()
-    assert (both["proposal_boxes"][1, ~outside] < 1).all()
+    assert (both["proposal_logits"][1, outside] == -20).all()
+    np.testing.assert_array_equal(both["proposal_padding"], PADDING[:, ::32, ::32])
     # Fewer places than queries: the rest is spread over the image.
     few = run(FEATURES[1:, :1, :3], PADDING[1:, :32, :96])
     kernel.assign(np.zeros_like(learnt))
     begun = run(FEATURES[1:, :1, :3], PADDING[1:, :32, :96])["boxes"][-1, 0]
-    np.testing.assert_allclose(begun[3:], first_anchors(5)[:2], atol=1e-5)
+    np.testing.assert_allclose(begun[3:], first_anchors(5)[3:], atol=1e-5)
     empty = run(FEATURES, np.ones_like(PADDING))
     assert all(np.isfinite(value).all() for one in (few, empty) for value in one.values())
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tfseg.nn.ops.nms import nms
+from tfseg.nn.ops.nms import mask_nms, nms
 
 
 def greedy(boxes, valid, threshold, limit, groups=None):
@@ -111,3 +111,23 @@ def test_positions_beyond_2048_are_exact():
     valid = np.zeros((1, count), bool)
     valid[0, 4001::3] = True
     assert run(boxes, valid, 0.5, 400) == [list(range(4001, count, 3))]
+
+
+@pytest.mark.both_backends
+@pytest.mark.parametrize("threshold", [0.2, 0.5])
+def test_masks_against_the_greedy_definition(threshold):
+    random = np.random.default_rng(0)
+    logits = np.full((3, 12, 10, 14), -3.0, np.float32)
+    for image, mask in np.ndindex(3, 11):  # the last one is empty
+        y, x = random.integers(0, 6, 2)
+        logits[image, mask, y : y + random.integers(1, 6), x : x + random.integers(2, 9)] = 2.0
+    found = ops.convert_to_numpy(mask_nms(logits, threshold))
+    for masks, ours in zip(logits > 0, found):
+        kept = []
+        for number, mask in enumerate(masks):
+            union = [max((mask | masks[k]).sum(), 1) for k in kept]
+            shared = [(mask & masks[k]).sum() for k in kept]
+            if all(a / b <= threshold for a, b in zip(shared, union)):
+                kept.append(number)
+        assert np.flatnonzero(ours).tolist() == kept and 11 in kept
+    assert not found.all()

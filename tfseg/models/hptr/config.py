@@ -74,6 +74,10 @@ class HPTRConfig(SystemConfig):
             last stage as in the paper; 16, the pyramid's P4, for images so small that a person is
             one or two places wide. That is the resolution of DETR-DC5 (Carion et al. 2020), which
             dilates the last stage instead.
+        mask_hints: What tells the mask branch whose mask it makes: "attention", the weights with
+            which the query looks at each place, as in the paper; "boxes", their logarithms, and
+            where each place lies in the query's box, which tells people apart from the first
+            hundreds of steps on (see `tfseg.nn.detr.mask_hints`).
         transformer_channels: Width of the transformer.
         transformer_hidden: Width of its dense layers.
         encoder_layers: Its encoder layers.
@@ -81,6 +85,9 @@ class HPTRConfig(SystemConfig):
         dropout: Share of its activations set to 0 in training.
         unit_weights: Give all terms of loss and matching the weight 1, in place of DETR's 5 for box
             distances and 2 for their overlap.
+        mask_nms_threshold: People whose mask has an IoU above this with that of a surer one are
+            left out; None keeps them, as in the paper, where queries have learnt in hundreds of
+            epochs to leave a person to one of them.
         detection_min_confidence: People below this score are not returned.
         score_floor: The same in evaluation.
         image_size: The longer side of an image is brought to it.
@@ -115,12 +122,14 @@ class HPTRConfig(SystemConfig):
     query_kind: Literal["codes", "anchors", "proposals"] = "codes"
     denoising: int = setting(0, at_least=0, at_most=100)
     memory_stride: Literal[32, 16] = 32
+    mask_hints: Literal["attention", "boxes"] = "attention"
     transformer_channels: int = setting(256, at_least=128, at_most=4096, multiple_of=128)
     transformer_hidden: int = setting(2048, at_least=1, at_most=65536)
     encoder_layers: int = setting(6, at_least=1, at_most=100)
     decoder_layers: int = setting(6, at_least=1, at_most=100)
     dropout: float = setting(0.1, at_least=0, below=1)
     unit_weights: bool = False
+    mask_nms_threshold: float | None = setting(None, above=0, at_most=1)
     detection_min_confidence: float = setting(0.5, at_least=0, at_most=1)
     score_floor: float = setting(0.05, at_least=0, at_most=1)
     image_size: int = setting(512, at_least=32, at_most=8192)

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from keras import ops
 
 from tfseg.models.hptr.config import TASKS, HPTRConfig
-from tfseg.nn.detr.proposal_detector import FAR
+from tfseg.nn.detr.proposal_detector import place_boxes
 from tfseg.nn.layers.resize_like import bilinear
+from tfseg.nn.losses.centers import center_losses
 from tfseg.nn.losses.overlap import dice, sigmoid_focal
-from tfseg.nn.losses.set_loss import gather_queries, mask_losses, set_losses
-from tfseg.nn.targets.hungarian import match_queries
+from tfseg.nn.losses.set_loss import mask_losses, set_losses
 from tfseg.structures.label_maps import IGNORED
 
 __all__ = ["TERMS", "loss_terms", "map_loss", "term_weights"]
@@ -54,26 +54,22 @@ def loss_terms(inputs: dict, outputs: dict, background: bool, inner: Mapping[str
             )
     terms["proposals_loss"] = terms["denoising_loss"] = ops.zeros((), "float32")
     if "proposal_boxes" in outputs:
-        terms["proposals_loss"] = _proposals(outputs, labels, inputs["gt_boxes"], inner)
+        terms["proposals_loss"] = _proposals(outputs, inputs, inner)
     if "denoised_boxes" in outputs:
         terms["denoising_loss"] = _denoising(outputs, labels, inputs["gt_boxes"], inner)
     return terms
 
 
-def _proposals(outputs, labels, gt_boxes, inner):
-    """Returns the loss of the places' proposals, each person being that of one place."""
-    logits, boxes = outputs["proposal_logits"][None], outputs["proposal_boxes"][None]
-    # Where there are fewer places than people, some are matched with nothing.
-    more = [(0, 0), (0, 0), (0, labels.shape[1]), (0, 0)]
-    places = {
-        "logits": ops.pad(ops.stop_gradient(logits), more),
-        "boxes": ops.pad(ops.stop_gradient(boxes), more, constant_values=FAR),
-    }
-    matched = match_queries(places["logits"], places["boxes"], labels, gt_boxes, **inner)
-    there = gather_queries(places["boxes"], matched)[..., 0] < FAR
-    labels = ops.where(there[0], ops.cast(labels, "int32"), -1)
-    matched = ops.where(there, matched, -1)
-    found = set_losses(logits, boxes, labels, gt_boxes, matched)
+def _proposals(outputs, inputs, inner):
+    """Returns the loss of what places say of being somebody's centre."""
+    padding = outputs["proposal_padding"]
+    boxes, inside = place_boxes(padding)
+    free = ops.cast(ops.logical_not(padding), "float32")
+    size = [ops.sum(ops.max(free, axis=axis), axis=1) for axis in (1, 2)]  # columns, rows
+    found = center_losses(
+        *(outputs["proposal_logits"], outputs["proposal_boxes"], boxes[..., :2], inside),
+        *(ops.stack(size, axis=-1), inputs["labels"], inputs["gt_boxes"]),
+    )
     return _weighted(found, inner)
 
 

@@ -22,11 +22,13 @@ from tfseg.nn.detr.denoising import BoxNoise
 from tfseg.nn.detr.detector import Detector
 from tfseg.nn.detr.mask_attention import MaskAttention
 from tfseg.nn.detr.mask_head import MaskHead
+from tfseg.nn.detr.mask_hints import HINTS, attention_hints, box_hints
 from tfseg.nn.detr.proposal_detector import ProposalDetector
 from tfseg.nn.layers.fpn import FeaturePyramid
 from tfseg.nn.layers.resize_like import ResizeLike
 from tfseg.nn.losses.set_loss import gather_queries
 from tfseg.nn.ops.first_rows import on_first_rows
+from tfseg.nn.ops.nms import mask_nms
 from tfseg.nn.targets.hungarian import match_queries
 
 __all__ = ["HPTRNetwork", "build", "layer_group"]
@@ -97,9 +99,13 @@ class HPTRNetwork(keras.Model):
         )
         self.noise = BoxNoise(config.denoising, name="noise") if config.denoising else None
         self.mask_attention = MaskAttention(channels, name="mask_attention", dtype=dtype)
-        growth = config.memory_stride // _MAP_STRIDE
         self.mask_head = MaskHead(
-            channels, fuse=config.fuse, growth=growth, name="mask_head", dtype=dtype
+            channels,
+            heads=self.mask_attention.heads + (HINTS if config.mask_hints == "boxes" else 0),
+            fuse=config.fuse,
+            growth=config.memory_stride // _MAP_STRIDE,
+            name="mask_head",
+            dtype=dtype,
         )
         self.trackers = [keras.metrics.Mean(name=name) for name in TERMS]
 
@@ -163,12 +169,10 @@ class HPTRNetwork(keras.Model):
             *(found["logits"], found["boxes"], labels, inputs["gt_boxes"]),
             **self.config.inner_weights,
         )
-        states = gather_queries(found["states"][-1], matched[-1])
         # One at least, so that there is a gradient for every weight.
         needed = ops.maximum(_most(labels >= 0), 1)
-        masks = self.masks(found, finer, states, needed)
-        asked = ("logits", "boxes", "proposal_logits", "proposal_boxes")
-        people = {name: found[name] for name in asked if name in found}
+        masks = self.masks(found, finer, matched[-1], needed)
+        people = {n: found[n] for n in found if n in ("logits", "boxes") or "proposal_" in n}
         if self.noise is not None and training:
             anchors = self.noise(labels, inputs["gt_boxes"])
             more = self.detector.from_boxes(found, anchors, self.noise.groups, training=training)
@@ -179,24 +183,29 @@ class HPTRNetwork(keras.Model):
         """Returns the map that the encoder takes: C5, or P4 with `memory_stride` 16."""
         return stages["C5"] if self.config.memory_stride == 32 else pyramid[2]
 
-    def masks(self, found, finer, states, count):
+    def masks(self, found, finer, queries, count):
         """Returns mask logits of the first queries, float32 `(B, N, H / 4, W / 4)`; zeros behind
         them.
 
         Args:
             found: Of the detector.
             finer: Three levels of the pyramid, from the smallest to the largest.
-            states: `(B, N, D)`, states of the last decoder layer, all or some.
+            queries: int32 `(B, N)`, numbers of queries of the last decoder layer, all or some.
             count: int32 scalar, how many queries of each image are wanted at most.
         """
         memory, padding = found["memory"], found["padding"]
+        states = gather_queries(found["states"][-1], queries)
+        boxes = gather_queries(found["boxes"][-1], queries)
 
         def compute(rows):
-            attention = self.mask_attention(states[:, :rows], memory, padding)
-            return self.mask_head(attention, memory, finer)
+            hints = self.mask_attention(states[:, :rows], memory, padding)
+            if self.config.mask_hints == "boxes":
+                inside = ops.cast(box_hints(boxes[:, :rows], padding), hints.dtype)
+                hints = ops.concatenate([attention_hints(hints), inside], axis=-1)
+            return self.mask_head(hints, memory, finer)
 
         batch, height, width = ops.shape(finer[-1])[:3]
-        return on_first_rows(count, (batch, states.shape[1], height, width), compute)
+        return on_first_rows(count, (batch, queries.shape[1], height, width), compute)
 
     def predict_from(self, found, finer, min_score=None) -> dict:
         """Returns what the last decoder layer found, best first: `scores` float32 `(B, Q)` and
@@ -217,14 +226,15 @@ class HPTRNetwork(keras.Model):
         scores, order = ops.top_k(ops.max(chances, axis=-1), self.config.queries)
         order = ops.cast(order, "int32")
         ids = ops.take_along_axis(ops.cast(ops.argmax(chances, axis=-1), "int32"), order, axis=1)
-        states = gather_queries(found["states"][-1], order)
         kept = scores >= ops.cast(min_score, "float32")[:, None]
-        return {
+        people = {
             "scores": scores,
             "class_ids": ids + 1,
             "boxes": gather_queries(found["boxes"][-1], order),
-            "masks": self.masks(found, finer, states, _most(kept)),
+            "masks": self.masks(found, finer, order, _most(kept)),
         }
+        threshold = self.config.mask_nms_threshold
+        return people if threshold is None else _without_doubles(people, threshold)
 
     def _checked(self, image):
         """Returns the image if all stages are twice as large as the next, as far as is known."""
@@ -257,6 +267,20 @@ class HPTRNetwork(keras.Model):
 def _most(some):
     """Returns how many of each image's rows, bool `(B, N)`, there are at most, int32 scalar."""
     return ops.max(ops.sum(ops.cast(some, "int32"), axis=1))
+
+
+def _without_doubles(people: dict, threshold: float) -> dict:
+    """Returns people, best first; those whose mask a surer one has as well are last, with score
+    0."""
+    scores = ops.where(mask_nms(people["masks"], threshold), people["scores"], 0.0)
+    scores, order = ops.top_k(scores, scores.shape[1])
+    order = ops.cast(order, "int32")
+    return {
+        "scores": scores,
+        "class_ids": ops.take_along_axis(people["class_ids"], order, axis=1),
+        "boxes": gather_queries(people["boxes"], order),
+        "masks": ops.take_along_axis(people["masks"], order[..., None, None], axis=1),
+    }
 
 
 def _backbone(config: HPTRConfig) -> keras.Model:

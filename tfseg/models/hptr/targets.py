@@ -10,10 +10,11 @@ import numpy as np
 from tfseg.errors import DataError
 from tfseg.geometry.padded import PaddedResize
 from tfseg.models.hptr.config import HPTRConfig
+from tfseg.opencv import cv2
 from tfseg.structures import Sample
 from tfseg.structures.label_maps import IGNORED
 
-__all__ = ["checked_map", "encode", "padding_of", "resize_of", "to_shares"]
+__all__ = ["checked_map", "encode", "outside_people", "padding_of", "resize_of", "to_shares"]
 
 
 def resize_of(config: HPTRConfig, *, fixed: bool = False) -> PaddedResize:
@@ -54,7 +55,8 @@ def encode(
 
     The image is resized first and augmented then, and padded to a canvas that all images share. Of
     more people than there are queries the largest are kept; regions of crowds are no people. A map
-    that the sample does not have counts nowhere.
+    that the sample does not have is background outside of people, and does not count on them or
+    beside them (see `outside_people`).
 
     Args:
         sample: The image, with ids of the config's classes.
@@ -70,7 +72,9 @@ def encode(
     """
     sample.check_class_ids(config.classes)
     maps = {task: checked_map(sample, task, config) for task in config.tasks}
-    given = {task: labels for task, labels in maps.items() if labels is not None}
+    given = {
+        task: outside_people(sample) if labels is None else labels for task, labels in maps.items()
+    }
     sample = sample.replace(keypoints=None, label_maps=given)
     if sample.is_crowd.any():
         sample = sample.take(~sample.is_crowd)
@@ -96,12 +100,19 @@ def encode(
         "gt_masks": masks,
     }
     for task in config.tasks:
-        moved = sample.label_maps.get(task)
-        if moved is None:
-            found[task] = np.full(plan.canvas, IGNORED, np.uint8)
-        else:
-            found[task] = plan.label_map(moved, IGNORED).astype(np.uint8)
+        found[task] = plan.label_map(sample.label_maps[task], IGNORED).astype(np.uint8)
     return found
+
+
+def outside_people(sample: Sample) -> np.ndarray:
+    """Returns a map of what is known without one, uint8 `(H, W)`: that nobody wears anything where
+    nobody is, 0; 255 within a hundredth of the longer side of people and crowds, whose outlines
+    are drawn about so exactly."""
+    if not len(sample):
+        return np.zeros(sample.size, np.uint8)
+    reach = max(1, round(0.01 * max(sample.size)))
+    people = sample.masks.any(axis=0).astype(np.uint8)
+    return cv2.dilate(people, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) * np.uint8(IGNORED)
 
 
 def checked_map(sample: Sample, task: str, config: HPTRConfig) -> np.ndarray | None:

@@ -64,11 +64,13 @@ class AnchorDetector(Detector):
         anchors = ops.sigmoid(ops.cast(self.anchors, "float32"))
         return self._from(anchors, memory, position, padding, training)
 
-    def _from(self, anchors, memory, position, padding, training):
-        """Returns what `_decoded` does for queries that begin at these boxes."""
-        padding = self._row(padding)
+    def _from(self, anchors, memory, position, padding, training, contents=None):
+        """Returns what `_decoded` does for queries that begin at these boxes, with these states."""
         found = self.decoder(
-            anchors, memory, position, padding, moves=self._moves, training=training
+            *(anchors, memory, position, self._row(padding)),
+            contents=contents,
+            moves=self._moves,
+            training=training,
         )
         return (*found, {})
 

@@ -1,12 +1,13 @@
 """The detector whose queries begin at boxes that the encoder's map itself proposes.
 
 Boxes that are learnt once for all images have to be told apart by what the decoder sees at each,
-which takes many thousand steps. Here every place of the map says whether an object's box is its
-own, and which; which place an object has hardly changes from step to step, so this is learnt in
-hundreds, and the decoder only refines the surest and drops what is there twice.
+which takes many thousand steps. Here every place of the map says whether it is the centre of an
+object, and of which box (`tfseg.nn.losses.centers`), which is learnt in hundreds. Queries begin at
+the peaks of what it says, so that hardly any two begin with one object, and with what the map has
+there; the decoder refines the boxes and tells objects from other peaks.
 
-Source: Zhu et al., Deformable DETR (2021), section 4.2, two-stage; the contents of queries stay
-learnt apart from the boxes, as in Zhang et al., DINO (2022), section 3.4.
+Source: Zhu et al., Deformable DETR (2021), section 4.2, two-stage, for boxes and contents that come
+from the map; Bai et al., TransFusion (2022), section 3.2, for peaks of a map of centres.
 """
 
 from __future__ import annotations
@@ -17,15 +18,12 @@ from keras import layers, ops
 from tfseg.nn.detr.anchor_detector import AnchorDetector, first_anchors
 from tfseg.nn.layers.anchor_decoder import inverse_sigmoid
 
-__all__ = ["FAR", "ProposalDetector", "place_boxes"]
-
-FAR = 50.0
-"""Centre and extents of what padding proposes, as shares of the image: no object is matched with
-it."""
+__all__ = ["ProposalDetector", "place_boxes"]
 
 _EXTENT = 0.3  # of the box that a place begins with, as a share of the image
 _EPSILON = 1e-5
-_NOBODY = 20.0  # logit
+_RARE = -2.2  # the first logit of a centre, which few places are: a tenth
+_NOBODY = -20.0  # the logit of padding
 
 
 def place_boxes(padding):
@@ -53,8 +51,9 @@ def place_boxes(padding):
 class ProposalDetector(AnchorDetector):
     """`AnchorDetector` without anchors of its own. Arguments are the same; results have besides
 
-    - `proposal_logits`: float32 `(B, h * w, C + 1)`, the last one for no object;
-    - `proposal_boxes`: float32 `(B, h * w, 4)`, as shares of the unpadded image; `FAR` at padding.
+    - `proposal_logits`: float32 `(B, h * w, C)`, of being the centre of an object of each class;
+    - `proposal_boxes`: float32 `(B, h * w, 4)`, as shares of the unpadded image;
+    - `proposal_padding`: bool `(B, h, w)`, which of the places show no image.
     """
 
     def __init__(self, *args, **kwargs):
@@ -64,7 +63,9 @@ class ProposalDetector(AnchorDetector):
         self.proposal_norm = layers.LayerNormalization(
             epsilon=_EPSILON, name="proposal_norm", dtype=policy
         )
-        self.proposal_class = self._dense(self.settings["classes"] + 1, "proposal_class")
+        self.proposal_center = self._dense(self.settings["classes"], "proposal_center")
+        self.proposal_center.bias_initializer = keras.initializers.Constant(_RARE)
+        self.proposal_content = self._dense(channels, "proposal_content")
         self.proposal_box = [
             self._dense(channels, "proposal_box1", "relu"),
             self._dense(channels, "proposal_box2", "relu"),
@@ -73,50 +74,63 @@ class ProposalDetector(AnchorDetector):
         self.proposal_box[-1].kernel_initializer = keras.initializers.Zeros()
 
     def _add_queries(self, queries, channels):
-        own = (self.proposal_state, self.proposal_norm, self.proposal_class, *self.proposal_box)
-        for part in own:
+        heads = (self.proposal_center, self.proposal_content, *self.proposal_box)
+        for part in (self.proposal_state, self.proposal_norm, *heads):
             part.build((None, None, channels))
 
     def _decoded(self, memory, position, padding, training):
-        logits, boxes, inside = self._proposals(memory, padding)
-        anchors = self._surest(logits, boxes, inside)
-        states, moved, weights, _ = self._from(anchors, memory, position, padding, training)
-        proposed = {"proposal_logits": logits, "proposal_boxes": boxes}
-        return states, moved, weights, proposed
-
-    def _proposals(self, memory, padding):
         boxes, inside = place_boxes(padding)
         state = self.proposal_norm(self.proposal_state(memory))
-        nobody = [-_NOBODY] * self.settings["classes"] + [_NOBODY]
-        logits = ops.cast(self.proposal_class(state), "float32")
-        logits = ops.where(inside[..., None], logits, ops.array(nobody, "float32"))
+        logits = ops.cast(self.proposal_center(state), "float32")
+        logits = ops.where(inside[..., None], logits, _NOBODY)
+        moved = state
         for dense in self.proposal_box:
-            state = dense(state)
-        boxes = ops.sigmoid(inverse_sigmoid(boxes) + ops.cast(state, "float32"))
-        return logits, ops.where(inside[..., None], boxes, FAR), inside
+            moved = dense(moved)
+        boxes = ops.sigmoid(inverse_sigmoid(boxes) + ops.cast(moved, "float32"))
+        chosen = self._peaks(logits, inside, ops.shape(padding)[1:3])
+        anchors, contents = self._begun(chosen, boxes, self.proposal_content(state))
+        states, refined, weights, _ = self._from(
+            anchors, memory, position, padding, training, contents
+        )
+        more = {"logits": logits, "boxes": boxes, "padding": padding}
+        more = {f"proposal_{name}": value for name, value in more.items()}
+        return states, refined, weights, more
 
-    def _surest(self, logits, boxes, inside):
-        """Returns the boxes of the likeliest places, `(B, Q, 4)`; those of `first_anchors` where
-        there are fewer places than queries. No gradient goes through them."""
+    def _peaks(self, logits, inside, size):
+        """Returns the numbers of the likeliest places, int32 `(B, Q)`: first those with nothing
+        likelier beside them, then the others; at last `h * w`, where there are no more."""
+        chances = ops.where(inside, ops.max(ops.sigmoid(logits), axis=-1), 0.0)
+        wide = ops.reshape(chances, (-1, *size, 1))
+        around = ops.max_pool(wide, 3, strides=1, padding="same", data_format="channels_last")
+        peak = chances >= ops.reshape(around, ops.shape(chances))
+        order = ops.where(peak, chances, chances - 1.0)
+        order = ops.where(inside, order, -2.0)
         queries = self.settings["queries"]
-        chances = ops.max(ops.softmax(logits, axis=-1)[..., :-1], axis=-1)
-        chances = ops.where(inside, chances, -2.0)
-        shape = (ops.shape(boxes)[0], queries, 4)
-        spare = ops.broadcast_to(ops.array(first_anchors(queries)), shape)
-        chances = ops.concatenate([chances, ops.full_like(spare[..., 0], -1.0)], axis=1)
-        boxes = ops.concatenate([boxes, spare], axis=1)
-        chosen = ops.cast(ops.top_k(chances, queries)[1], "int32")
-        return ops.stop_gradient(ops.take_along_axis(boxes, chosen[..., None], axis=1))
+        spare = ops.full_like(order[:, :1], -1.5) * ops.ones((1, queries))
+        chosen = ops.top_k(ops.concatenate([order, spare], axis=1), queries)[1]
+        return ops.minimum(ops.cast(chosen, "int32"), size[0] * size[1])
+
+    def _begun(self, chosen, boxes, contents):
+        """Returns the boxes and contents of the chosen places, `(B, Q, 4)` and `(B, Q, D)`; where
+        there are none, boxes of `first_anchors` and zeros. No gradient goes to the boxes."""
+        queries = self.settings["queries"]
+        none = (chosen >= ops.shape(boxes)[1])[..., None]
+        index = ops.minimum(chosen, ops.shape(boxes)[1] - 1)[..., None]
+        begun = ops.stop_gradient(ops.take_along_axis(boxes, index, axis=1))
+        begun = ops.where(none, ops.array(first_anchors(queries)), begun)
+        contents = ops.take_along_axis(contents, index, axis=1)
+        return begun, ops.where(none, ops.zeros_like(contents), contents)
 
     def compute_output_spec(self, features, padding, training=None):
         """Returns the shapes and types of `call`'s results."""
         batch, height, width, _ = features.shape
         places = None if None in (height, width) else height * width
-        more = {"logits": self.settings["classes"] + 1, "boxes": 4}
+        more = {"logits": self.settings["classes"], "boxes": 4}
         return {
             **super().compute_output_spec(features, padding, training),
             **{
                 f"proposal_{name}": keras.KerasTensor((batch, places, last), "float32")
                 for name, last in more.items()
             },
+            "proposal_padding": keras.KerasTensor((batch, height, width), "bool"),
         }

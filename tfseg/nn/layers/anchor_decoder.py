@@ -202,7 +202,7 @@ class AnchorDecoder(layers.Layer):
         self.code[0].build((None, None, 2 * shape[-1]))
         self.built = True
 
-    def call(self, anchors, memory, position, padding=None, *, moves, training=None):
+    def call(self, anchors, memory, position, padding=None, *, moves, contents=None, training=None):
         """Returns `(states, boxes, weights)`: the normalised states of all layers
         `(L, B, Q, D)`, their boxes, float32 `(L, B, Q, 4)`, and the last layer's attention to the
         map, float32 `(B, heads, Q, M)`.
@@ -215,12 +215,13 @@ class AnchorDecoder(layers.Layer):
             memory: `(B, M, D)`, the encoder's output.
             position: `(B, M, D)`, codes of its cells.
             padding: bool `(B, M)`, True for cells that nobody attends to.
+            contents: `(B, Q, D)`, the states that queries begin with; None: zeros.
             moves: Given `(B, Q, D)`, returns how each box moves, float32 `(B, Q, 4)` in logits.
             training: Whether dropout acts.
         """
         channels, temperature = self.settings["channels"], self.settings["temperature"]
         count = (ops.shape(memory)[0], anchors.shape[-2])
-        x = ops.zeros((*count, channels), dtype=memory.dtype)
+        x = ops.zeros((*count, channels), dtype=memory.dtype) if contents is None else contents
         box = ops.broadcast_to(ops.cast(anchors, "float32"), (*count, 4))
         states, boxes, weights = [], [], None
         for number, block in enumerate(self.blocks):

@@ -13,7 +13,7 @@ from keras import ops
 
 from tfseg.nn.ops.boxes import iou_matrix
 
-__all__ = ["nms"]
+__all__ = ["greedy_survivors", "mask_nms", "nms"]
 
 
 def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: int = 256):
@@ -53,7 +53,7 @@ def nms(boxes, valid, iou_threshold: float, limit: int, *, groups=None, tile: in
         against = ops.any(_clash(current, kept_boxes, iou_threshold), axis=-1)
         alive = ops.logical_and(alive, ops.logical_not(against))
         overlaps = ops.logical_and(_clash(current, current, iou_threshold), before)
-        keep = _resolve(alive, overlaps)
+        keep = greedy_survivors(alive, overlaps)
         source, fresh, after = _places(keep, total, limit)
         newcomers = ops.take_along_axis(current, source[..., None], axis=1)
         kept_boxes = ops.where(fresh[..., None], newcomers, kept_boxes)
@@ -118,8 +118,31 @@ def _slice(values, start, size: int):
     return ops.slice(values, (zero, start), (ops.shape(values)[0], size))
 
 
-def _resolve(alive, overlaps):
-    """Returns who stays of `(B, T)` candidates, given `(B, T, T)` "i suppresses j"."""
+def mask_nms(logits, threshold: float):
+    """Returns which masks stay, bool `(B, K)`: those whose pixels have no IoU above the threshold
+    with those of a better one that stays. Empty masks stay.
+
+    Args:
+        logits: `(B, K, h, w)`, sorted by falling score; pixels above 0 belong to the mask.
+        threshold: Of the IoU.
+    """
+    pixels = ops.shape(logits)[2] * ops.shape(logits)[3]
+    inside = ops.cast(ops.reshape(logits > 0, (-1, logits.shape[1], pixels)), "float32")
+    shared = ops.matmul(inside, ops.transpose(inside, (0, 2, 1)))
+    areas = ops.sum(inside, axis=-1)
+    either = ops.maximum(areas[:, :, None] + areas[:, None] - shared, 1.0)
+    better = np.triu(np.ones((logits.shape[1],) * 2, bool), 1)
+    overlaps = ops.logical_and(shared / either > threshold, better)
+    return greedy_survivors(ops.ones_like(areas, dtype="bool"), overlaps)
+
+
+def greedy_survivors(alive, overlaps):
+    """Returns who stays, bool `(B, T)`: candidates whom nobody suppresses who stays.
+
+    Args:
+        alive: bool `(B, T)`, the candidates, best first.
+        overlaps: bool `(B, T, T)`, whether i suppresses j if both are there; False unless i < j.
+    """
     matrix = ops.cast(overlaps, "float32")
 
     def survivors(keep):
