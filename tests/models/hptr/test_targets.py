@@ -61,7 +61,7 @@ def test_of_too_many_people_the_largest_are_kept_and_crowds_are_none():
     crowd = encode(people(2, is_crowd=[True, False]), CONFIG)
     assert (crowd["labels"] >= 0).sum() == 1
     assert (crowd["colors"][crowd["gt_masks"].any(axis=0)] == 255).all()
-    assert (crowd["colors"][:5, :8] == 255).all() and (crowd["colors"][16:32] == 0).all()
+    assert (crowd["colors"][:5, :6] == 255).all() and (crowd["colors"][16:32] == 0).all()
     nobody = encode(people(0), CONFIG)
     assert (nobody["labels"] == -1).all() and not nobody["attributes"][:32].any()
 
