@@ -220,15 +220,19 @@ def memory(settings: dict) -> None:
 
 def training_memory(settings: dict) -> None:
     """Prints the most memory that a process needs for training steps of two images."""
+    import dataclasses
     import resource
 
     import tfseg
+    from tfseg.config.train import Stage
 
     light = settings["model"] == "light"
     config = tfseg.HPTRConfig.light() if light else tfseg.HPTRConfig()
-    model = tfseg.HPTR(config.replace(image_size=settings["size"]))
+    stages = (Stage(epochs=1, layers="all" if light else "detr"),)
+    train = dataclasses.replace(config.train, batch_size=2, steps_per_epoch=3, stages=stages)
+    model = tfseg.HPTR(config.replace(image_size=settings["size"], train=train))
     images = tfseg.data.SyntheticPeople(length=6, size=settings["size"], people=(1, 4))
-    model.fit(images, epochs=1, batch_size=2, verbose=0)
+    model.fit(images)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     side = settings["size"]
     print(f"steps of 2 images of {side} x {side}: peak memory {peak:.2f} GiB (asked for: below 8)")

@@ -172,7 +172,8 @@ class HPTRNetwork(keras.Model):
         # One at least, so that there is a gradient for every weight.
         needed = ops.maximum(_most(labels >= 0), 1)
         masks = self.masks(found, finer, matched[-1], needed)
-        people = {n: found[n] for n in found if n in ("logits", "boxes") or "proposal_" in n}
+        own = ("logits", "boxes")
+        people = {n: x for n, x in found.items() if n in own or n.startswith("proposal_")}
         if self.noise is not None and training:
             anchors = self.noise(labels, inputs["gt_boxes"])
             more = self.detector.from_boxes(found, anchors, self.noise.groups, training=training)

@@ -106,8 +106,7 @@ class ProposalDetector(AnchorDetector):
         order = ops.where(peak, chances, chances - 1.0)
         order = ops.where(inside, order, -2.0)
         queries = self.settings["queries"]
-        spare = ops.full_like(order[:, :1], -1.5) * ops.ones((1, queries))
-        chosen = ops.top_k(ops.concatenate([order, spare], axis=1), queries)[1]
+        chosen = ops.top_k(ops.pad(order, [(0, 0), (0, queries)], constant_values=-1.5), queries)[1]
         return ops.minimum(ops.cast(chosen, "int32"), size[0] * size[1])
 
     def _begun(self, chosen, boxes, contents):
