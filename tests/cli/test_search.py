@@ -60,7 +60,8 @@ def test_search_and_search_again(place, capsys):
     assert main(["search", "red skirt", *words, "--rebuild"]) == 0
 
 
-def test_without_a_model_the_remedy_is_named(place, capsys):
+def test_without_a_model_the_remedy_is_named(place, capsys, monkeypatch):
+    monkeypatch.setattr("tfseg.engine.named_models.shipped_folders", list)
     assert main(["search", "red skirt", "photos"]) == 2
     said = capsys.readouterr().err
     assert "no model 'parsing' comes with this tfseg" in said and "--model runs/light/best" in said

@@ -22,8 +22,8 @@ from tfseg.cli.progress import show_progress
 from tfseg.errors import WeightsError
 
 EXAMPLES = """\
-  tfseg search "red skirt" photos/ --model runs/people/best
-  tfseg search "long dark coat and white shoes" photos/ --model runs/people/best --out coats.html
+  tfseg search "red skirt" photos/
+  tfseg search "long dark coat and white shoes" photos/ --out coats.html
   tfseg search "striped shirt" photos/ --model runs/people/best --index parsings.sqlite --json"""
 
 _INDEX = ".tfseg_parsings.sqlite"
