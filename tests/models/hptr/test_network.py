@@ -171,6 +171,39 @@ def test_hints_of_boxes_give_each_query_its_own_mask_before_anything_is_learnt()
     assert shares["attention"] < 0.001 and shares["boxes"] > 0.02, shares
 
 
+def test_hints_of_the_image_change_colors_alone_and_only_once_they_have_learnt():
+    lowest = {**images(), "min_score": np.zeros(2, np.float32)}
+    brighter = {**lowest, "image": lowest["image"] // 2 + 127}
+    hidden = {**lowest, "image": lowest["image"].copy()}
+    hidden["image"][1, :, 40:] = 255  # padding
+    other = small(color_hints="image")
+
+    def maps(inputs):
+        return {n: ops.convert_to_numpy(other(inputs, training=False)[n]) for n in TASKS}
+
+    hints, own = other.image_colors, maps(lowest)
+    other.image_colors = None
+    for name, plain in maps(lowest).items():
+        np.testing.assert_array_equal(own[name], plain)
+    other.image_colors = hints
+    # One unit that sees the red of a place gives it to the first class.
+    kernel, bias = (np.zeros(w.shape, np.float32) for w in hints.hidden.weights)
+    kernel[0, 0, -6, 0], bias[0] = 1.0, 1.0
+    hints.hidden.set_weights([kernel, bias])
+    score = np.zeros(hints.score.kernel.shape, np.float32)
+    score[0, 0, 0, 0] = 1.0
+    hints.score.kernel.assign(score)
+    told = maps(lowest)
+    for name in set(TASKS) - {"colors"}:
+        np.testing.assert_array_equal(told[name], own[name])
+    seen = lowest["image"].astype(np.float32)[..., 0] / 127.5
+    seen[1, :, 40:] = 0
+    red = seen.reshape(2, 16, 4, 16, 4).mean(axis=(2, 4))
+    np.testing.assert_allclose((told["colors"] - own["colors"])[..., 0], red, atol=1e-4)
+    np.testing.assert_allclose(maps(hidden)["colors"], told["colors"], atol=1e-4)
+    assert np.abs(maps(brighter)["colors"] - told["colors"])[..., 0].mean() > 0.5
+
+
 def test_who_has_the_mask_of_a_surer_one_comes_last():
     lowest = {**images(), "min_score": np.zeros(2, np.float32)}
     other = small(query_kind="anchors", mask_nms_threshold=0.4)  # hints of attention: one mask

@@ -78,6 +78,9 @@ class HPTRConfig(SystemConfig):
             which the query looks at each place, as in the paper; "boxes", their logarithms, and
             where each place lies in the query's box, which tells people apart from the first
             hundreds of steps on (see `tfseg.nn.detr.mask_hints`).
+        color_hints: What tells colours: "features", those of the head alone, as in the paper;
+            "image", also the image's own pixels, since the head's normalisations take out how
+            bright an image is.
         transformer_channels: Width of the transformer.
         transformer_hidden: Width of its dense layers.
         encoder_layers: Its encoder layers.
@@ -123,6 +126,7 @@ class HPTRConfig(SystemConfig):
     denoising: int = setting(0, at_least=0, at_most=100)
     memory_stride: Literal[32, 16] = 32
     mask_hints: Literal["attention", "boxes"] = "attention"
+    color_hints: Literal["features", "image"] = "features"
     transformer_channels: int = setting(256, at_least=128, at_most=4096, multiple_of=128)
     transformer_hidden: int = setting(2048, at_least=1, at_most=65536)
     encoder_layers: int = setting(6, at_least=1, at_most=100)

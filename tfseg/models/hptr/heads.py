@@ -14,9 +14,11 @@ from keras import layers, ops
 from tfseg.nn.layers.group_norm import GroupNorm
 from tfseg.nn.layers.resize_like import ResizeLike
 
-__all__ = ["BranchHead", "concat_levels"]
+__all__ = ["BranchHead", "ImageColors", "concat_levels"]
 
 _CONVS, _GROUPS, _EPSILON = 4, 16, 1e-5
+# Of `ImageColors`: its channels, and the windows of its means, in places of 4 x 4 pixels.
+_HIDDEN, _WINDOWS = 64, (1, 5)
 # What a map says before it has learnt anything; otherwise the focal loss of the many pixels of
 # background swamps the first epochs.
 _BACKGROUND_AT_FIRST, _OTHERS_AT_FIRST = 0.9, 0.01
@@ -77,10 +79,15 @@ class BranchHead(layers.Layer):
             self.score.build((None, None, None, channels))
         self.built = True
 
-    def call(self, x):
-        """Returns the map `(B, h, w, width)`, or the logits, float32 `(B, h, w, outputs)`."""
+    def features(self, x):
+        """Returns the map `(B, h, w, width)` before the logits."""
         for conv, normalise in zip(self.convs, self.norms, strict=True):
             x = ops.relu(normalise(conv(x)))
+        return x
+
+    def call(self, x):
+        """Returns the map `(B, h, w, width)`, or the logits, float32 `(B, h, w, outputs)`."""
+        x = self.features(x)
         return x if self.score is None else ops.cast(self.score(x), "float32")
 
     def compute_output_shape(self, input_shape):
@@ -91,6 +98,64 @@ class BranchHead(layers.Layer):
         """Returns the settings of the layer."""
         own = {"width": self.width, "outputs": self.outputs, "background": self.background}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("tfseg")
+class ImageColors(layers.Layer):
+    """What the image itself adds to the logits of its colours: a small network of two 1x1
+    convolutions on a head's features and on the image's means around each place.
+
+    Features that were normalised over the image no longer say how bright it is: light clothes in a
+    bright image and dark ones in a dark image look the same to them. The last convolution starts at
+    zero, so nothing changes before it learns.
+
+    Args:
+        outputs: Channels of the logits.
+    """
+
+    def __init__(self, outputs: int, **kwargs):
+        super().__init__(**kwargs)
+        self.outputs, policy = outputs, self.dtype_policy
+        self.hidden = layers.Conv2D(
+            *(_HIDDEN, 1),
+            activation="relu",
+            kernel_initializer="he_normal",
+            name="hidden",
+            dtype=policy,
+        )
+        self.score = layers.Conv2D(
+            outputs, 1, kernel_initializer="zeros", name="score", dtype=policy
+        )
+
+    def build(self, features_shape, image_shape=None):
+        """Builds the convolutions for features `(B, h, w, any)`."""
+        channels = features_shape[-1] + 3 * len(_WINDOWS)
+        self.hidden.build((None, None, None, channels))
+        self.score.build((None, None, None, _HIDDEN))
+        self.built = True
+
+    def call(self, features, image):
+        """Returns what to add to the logits, float32 `(B, h, w, outputs)`.
+
+        Args:
+            features: `(B, h, w, any)`.
+            image: `(B, 4 h, 4 w, 3)`, 0 to 255.
+        """
+        seen = ops.average_pool(ops.cast(image, "float32") / 127.5 - 1.0, 4, padding="same")
+        means = [
+            seen if side == 1 else ops.average_pool(seen, side, strides=1, padding="same")
+            for side in _WINDOWS
+        ]
+        joint = ops.concatenate([ops.cast(features, "float32"), *means], axis=-1)
+        return ops.cast(self.score(self.hidden(joint)), "float32")
+
+    def compute_output_shape(self, features_shape, image_shape=None):
+        """Returns the shape of the logits."""
+        return (*features_shape[:-1], self.outputs)
+
+    def get_config(self):
+        """Returns the settings of the layer."""
+        return {**super().get_config(), "outputs": self.outputs}
 
 
 def concat_levels(levels, resize: ResizeLike):

@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from tfseg.errors import ConfigError
 from tfseg.models.hptr.config import HPTRConfig
-from tfseg.models.hptr.heads import BranchHead, concat_levels
+from tfseg.models.hptr.heads import BranchHead, ImageColors, concat_levels
 from tfseg.models.hptr.losses import TERMS, loss_terms, term_weights
 from tfseg.nn.backbones.imagenet import weighted_layers
 from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
@@ -86,6 +86,11 @@ class HPTRNetwork(keras.Model):
             )
             for task in config.tasks
         }
+        self.image_colors = None
+        if config.color_hints == "image" and config.colors:
+            self.image_colors = ImageColors(
+                config.outputs_of("colors"), name="image_colors", dtype=dtype
+            )
         self.detector = _DETECTORS[config.query_kind](
             len(config.classes),
             config.queries,
@@ -118,6 +123,8 @@ class HPTRNetwork(keras.Model):
             branch.build((None, None, None, config.pyramid_channels))
         for head in self.heads.values():
             head.build((None, None, None, 4 * config.branch_width))
+        if self.image_colors is not None:
+            self.image_colors.build((None, None, None, config.branch_width))
         deepest = (None, None, None, config.pyramid_channels)
         self.detector.build(stages["C5"] if config.memory_stride == 32 else deepest)
         map_of = (None, None, None, config.transformer_channels)
@@ -159,7 +166,7 @@ class HPTRNetwork(keras.Model):
         pyramid = self.fpn(stages)[:4]
         levels = [branch(x) for branch, x in zip(self.branches, pyramid, strict=True)]
         joint = concat_levels(levels, self.resize)
-        maps = {task: head(joint) for task, head in self.heads.items()}
+        maps = {task: self._logits(task, joint, image, padding) for task in self.heads}
         found = self.detector(self.looked_at(stages, pyramid), padding, training=training)
         finer = [levels[2], levels[1], levels[0]]
         if "gt_boxes" not in inputs:
@@ -179,6 +186,14 @@ class HPTRNetwork(keras.Model):
             more = self.detector.from_boxes(found, anchors, self.noise.groups, training=training)
             people.update({f"denoised_{name}": value for name, value in more.items()})
         return {**maps, **people, "matched": matched, "masks": masks}
+
+    def _logits(self, task: str, joint, image, padding):
+        head = self.heads[task]
+        if task != "colors" or self.image_colors is None:
+            return head(joint)
+        features = head.features(joint)
+        image = ops.where(ops.cast(padding, "bool")[..., None], 0.0, ops.cast(image, "float32"))
+        return ops.cast(head.score(features), "float32") + self.image_colors(features, image)
 
     def looked_at(self, stages, pyramid):
         """Returns the map that the encoder takes: C5, or P4 with `memory_stride` 16."""
@@ -306,7 +321,9 @@ def layer_group(network: HPTRNetwork, group: str) -> set[str]:
         network: The network.
         group: One of `HPTRConfig.layer_groups`.
     """
-    parts = (network.fpn, *network.branches, *network.heads.values(), network.detector)
+    parts = [network.fpn, *network.branches, *network.heads.values(), network.detector]
+    if network.image_colors is not None:
+        parts.append(network.image_colors)
     heads = {part.name for part in (*parts, network.mask_attention, network.mask_head)}
     # Whole parts by name: a head has a "conv1" inside, and so has a ResNet.
     backbone = {network.backbone.name}
