@@ -141,7 +141,7 @@ class ImageColors(layers.Layer):
             features: `(B, h, w, any)`.
             image: `(B, 4 h, 4 w, 3)`, 0 to 255.
         """
-        seen = ops.average_pool(ops.cast(image, "float32") / 127.5 - 1.0, 4, padding="same")
+        seen = ops.average_pool(ops.cast(image, "float32") / 127.5 - 1.0, 4, strides=4)
         means = [
             seen if side == 1 else ops.average_pool(seen, side, strides=1, padding="same")
             for side in _WINDOWS
