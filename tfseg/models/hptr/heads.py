@@ -17,8 +17,8 @@ from tfseg.nn.layers.resize_like import ResizeLike
 __all__ = ["BranchHead", "ImageColors", "concat_levels"]
 
 _CONVS, _GROUPS, _EPSILON = 4, 16, 1e-5
-# Of `ImageColors`: its channels, and the windows of its means, in places of 4 x 4 pixels.
-_HIDDEN, _WINDOWS = 64, (1, 5)
+# Of `ImageColors`: its channels, and the side of its wider means, in places of 4 x 4 pixels.
+_HIDDEN, _WIDE = 64, 5
 # What a map says before it has learnt anything; otherwise the focal loss of the many pixels of
 # background swamps the first epochs.
 _BACKGROUND_AT_FIRST, _OTHERS_AT_FIRST = 0.9, 0.01
@@ -103,7 +103,7 @@ class BranchHead(layers.Layer):
 @keras.saving.register_keras_serializable("tfseg")
 class ImageColors(layers.Layer):
     """What the image itself adds to the logits of its colours: a small network of two 1x1
-    convolutions on a head's features and on the image's means around each place.
+    convolutions on a head's features and on the image's means, of each place and around it.
 
     Features that were normalised over the image no longer say how bright it is: light clothes in a
     bright image and dark ones in a dark image look the same to them. The last convolution starts at
@@ -129,8 +129,7 @@ class ImageColors(layers.Layer):
 
     def build(self, features_shape, image_shape=None):
         """Builds the convolutions for features `(B, h, w, any)`."""
-        channels = features_shape[-1] + 3 * len(_WINDOWS)
-        self.hidden.build((None, None, None, channels))
+        self.hidden.build((None, None, None, features_shape[-1] + 2 * 3))
         self.score.build((None, None, None, _HIDDEN))
         self.built = True
 
@@ -142,11 +141,8 @@ class ImageColors(layers.Layer):
             image: `(B, 4 h, 4 w, 3)`, 0 to 255.
         """
         seen = ops.average_pool(ops.cast(image, "float32") / 127.5 - 1.0, 4, strides=4)
-        means = [
-            seen if side == 1 else ops.average_pool(seen, side, strides=1, padding="same")
-            for side in _WINDOWS
-        ]
-        joint = ops.concatenate([ops.cast(features, "float32"), *means], axis=-1)
+        around = ops.average_pool(seen, _WIDE, strides=1, padding="same")
+        joint = ops.concatenate([ops.cast(features, "float32"), seen, around], axis=-1)
         return ops.cast(self.score(self.hidden(joint)), "float32")
 
     def compute_output_shape(self, features_shape, image_shape=None):
