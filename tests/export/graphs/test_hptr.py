@@ -66,7 +66,7 @@ LIGHT = {
     "query_kind": "proposals",
     "memory_stride": 16,
     "mask_hints": "boxes",
-    "color_hints": "image",
+    "map_hints": "image",
     "mask_nms_threshold": 0.9,
 }
 

@@ -171,37 +171,37 @@ def test_hints_of_boxes_give_each_query_its_own_mask_before_anything_is_learnt()
     assert shares["attention"] < 0.001 and shares["boxes"] > 0.02, shares
 
 
-def test_hints_of_the_image_change_colors_alone_and_only_once_they_have_learnt():
+def test_hints_of_the_image_change_maps_alone_and_only_once_they_have_learnt():
     lowest = {**images(), "min_score": np.zeros(2, np.float32)}
-    brighter = {**lowest, "image": lowest["image"] // 2 + 127}
     hidden = {**lowest, "image": lowest["image"].copy()}
     hidden["image"][1, :, 40:] = 255  # padding
-    other = small(color_hints="image")
+    other = small(map_hints="image")
 
-    def maps(inputs):
-        return {n: ops.convert_to_numpy(other(inputs, training=False)[n]) for n in TASKS}
+    def outputs(inputs):
+        return {n: ops.convert_to_numpy(x) for n, x in other(inputs, training=False).items()}
 
-    hints, own = other.image_colors, maps(lowest)
-    other.image_colors = None
-    for name, plain in maps(lowest).items():
+    hints, own = other.image_hints, outputs(lowest)
+    other.image_hints = None
+    for name, plain in outputs(lowest).items():
         np.testing.assert_array_equal(own[name], plain)
-    other.image_colors = hints
-    # One unit that sees the red of a place gives it to the first class.
-    kernel, bias = (np.zeros(w.shape, np.float32) for w in hints.hidden.weights)
-    kernel[0, 0, -6, 0], bias[0] = 1.0, 1.0
-    hints.hidden.set_weights([kernel, bias])
-    score = np.zeros(hints.score.kernel.shape, np.float32)
+    other.image_hints = hints
+    # One unit adds up the detail of its place, for the first colour.
+    kernel, bias = (np.zeros(w.shape, np.float32) for w in hints.hidden["colors"].weights)
+    kernel[1, 1, -48:, 0] = 1.0
+    hints.hidden["colors"].set_weights([kernel, bias])
+    score = np.zeros(hints.scores["colors"].kernel.shape, np.float32)
     score[0, 0, 0, 0] = 1.0
-    hints.score.kernel.assign(score)
-    told = maps(lowest)
-    for name in set(TASKS) - {"colors"}:
+    hints.scores["colors"].kernel.assign(score)
+    told = outputs(lowest)
+    for name in set(told) - {"colors"}:
         np.testing.assert_array_equal(told[name], own[name])
-    seen = lowest["image"].astype(np.float32)[..., 0] / 127.5
-    seen[1, :, 40:] = 0
-    red = seen.reshape(2, 16, 4, 16, 4).mean(axis=(2, 4))
-    np.testing.assert_allclose((told["colors"] - own["colors"])[..., 0], red, atol=1e-4)
-    np.testing.assert_allclose(maps(hidden)["colors"], told["colors"], atol=1e-4)
-    assert np.abs(maps(brighter)["colors"] - told["colors"])[..., 0].mean() > 0.5
+    seen = other.preprocess(lowest["image"], lowest["padding"])
+    for conv in hints.detail:
+        seen = conv(seen)
+    seen = ops.convert_to_numpy(seen)
+    assert seen.shape == (2, 16, 16, 48) and seen.any()
+    np.testing.assert_allclose((told["colors"] - own["colors"])[..., 0], seen.sum(-1), atol=1e-3)
+    np.testing.assert_allclose(outputs(hidden)["colors"], told["colors"], atol=1e-4)
 
 
 def test_who_has_the_mask_of_a_surer_one_comes_last():

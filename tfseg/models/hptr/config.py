@@ -78,9 +78,9 @@ class HPTRConfig(SystemConfig):
             which the query looks at each place, as in the paper; "boxes", their logarithms, and
             where each place lies in the query's box, which tells people apart from the first
             hundreds of steps on (see `tfseg.nn.detr.mask_hints`).
-        color_hints: What tells colours: "features", those of the head alone, as in the paper;
-            "image", also the image's own pixels, since the head's normalisations take out how
-            bright an image is.
+        map_hints: What the label maps are made of: "features", those of the heads, as in the paper;
+            "image", also two convolutions on the image itself, since the heads' normalisations take
+            out how bright it is, and enlarged features where outlines are.
         transformer_channels: Width of the transformer.
         transformer_hidden: Width of its dense layers.
         encoder_layers: Its encoder layers.
@@ -102,6 +102,7 @@ class HPTRConfig(SystemConfig):
     learns_maps: ClassVar[tuple[str, ...]] = TASKS
     layer_groups: ClassVar[Mapping[str, str]] = {
         "heads": "all that is not backbone",
+        "maps": "the pyramid, its branches and the heads of label maps",
         "detr": "the heads and the backbone's convolutions from its third stage on, as DETR",
         "backbone": "the backbone",
         "all": "all layers",
@@ -126,7 +127,7 @@ class HPTRConfig(SystemConfig):
     denoising: int = setting(0, at_least=0, at_most=100)
     memory_stride: Literal[32, 16] = 32
     mask_hints: Literal["attention", "boxes"] = "attention"
-    color_hints: Literal["features", "image"] = "features"
+    map_hints: Literal["features", "image"] = "features"
     transformer_channels: int = setting(256, at_least=128, at_most=4096, multiple_of=128)
     transformer_hidden: int = setting(2048, at_least=1, at_most=65536)
     encoder_layers: int = setting(6, at_least=1, at_most=100)

@@ -7,6 +7,7 @@ Benzine et al. (2020).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import keras
 from keras import layers, ops
@@ -14,11 +15,10 @@ from keras import layers, ops
 from tfseg.nn.layers.group_norm import GroupNorm
 from tfseg.nn.layers.resize_like import ResizeLike
 
-__all__ = ["BranchHead", "ImageColors", "concat_levels"]
+__all__ = ["BranchHead", "ImageHints", "concat_levels"]
 
 _CONVS, _GROUPS, _EPSILON = 4, 16, 1e-5
-# Of `ImageColors`: its channels, and the side of its wider means, in places of 4 x 4 pixels.
-_HIDDEN, _WIDE = 64, 5
+_DETAIL, _HIDDEN = (24, 48), 64  # channels of `ImageHints`
 # What a map says before it has learnt anything; otherwise the focal loss of the many pixels of
 # background swamps the first epochs.
 _BACKGROUND_AT_FIRST, _OTHERS_AT_FIRST = 0.9, 0.01
@@ -101,53 +101,76 @@ class BranchHead(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tfseg")
-class ImageColors(layers.Layer):
-    """What the image itself adds to the logits of its colours: a small network of two 1x1
-    convolutions on a head's features and on the image's means, of each place and around it.
+class ImageHints(layers.Layer):
+    """What the image itself adds to the logits of label maps: outlines and brightness, which
+    features lose that were enlarged or normalised over the image.
 
-    Features that were normalised over the image no longer say how bright it is: light clothes in a
-    bright image and dark ones in a dark image look the same to them. The last convolution starts at
-    zero, so nothing changes before it learns.
+    Two 3x3 convolutions of stride 2 on the image are shared by all maps; a 3x3 convolution of each
+    map takes them beside the features of its head, and a 1x1 convolution, which starts at zero, so
+    that nothing changes before it learns.
 
     Args:
-        outputs: Channels of the logits.
+        outputs: Channels of the logits of each map.
     """
 
-    def __init__(self, outputs: int, **kwargs):
+    def __init__(self, outputs: Mapping[str, int], **kwargs):
         super().__init__(**kwargs)
-        self.outputs, policy = outputs, self.dtype_policy
-        self.hidden = layers.Conv2D(
-            *(_HIDDEN, 1),
+        self.outputs = dict(outputs)
+        self.detail = [
+            self._conv(width, f"detail{number}", strides=2)
+            for number, width in enumerate(_DETAIL, start=1)
+        ]
+        self.hidden = {name: self._conv(_HIDDEN, f"{name}_hidden") for name in self.outputs}
+        self.scores = {
+            name: layers.Conv2D(
+                *(count, 1),
+                kernel_initializer="zeros",
+                name=f"{name}_score",
+                dtype=self.dtype_policy,
+            )
+            for name, count in self.outputs.items()
+        }
+
+    def _conv(self, width, name, strides=1):
+        return layers.Conv2D(
+            *(width, 3),
+            strides=strides,
+            padding="same",
             activation="relu",
             kernel_initializer="he_normal",
-            name="hidden",
-            dtype=policy,
-        )
-        self.score = layers.Conv2D(
-            outputs, 1, kernel_initializer="zeros", name="score", dtype=policy
+            name=name,
+            dtype=self.dtype_policy,
         )
 
-    def build(self, features_shape, image_shape=None):
-        """Builds the convolutions for features `(B, h, w, any)`."""
-        self.hidden.build((None, None, None, features_shape[-1] + 2 * 3))
-        self.score.build((None, None, None, _HIDDEN))
+    def build(self, features_shape, image_shape):
+        """Builds the convolutions for features `{name: (B, h, w, any)}` and an image."""
+        channels = image_shape[-1]
+        for conv in self.detail:
+            conv.build((None, None, None, channels))
+            channels = conv.filters
+        for name, hidden in self.hidden.items():
+            hidden.build((None, None, None, features_shape[name][-1] + channels))
+            self.scores[name].build((None, None, None, _HIDDEN))
         self.built = True
 
     def call(self, features, image):
-        """Returns what to add to the logits, float32 `(B, h, w, outputs)`.
+        """Returns what to add to the logits of each map, float32 `{name: (B, h, w, K)}`.
 
         Args:
-            features: `(B, h, w, any)`.
-            image: `(B, 4 h, 4 w, 3)`, 0 to 255.
+            features: `{name: (B, h, w, any)}`, of the map's `BranchHead`.
+            image: `(B, 4 h, 4 w, any)`.
         """
-        seen = ops.average_pool(ops.cast(image, "float32") / 127.5 - 1.0, 4, strides=4)
-        around = ops.average_pool(seen, _WIDE, strides=1, padding="same")
-        joint = ops.concatenate([ops.cast(features, "float32"), seen, around], axis=-1)
-        return ops.cast(self.score(self.hidden(joint)), "float32")
+        for conv in self.detail:
+            image = conv(image)
+        found = {}
+        for name, hidden in self.hidden.items():
+            joint = hidden(ops.concatenate([features[name], image], axis=-1))
+            found[name] = ops.cast(self.scores[name](joint), "float32")
+        return found
 
-    def compute_output_shape(self, features_shape, image_shape=None):
-        """Returns the shape of the logits."""
-        return (*features_shape[:-1], self.outputs)
+    def compute_output_shape(self, features_shape, image_shape):
+        """Returns the shapes of what to add."""
+        return {n: (*features_shape[n][:-1], count) for n, count in self.outputs.items()}
 
     def get_config(self):
         """Returns the settings of the layer."""

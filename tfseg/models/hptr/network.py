@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from tfseg.errors import ConfigError
 from tfseg.models.hptr.config import HPTRConfig
-from tfseg.models.hptr.heads import BranchHead, ImageColors, concat_levels
+from tfseg.models.hptr.heads import BranchHead, ImageHints, concat_levels
 from tfseg.models.hptr.losses import TERMS, loss_terms, term_weights
 from tfseg.nn.backbones.imagenet import weighted_layers
 from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
@@ -86,11 +86,10 @@ class HPTRNetwork(keras.Model):
             )
             for task in config.tasks
         }
-        self.image_colors = None
-        if config.color_hints == "image" and config.colors:
-            self.image_colors = ImageColors(
-                config.outputs_of("colors"), name="image_colors", dtype=dtype
-            )
+        self.image_hints = None
+        if config.map_hints == "image":
+            counts = {task: config.outputs_of(task) for task in config.tasks}
+            self.image_hints = ImageHints(counts, name="image_hints", dtype=dtype)
         self.detector = _DETECTORS[config.query_kind](
             len(config.classes),
             config.queries,
@@ -123,8 +122,9 @@ class HPTRNetwork(keras.Model):
             branch.build((None, None, None, config.pyramid_channels))
         for head in self.heads.values():
             head.build((None, None, None, 4 * config.branch_width))
-        if self.image_colors is not None:
-            self.image_colors.build((None, None, None, config.branch_width))
+        if self.image_hints is not None:
+            features = dict.fromkeys(self.heads, (None, None, None, config.branch_width))
+            self.image_hints.build(features, (None, None, None, config.channels))
         deepest = (None, None, None, config.pyramid_channels)
         self.detector.build(stages["C5"] if config.memory_stride == 32 else deepest)
         map_of = (None, None, None, config.transformer_channels)
@@ -162,11 +162,12 @@ class HPTRNetwork(keras.Model):
         their logits and boxes, see `ProposalDetector`. Testing: see `predict_from`.
         """
         image, padding = self._checked(inputs["image"]), inputs["padding"]
-        stages = self.backbone(self.preprocess(image, padding), training=training)
+        image = self.preprocess(image, padding)
+        stages = self.backbone(image, training=training)
         pyramid = self.fpn(stages)[:4]
         levels = [branch(x) for branch, x in zip(self.branches, pyramid, strict=True)]
         joint = concat_levels(levels, self.resize)
-        maps = {task: self._logits(task, joint, image, padding) for task in self.heads}
+        maps = self.maps(joint, image)
         found = self.detector(self.looked_at(stages, pyramid), padding, training=training)
         finer = [levels[2], levels[1], levels[0]]
         if "gt_boxes" not in inputs:
@@ -187,13 +188,19 @@ class HPTRNetwork(keras.Model):
             people.update({f"denoised_{name}": value for name, value in more.items()})
         return {**maps, **people, "matched": matched, "masks": masks}
 
-    def _logits(self, task: str, joint, image, padding):
-        head = self.heads[task]
-        if task != "colors" or self.image_colors is None:
-            return head(joint)
-        features = head.features(joint)
-        image = ops.where(ops.cast(padding, "bool")[..., None], 0.0, ops.cast(image, "float32"))
-        return ops.cast(head.score(features), "float32") + self.image_colors(features, image)
+    def maps(self, joint, image) -> dict:
+        """Returns the logits of each task, float32 `(B, H / 4, W / 4, K)`.
+
+        Args:
+            joint: See `concat_levels`.
+            image: Of `preprocess`.
+        """
+        features = {task: head.features(joint) for task, head in self.heads.items()}
+        found = {n: ops.cast(self.heads[n].score(x), "float32") for n, x in features.items()}
+        if self.image_hints is None:
+            return found
+        more = self.image_hints(features, image)
+        return {task: logits + more[task] for task, logits in found.items()}
 
     def looked_at(self, stages, pyramid):
         """Returns the map that the encoder takes: C5, or P4 with `memory_stride` 16."""
@@ -321,13 +328,15 @@ def layer_group(network: HPTRNetwork, group: str) -> set[str]:
         network: The network.
         group: One of `HPTRConfig.layer_groups`.
     """
-    parts = [network.fpn, *network.branches, *network.heads.values(), network.detector]
-    if network.image_colors is not None:
-        parts.append(network.image_colors)
-    heads = {part.name for part in (*parts, network.mask_attention, network.mask_head)}
+    maps = [network.fpn, *network.branches, *network.heads.values()]
+    if network.image_hints is not None:
+        maps.append(network.image_hints)
+    people = (network.detector, network.mask_attention, network.mask_head)
+    maps, people = ({part.name for part in parts} for parts in (maps, people))
+    heads = maps | people
     # Whole parts by name: a head has a "conv1" inside, and so has a ResNet.
     backbone = {network.backbone.name}
-    groups = {"all": heads | backbone, "heads": heads, "backbone": backbone}
+    groups = {"all": heads | backbone, "heads": heads, "maps": maps, "backbone": backbone}
     norms = (layers.BatchNormalization, layers.GroupNormalization)
     # The stem and the stage of C2, in the names of ResNets and of MobileNetV2.
     early = ("conv1", "res2", "Conv1", "expanded_", "block_1_", "block_2_")
