@@ -88,6 +88,8 @@ def table(told: dict, first: str) -> str:
     """Returns all numbers as Markdown, and puts the intervals into `told`."""
     lines = ["| measure | " + " | ".join(told) + " |", "|---" * (len(told) + 1) + "|"]
     for key in (*KEYS, FOCUS):
+        if all(math.isnan(one["numbers"][key]) for one in told.values()):
+            continue  # without --focus, or without an object of a size
         cells = []
         for name, one in told.items():
             low, high = interval(one["drawn"][key])
