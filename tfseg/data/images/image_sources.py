@@ -13,6 +13,8 @@ from PIL import Image
 from tfseg.errors import DataError
 
 __all__ = [
+    "DAMAGED",
+    "IMAGE_STARTS",
     "base64_remedy",
     "check_text",
     "file_bytes",
@@ -22,8 +24,14 @@ __all__ = [
     "short",
 ]
 
-# How files of images begin: JPEG, PNG, GIF, WebP, TIFF of both byte orders, BMP.
-_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM")
+# How files of images begin: JPEG, PNG, GIF, as no others do; WebP, TIFF of both byte orders, BMP.
+IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")
+_STARTS = (*IMAGE_STARTS, b"RIFF", b"II*\0", b"MM\0*", b"BM")
+DAMAGED = (
+    "expected a complete image, but it is cut off or damaged ({}). Fetch or export the file again, "
+    "or take it out of the dataset."
+)
+"""What to say of a file that is no whole image, with the reason in the braces."""
 _MOST_CHANNELS = 32  # of an image; a longer last axis is taken for a row of pixels
 _SHOWN = 40  # characters of a long text
 

@@ -16,6 +16,8 @@ from PIL import Image, UnidentifiedImageError
 from tfseg.data.images import jpeg_scan
 from tfseg.data.images.image_files import foreign_remedy
 from tfseg.data.images.image_sources import (
+    DAMAGED,
+    IMAGE_STARTS,
     base64_remedy,
     check_text,
     file_bytes,
@@ -83,10 +85,7 @@ def _upright(image: Image.Image, name: str, data: bytes = b"") -> np.ndarray:
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, zlib.error) as error:
         if "closed" in str(error):
             raise DataError(f"{name}: {_CLOSED}") from error
-        raise DataError(
-            f"{name}: expected a complete image, but it is cut off or damaged ({error}). "
-            "Fetch or export the file again, or take it out of the dataset."
-        ) from error
+        raise DataError(f"{name}: {DAMAGED.format(error)}") from error
     return np.ascontiguousarray(turn(pixels, orientation))
 
 
@@ -283,14 +282,15 @@ def _open(name: str, data: bytes | str) -> Image.Image:
             "raise PIL.Image.MAX_IMAGE_PIXELS if you trust the file."
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        start = data[:8] if isinstance(data, bytes) else _first_bytes(data)[:8]
-        if isinstance(data, bytes) and (remedy := base64_remedy(data)):
-            raise DataError(f"{name}: {remedy}") from None
-        if remedy := foreign_remedy(_first_bytes(data) if isinstance(data, str) else data[:12]):
+        start = data[:12] if isinstance(data, bytes) else _first_bytes(data)
+        remedy = (isinstance(data, bytes) and base64_remedy(data)) or foreign_remedy(start)
+        if start.startswith(IMAGE_STARTS):
+            remedy = DAMAGED.format("its head")
+        if remedy:
             raise DataError(f"{name}: {remedy}") from None
         raise DataError(
             f"{name}: expected an image (JPEG, PNG, WebP, GIF, TIFF, BMP), but the file begins "
-            f"with {start!r}. Convert it, fetch it again, or take it out of the dataset."
+            f"with {start[:8]!r}. Convert it, fetch it again, or take it out of the dataset."
         ) from error
 
 
