@@ -85,10 +85,14 @@ class BranchHead(layers.Layer):
             x = ops.relu(normalise(conv(x)))
         return x
 
+    def logits(self, features):
+        """Returns the logits of `features`, float32 `(B, h, w, outputs)`."""
+        return ops.cast(self.score(features), "float32")
+
     def call(self, x):
         """Returns the map `(B, h, w, width)`, or the logits, float32 `(B, h, w, outputs)`."""
         x = self.features(x)
-        return x if self.score is None else ops.cast(self.score(x), "float32")
+        return x if self.score is None else self.logits(x)
 
     def compute_output_shape(self, input_shape):
         """Returns the shape of the map."""

@@ -196,7 +196,7 @@ class HPTRNetwork(keras.Model):
             image: Of `preprocess`.
         """
         features = {task: head.features(joint) for task, head in self.heads.items()}
-        found = {n: ops.cast(self.heads[n].score(x), "float32") for n, x in features.items()}
+        found = {task: self.heads[task].logits(x) for task, x in features.items()}
         if self.image_hints is None:
             return found
         more = self.image_hints(features, image)
