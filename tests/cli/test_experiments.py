@@ -252,9 +252,7 @@ def test_two_experiments_on_drawn_people_broken_off_and_taken_up(
     table = (tmp_path / "out" / "table.md").read_text()
     assert table in printed.out
     assert "3 images (`train`) to train on, 3 (`val`) to measure; classes suit, dress" in table
-    assert re.search(
-        r"\| `l2` \| `base`, rpn_bbox_loss: l2 \| – \| \d+\.\d{3} \| \d+\.\d{3} ", table
-    )
+    assert re.search(r"\| `l2` \| `base`, rpn_bbox_loss: l2 \| \d+\.\d{3} \| \d+\.\d{3} ", table)
     assert "RPN box" in table
     numbers = losses(tmp_path / "out")
     for name in ("base", "l2"):
