@@ -5,7 +5,8 @@
 For joints moved by a share of each person's longer side: COCO's mask AP of medium and large people,
 of all and of those whose box overlaps another's by more than 0.5, with 95 % intervals of a
 bootstrap over images; and the differences to the hulls and to the other model, whose one class is
-people, on the same images.
+people, on the same images. `--pictures FILE.png` draws the first images with people who overlap so:
+the truth with its joints, this model's masks, the other's.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tfseg.models.pose2seg.inputs import EXTRAS
 from tfseg.models.pose2seg.targets import disturbed
 from tfseg.structures import rle
 from tfseg.structures.poses import Poses
+from tfseg.visualize import draw, grid, save_png
 
 LEVELS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -116,6 +118,26 @@ def gathered(model, samples, noise: float, other, seed: int) -> dict:
     return results
 
 
+def pictures(model, samples, other, limit: int = 8) -> np.ndarray:
+    """Returns a sheet, one row an image with people who overlap by half: truth, Pose2Seg, other."""
+    shown = []
+    for sample in samples:
+        if len(shown) < limit and overlapping(sample.boxes, ~sample.is_crowd).any():
+            shown.append(sample)
+    images, captions = [], []
+    style = {"scores": False, "labels": False, "boxes": False, "legend": False}
+    for sample in shown:
+        found = {"Pose2Seg": model.predict(sample.image, poses=[sample.keypoints])[0]}
+        if other is not None:
+            found["without poses"] = other.predict(sample)[0]
+        images.append(draw(sample.image, sample, min_side=320, **style))
+        captions.append(f"truth: {len(sample)} people")
+        for name, one in found.items():
+            images.append(draw(sample.image, one, min_side=320, keypoints=False, **style))
+            captions.append(f"{name}: {len(one)}")
+    return grid(images, captions, columns=2 + (other is not None))
+
+
 def table(results: dict, draws: int, seed: int) -> dict:
     """Returns the numbers with their intervals, and paired differences to "pose2seg"."""
     told: dict = {}
@@ -148,6 +170,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--pictures", type=Path, help="draw people who overlap into this PNG")
     args = parser.parse_args()
     model = tfseg.load(args.model)
     other = None if args.other is None else tfseg.load(args.other)
@@ -155,6 +178,8 @@ def main() -> int:
     dataset = datasets.open_split(args, settings, "val", args.split, classes=model.class_names)
     dataset = align_classes(dataset, model.class_names)
     samples = [dataset[k] for k in range(min(len(dataset), args.limit or len(dataset)))]
+    if args.pictures is not None:
+        save_png(args.pictures, pictures(model, samples, other))
     told = {}
     for noise in args.noise:
         told[str(noise)] = table(gathered(model, samples, noise, other, args.seed), args.draws, 0)
