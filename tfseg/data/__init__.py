@@ -17,6 +17,7 @@ _HOMES = {
     "Concat": "tfseg.data.dataset",
     "Dataset": "tfseg.data.dataset",
     "Diagnosis": "tfseg.data.doctor.doctor",
+    "EmptyImageDataset": "tfseg.data.masks.empty_images",
     "ImageMaskDataset": "tfseg.data.masks.mask_pairs",
     "InstanceFolderDataset": "tfseg.data.masks.instance_folder",
     "LabelStudioDataset": "tfseg.data.tools.label_studio",

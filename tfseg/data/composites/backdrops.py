@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from pathlib import Path
 
 import numpy as np
 
 from tfseg.data.composites.cutouts import Remembered, people_masks
 from tfseg.data.dataset import Dataset
-from tfseg.data.images.image_files import images_in
-from tfseg.data.images.images import read_image
 from tfseg.data.synthetic.background import paint_place
 from tfseg.data.synthetic.canvas import Canvas
 from tfseg.data.synthetic.dice import Dice
@@ -20,7 +16,7 @@ from tfseg.geometry.shrink import resize_image
 from tfseg.opencv import cv2
 from tfseg.structures.sample import Sample
 
-__all__ = ["DrawnBackdrops", "PhotoBackdrops", "PlainImages", "without_people"]
+__all__ = ["DrawnBackdrops", "PhotoBackdrops", "without_people"]
 
 # More of an image than this hidden by people: what would be invented is more than what is seen.
 _MOST_HIDDEN = 0.6
@@ -34,29 +30,6 @@ class DrawnBackdrops:
         canvas = Canvas(*size)
         paint_place(canvas, dice, crowded=standing)
         return canvas.image()
-
-
-class PlainImages:
-    """The images of a folder, on which nobody is to be seen: backgrounds, without annotations.
-
-    Args:
-        folder: Its images are read, those of folders inside it are not.
-
-    Raises:
-        DataError: If there are none.
-    """
-
-    class_names = ()
-
-    def __init__(self, folder: str | os.PathLike):
-        self._files = images_in(Path(folder))
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, index: int) -> Sample:
-        file = self._files[index]
-        return Sample(image=read_image(file), image_id=file.stem, path=os.fspath(file))
 
 
 @dataclasses.dataclass(eq=False)

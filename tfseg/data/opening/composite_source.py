@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 
-from tfseg.data.composites.backdrops import PlainImages
 from tfseg.data.composites.compositor import CompositeDataset
 from tfseg.data.images.image_files import is_image_file
+from tfseg.data.masks.empty_images import EmptyImageDataset
 from tfseg.data.reading.format import Format
 from tfseg.errors import ConfigError, DataError
 
@@ -82,7 +82,7 @@ def _backgrounds(path: str, split: str):
     except DataError:
         if not os.path.isdir(path) or not any(map(is_image_file, os.listdir(path))):
             raise
-    return PlainImages(path)
+    return EmptyImageDataset(path)
 
 
 FORMAT = Format(

@@ -28,6 +28,7 @@ HOMES: dict[str, str] = {
     "instance_folder": "tfseg.data.masks.instance_folder",
     "png_masks": "tfseg.data.masks.png_format",
     "image_masks": "tfseg.data.masks.pairs_format",
+    "empty": "tfseg.data.masks.empty_images",
     "yolo": "tfseg.data.tools.yolo",
     "labelme": "tfseg.data.tools.labelme_format",
     "label_studio": "tfseg.data.tools.label_studio_format",
