@@ -59,6 +59,11 @@ def coco(folder, parts, turned):
         _text(folder / f"{part}.json", content)
 
 
+def empty(folder, parts, turned):
+    for part, stem, _ in _each(parts):
+        write_image(folder / part / f"{stem}.jpg", turned)
+
+
 def via(folder, parts, turned):
     for part, images in parts.items():
         content = {}
@@ -206,6 +211,7 @@ MAKERS = {
     "voc_semantic": (voc_semantic, {"options": _PETS, "merged": True}),
     "portrait": (portrait, {**_PERSON, "merged": True}),
     "image_masks": (image_masks, {**_PERSON, "merged": True}),
+    "empty": (empty, {"options": {"classes": ("cat",)}, "label": "cat", "objects": False}),
     "instance_folder": (instance_folder, _PERSON),
     "clothing_co_parsing": (clothing_co_parsing, {"options": {**_PETS, "min_area": 0}}),
     "cihp": (cihp, _PERSON),

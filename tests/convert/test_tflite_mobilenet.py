@@ -88,10 +88,10 @@ def test_pixels_of_slim_files_are_ours(light, tmp_path):
 @pytest.fixture(scope="module")
 def portrait():
     """A portrait network whose weights the tests change."""
-    return PortraitSegmenter(preset="light")
+    return PortraitSegmenter(preset="dilated")
 
 
-@pytest.mark.parametrize("file", ["float16.tflite", "int8.tflite", "light.tflite"])
+@pytest.mark.parametrize("file", ["float16.tflite", "int8.tflite"])
 def test_the_files_of_the_shipped_model_give_back_its_features(portrait, repo_root, file):
     folder, image = repo_root / "savedmodels" / "portrait", _smooth_image(96)
     portrait.load_weights(folder)
@@ -101,7 +101,16 @@ def test_the_files_of_the_shipped_model_give_back_its_features(portrait, repo_ro
     found = ops.convert_to_numpy(backbone(portrait)(image, training=False)["C4"]).ravel()
     assert np.abs(found - expected).max() > 1e-6
     # The int8 file has learnt for sixty steps more.
-    assert np.corrcoef(found, expected)[0, 1] > (0.9 if file == "int8.tflite" else 0.9999)
+    assert np.corrcoef(found, expected)[0, 1] > (0.85 if file == "int8.tflite" else 0.9999)
+
+
+def test_normalisations_apart_from_their_convolutions_are_refused(portrait, repo_root):
+    file = repo_root / "savedmodels" / "portrait" / "light.tflite"  # any size: dilation in pieces
+    before = portrait.keras_model.get_weights()
+    with pytest.raises(WeightsError, match=r"3 of its convolutions.*block_14_depthwise.*folder"):
+        portrait.load_weights(file)
+    for value, kept in zip(before, portrait.keras_model.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, kept)
 
 
 def test_a_shorter_encoder_takes_what_it_has(portrait, repo_root):

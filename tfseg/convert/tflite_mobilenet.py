@@ -11,6 +11,7 @@ converters have each their own.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
@@ -46,7 +47,7 @@ def describe(path: str | os.PathLike) -> Source:
     Raises:
         WeightsError: If `ai_edge_litert` is missing, or the file is damaged or of another network.
     """
-    return _described(path, tflite_file.read(path))
+    return _described(path, _read(path))
 
 
 def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadReport:
@@ -56,15 +57,16 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
     With `skip_mismatch` the first layer is fitted to an image of other channels than three.
 
     Raises:
-        WeightsError: If `ai_edge_litert` is missing; if the file is damaged or of another network,
-            or the model has another backbone.
+        WeightsError: If `ai_edge_litert` is missing; if the file is damaged, of another network or
+            with normalisations apart from their convolutions; or the model has another backbone.
     """
-    content = tflite_file.read(path)
+    content = _read(path)
     source = _described(path, content)
     backbone_alone.check(source, model.config)
     layers = weighted_layers(model.keras_model.backbone)
     names = convolutions(source.settings["backbone_width"])
     found = content.convolutions[: len(names)]
+    _check_folded(path, found)
     unused = [each.name for each in content.convolutions[len(names) :]]
     stored: dict[str, Mapping[str, np.ndarray]] = {}
     for number, ((name, norm, _), convolution) in enumerate(zip(names, found)):
@@ -77,6 +79,25 @@ def load(model, path: str | os.PathLike, skip_mismatch: bool = False) -> LoadRep
         epsilon = layers[norm].epsilon if norm in layers else 0.0
         stored[name], stored[norm] = {"kernel": kernel}, _folded(bias, epsilon)
     return backbone_alone.give(model, source, stored, unused, list(stored), skip_mismatch)
+
+
+def _read(path) -> Content:
+    content = tflite_file.read(path)
+    plain = tuple(map(_without_gaps, content.convolutions))
+    return dataclasses.replace(content, convolutions=plain)
+
+
+def _without_gaps(convolution: Convolution) -> Convolution:
+    """Returns the 3 x 3 kernel of a dilated depthwise convolution that is written out as 5 x 5."""
+    stored = convolution.weights.values
+    if not convolution.depthwise or stored.shape[1:3] != (5, 5):
+        return convolution
+    kernel = convolution.kernel.copy()
+    kernel[::2, ::2] = 0
+    if kernel.any():
+        return convolution
+    weights = dataclasses.replace(convolution.weights, values=stored[:, ::2, ::2])
+    return dataclasses.replace(convolution, weights=weights)
 
 
 def _described(path, content: Content) -> Source:
@@ -116,6 +137,18 @@ def _width(path, found: Sequence[Convolution]) -> float:
 def _same(convolution: Convolution, wanted: tuple[str, str, tuple]) -> bool:
     name, _, shape = wanted
     return convolution.shape == shape and convolution.depthwise == name.endswith("depthwise")
+
+
+def _check_folded(path, found: Sequence[Convolution]) -> None:
+    """Raises WeightsError where some normalisations lie apart, as behind dilated convolutions that
+    the converter takes to pieces: their convolutions alone have no bias."""
+    bare = [convolution.name for convolution in found if not convolution.bias.any()]
+    if 0 < len(bare) < len(found):
+        raise WeightsError(
+            f"{os.fspath(path)}: {len(bare)} of its convolutions, {bare[0]!r} first, have no bias: "
+            "their normalisations lie apart in the file, where they are not read. Take the model's "
+            "folder, or its file for phones."
+        )
 
 
 def _check_input(path, content: Content) -> None:

@@ -10,7 +10,7 @@ from tfseg.data.images.image_files import images_in
 from tfseg.data.images.images import read_image
 from tfseg.data.reading.format import Format, call, missing_part
 from tfseg.data.reading.part_names import own_name
-from tfseg.errors import ConfigError
+from tfseg.errors import ConfigError, DataError
 from tfseg.structures.sample import Sample
 
 __all__ = ["FORMAT", "EmptyImageDataset"]
@@ -52,6 +52,8 @@ def _open(path: str, split: str, options: dict) -> EmptyImageDataset:
             f"{path}: images without objects do not say what the classes are. Name them with "
             "data.classes, as the other parts have them."
         )
+    if not os.path.isdir(path):
+        raise DataError(f"{path}: there is no such folder. Check the path.")
     part = os.path.join(path, own_name(path, split))
     if os.path.isdir(part):
         return call(EmptyImageDataset, (part,), options)
