@@ -101,7 +101,7 @@ def test_the_files_of_the_shipped_model_give_back_its_features(portrait, repo_ro
     found = ops.convert_to_numpy(backbone(portrait)(image, training=False)["C4"]).ravel()
     assert np.abs(found - expected).max() > 1e-6
     # The int8 file has learnt for sixty steps more.
-    assert np.corrcoef(found, expected)[0, 1] > (0.85 if file == "int8.tflite" else 0.9999)
+    assert np.corrcoef(found, expected)[0, 1] > (0.9 if file == "int8.tflite" else 0.9999)
 
 
 def test_normalisations_apart_from_their_convolutions_are_refused(portrait, repo_root):

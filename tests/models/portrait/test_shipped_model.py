@@ -75,8 +75,8 @@ def test_a_selfie_needs_no_averaging_before(shipped):
     def likeness(found):
         return (found & averaged).sum() / (found | averaged).sum()
 
-    # To the pixels that the network sees.
-    averaged = mask(cv2.resize(image, (336, 448), interpolation=cv2.INTER_AREA))
+    seen = shipped.config.image_size[::-1]
+    averaged = mask(cv2.resize(image, seen, interpolation=cv2.INTER_AREA))
     assert 0.1 < averaged.mean() < 0.5
     assert likeness(mask(image)) > 0.9
     # Nor does it mind what a camera without a filter makes of it.
