@@ -59,6 +59,19 @@ def test_the_copy_of_every_format_has_its_objects(tmp_path, name):
             np.testing.assert_array_equal(own.image, sample.image)
 
 
+def test_images_that_are_to_have_no_objects_are_a_sound_copy_without_the_faulty(tmp_path):
+    for name in ("room.png", "street.png"):
+        image(tmp_path / "source" / name)
+    (tmp_path / "source" / "torn.png").write_bytes(b"not an image")
+    options = {"format": "empty", "classes": ("hat",)}
+    done = repair(tmp_path / "source", tmp_path / "copy", **options)
+    assert done.parts == {"train": (2, 0)} and any("torn.png" in line for line in done.changes)
+    for name in ("room.png", "street.png"):
+        (tmp_path / "source" / name).unlink()
+    with pytest.raises(DataError, match="torn.png"):
+        repair(tmp_path / "source", tmp_path / "none", **options)
+
+
 def dataset(folder, change=lambda content: None, names=("a.jpg", "b.jpg")):
     """A COCO dataset whose first image has a shoe and a hat, the second one a hat."""
     for name in names:

@@ -24,6 +24,7 @@ from tfseg.data.coco.coco_annotations import KEPT
 from tfseg.data.coco.coco_writer import write_coco
 from tfseg.data.dataset import Dataset
 from tfseg.data.doctor.doctor_checks import check_sample, content_hash
+from tfseg.data.masks.empty_images import EmptyImageDataset
 from tfseg.data.opening import formats
 from tfseg.data.opening.parts import PART_OPTIONS
 from tfseg.data.opening.sources import open_dataset, recognise
@@ -135,7 +136,7 @@ def repair(
     for part in parts.values():
         _look(part, progress)
     _take_shared(parts)
-    if not any(part.objects() for part in parts.values()):
+    if not any(map(_has_use, parts.values())):
         why = next((line for part in parts.values() for line in part.changes), "")
         raise DataError(
             f"{path}: without what is faulty no object would be left. Correct it first"
@@ -154,6 +155,11 @@ def repair(
             write_coco(_Sound(part), partial / f"{name}.json", images, link=link)
         (partial / "changes.txt").write_text(done.text(), encoding="utf-8")
     return done
+
+
+def _has_use(part: _Part) -> bool:
+    """Whether something is left to learn from: objects, or images that are to have none."""
+    return bool(part.rows if isinstance(part.dataset, EmptyImageDataset) else part.objects())
 
 
 def _open_parts(path: str, splits: Sequence[str], format, options: dict) -> dict[str, _Part]:
