@@ -44,6 +44,19 @@ def test_parts_may_say_all_there_is_to_say(pretend, config_file):
     assert pretend.opened[0][2]["classes"] == ("suit", "dress")
 
 
+def test_what_a_file_says_itself_outlives_a_drawn_recipe_that_it_extends(pretend, tmp_path):
+    drawn = "system: mask_rcnn\ndata: {path: synthetic, length: 8, classes: [suit]}\n"
+    (tmp_path / "drawn.yaml").write_text(drawn)
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: drawn.yaml\ndata: {classes: [dress]}\n")
+    assert main(["train", str(own), "--data", "photos", "--val-split", "none"]) == 0
+    assert pretend.opened == [("photos", "train", {"classes": ["dress"]})]
+    pretend.opened.clear()
+    words = ["train", str(tmp_path / "drawn.yaml"), "--data", "photos", "--run-dir", "other"]
+    assert main([*words, "--val-split", "none"]) == 0
+    assert pretend.opened == [("photos", "train", {})]
+
+
 def test_a_fraction_is_refused(pretend, config_file, capsys):
     assert main(["train", config_file, "--data", "photos", "--val-fraction", "0.2"]) == 2
     assert "name data.val_parts" in capsys.readouterr().err

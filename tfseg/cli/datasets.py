@@ -20,11 +20,15 @@ __all__ = [
     "open_split",
     "place",
     "positive",
+    "section_of",
 ]
 
 _NO_VAL = (
     "Set a share of the training images aside for it (--val-fraction 0.2), or go without "
     "(--val-split none)."
+)
+_NO_VAL_OF_PARTS = (
+    "Name the images for validation with data.val_parts, or go without (--val-split none)."
 )
 
 
@@ -119,8 +123,23 @@ def data_section(args: argparse.Namespace) -> dict:
                 f"--set {text}: only settings of the data count here, such as data.classes=[shoe]."
             )
     if getattr(args, "config", None):
-        return files.load_config(find_config(args.config), args.set)["data"]
+        return section_of(args, files.load_config(find_config(args.config), args.set))
     return files.override(files.LoadedConfig({"data": {}}, {}), args.set)["data"]
+
+
+def section_of(args: argparse.Namespace, loaded) -> dict:
+    """Returns the `data` settings of an experiment file, and notes in the words where each was
+    written, see `_meant_for`.
+
+    Args:
+        args: The words.
+        loaded: What `tfseg.config.files.load_config` returned.
+    """
+    args.places = {
+        name: loaded.places.get(f"data.{name}", "").rpartition(", line")[0]
+        for name in loaded["data"]
+    }
+    return loaded["data"]
 
 
 def open_split(
@@ -200,7 +219,8 @@ def place(
 
 def _meant_for(args: argparse.Namespace, settings: Mapping) -> Mapping:
     """Returns the `data` settings that hold for `--data`: where an experiment file draws its
-    images and these are real ones, how they are drawn is left, and what `--set` says stays."""
+    images and these are real ones, how they are drawn is left; what `--set` or a file that
+    extends it says stays."""
     drawn = [
         str(place).partition(":")[0] == "synthetic" for place in (settings.get("path"), args.data)
     ]
@@ -209,6 +229,8 @@ def _meant_for(args: argparse.Namespace, settings: Mapping) -> Mapping:
     said = {
         text.partition("=")[0].strip().removeprefix("data.") for text in getattr(args, "set", ())
     }
+    places = getattr(args, "places", {})
+    said |= {name for name, file in places.items() if file not in ("", places.get("path"))}
     parts = {"train_split", "val_split", "val_fraction"}
     return {name: value for name, value in settings.items() if name in said | parts}
 
@@ -236,7 +258,8 @@ def open_both(args: argparse.Namespace, settings: Mapping, *, whole_maps: bool =
     try:
         return train, opened("val")
     except MissingPartError as error:
-        raise DataError(f"{error} {_NO_VAL}") from error
+        advice = _NO_VAL_OF_PARTS if "parts" in settings else _NO_VAL
+        raise DataError(f"{error} {advice}") from error
 
 
 def _split_settings(args: argparse.Namespace, settings: Mapping) -> dict:

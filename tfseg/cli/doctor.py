@@ -114,11 +114,17 @@ def _repair(args: argparse.Namespace, settings) -> int:
         left = [doctor.diagnose(done.folder, split=part, format="coco") for part in done.parts]
     print(done.text() if args.all else _shortened(done.text()))
     print(f"The list: {Path(done.folder, 'changes.txt')}")
+    again = f"Next: tfseg doctor {done.folder}"
     errors = [problem for diagnosis in left for problem in diagnosis.of("error")]
+    if not any(objects for _, objects in done.parts.values()):
+        errors = [problem for problem in errors if problem.code != "no_objects"]
+        if not errors:
+            print(f"Its images have no objects: a part (data.parts) for a training set. {again}")
+            return 0
     for problem in errors:
         print(f"ERROR {problem.code.replace('_', ' ')}: {problem}")
     verdict = "Not fit for training yet." if errors else "The copy is fit for training."
-    print(f"{verdict} Next: tfseg doctor {done.folder}; tfseg train ... --data {done.folder}")
+    print(f"{verdict} {again}; tfseg train ... --data {done.folder}")
     return 1 if errors else 0
 
 

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         _refuse_to_overwrite(_run_dir(args))
     name = loaded.get("system", models.DEFAULT)
     whole_maps = models.learns_maps(name)
-    train, val = datasets.open_both(args, loaded["data"], whole_maps=whole_maps)
+    train, val = datasets.open_both(args, datasets.section_of(args, loaded), whole_maps=whole_maps)
     quiet.import_backend()
     system = models.system(name)
     model = system(files.build(system.config_class, loaded, classes=tuple(train.class_names)))

@@ -36,3 +36,11 @@ def test_heic_is_named_with_the_remedy(tmp_path):
     for source in (path, path.read_bytes()):
         with pytest.raises(DataError, match="HEIC image.*JPEG"):
             read_image(source)
+
+
+def test_images_in_folders_inside_are_told(tmp_path, caplog):
+    for name in ("a.jpg", "sub/b.jpg", "notes/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert [file.name for file in images_in(tmp_path)] == ["a.jpg"]
+    assert "folders inside are not searched: sub." in caplog.text

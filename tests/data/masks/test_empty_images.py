@@ -5,7 +5,11 @@ import pytest
 from PIL import Image
 
 from tfseg.data import EmptyImageDataset, open_dataset
+from tfseg.data.doctor.doctor import diagnose
 from tfseg.errors import ConfigError, DataError
+from tfseg.models.pose2seg.config import Pose2SegConfig
+from tfseg.models.pose2seg.inputs import PeoplePoses
+from tfseg.models.pose2seg.targets import encode
 from tfseg.structures.semantic import class_map
 
 
@@ -49,3 +53,32 @@ def test_what_nobody_could_learn_from_is_refused(root, tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match="no images"):
         EmptyImageDataset(tmp_path / "none")
+
+
+@pytest.mark.parametrize("classes", ["person", ("a", "a"), (1, None), (" ",)])
+def test_classes_are_different_names(root, classes):
+    with pytest.raises(DataError, match="different names"):
+        EmptyImageDataset(root / "places", classes)
+
+
+def test_images_that_are_not_read_are_told(root, photo):
+    photo(root / "places" / "training hall" / "a.png", seed=4)
+    given = {"format": "empty", "classes": ("person",)}
+    found = open_dataset(root / "places", **given)
+    assert [sample.image_id for sample in found] == ["lawn"]
+    assert [(p.code, p.severity) for p in found.problems] == [("passed_over", "warning")]
+    assert "training hall" in str(found.problems[0])
+    val = open_dataset(root / "places", split="val", **given)
+    assert "1 image is not read" in str(val.problems[0]) and "val/" in str(val.problems[0])
+
+
+def test_the_doctor_finds_nothing_wrong_with_them(root):
+    for part in ("train", "val"):
+        diagnosis = diagnose(root / "places", split=part, format="empty", classes=("person",))
+        assert diagnosis.ok and "no_objects" in {problem.code for problem in diagnosis.of("info")}
+
+
+def test_pose2seg_takes_them_without_keypoints(root):
+    (sample,) = open_dataset(root / "places", format="empty", classes=("person",))
+    assert len(PeoplePoses().truth(sample, None)) == 0
+    assert not encode(sample, Pose2SegConfig(variant="light"))["masks"].any()

@@ -14,6 +14,7 @@ from tfseg.data.doctor.diagnosis import Diagnosis
 from tfseg.data.doctor.doctor_checks import check_sample, content_hash
 from tfseg.data.doctor.reach import Limits, Reach
 from tfseg.data.doctor.statistics import Statistics
+from tfseg.data.masks.empty_images import EmptyImageDataset
 from tfseg.data.opening import formats
 from tfseg.data.opening.parts import PART_OPTIONS, Parts, open_parts
 from tfseg.data.opening.sources import open_dataset, recognise
@@ -81,7 +82,7 @@ def diagnose(
         return Diagnosis(name, _advised(problems, (0, 0)), {}, 0, 0, (0, 0))
     total = len(dataset)
     count = total if limit is None else min(max(int(limit), 0), total)
-    statistics = Statistics(dataset.class_names)
+    statistics = Statistics(dataset.class_names, isinstance(dataset, EmptyImageDataset))
     reach = Reach(limits or SMALLEST)
     hashes = _look(dataset, count, (statistics, reach), problems, options, progress)
     if against is not None:

@@ -17,10 +17,11 @@ class Statistics:
 
     Args:
         class_names: Name of class id k at position k - 1.
+        none_wanted: The images are to have no objects.
     """
 
-    def __init__(self, class_names: tuple[str, ...]):
-        self.class_names = tuple(class_names)
+    def __init__(self, class_names: tuple[str, ...], none_wanted: bool = False):
+        self.class_names, self.none_wanted = tuple(class_names), none_wanted
         self.images = 0
         self.crowds = 0
         self._objects: list[int] = []
@@ -65,7 +66,10 @@ class Statistics:
         """
         found = []
         empty = sum(count == 0 for count in self._objects)
-        if self.images and empty == self.images and complete:
+        if self.images and empty == self.images and self.none_wanted:
+            message = "no image has an object, as its format says: a part for a training set."
+            found.append(Problem("info", "no_objects", "", message))
+        elif self.images and empty == self.images and complete:
             found.append(
                 Problem("error", "no_objects", "", "no image has an object. Check the classes.")
             )

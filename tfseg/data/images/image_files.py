@@ -68,13 +68,18 @@ def foreign_remedy(start: bytes) -> str:
     return f"it is a HEIC image, which is not read. {_CONVERT}" if start[4:12] in _HEIC else ""
 
 
-def images_in(folder: Path) -> list[Path]:
+def images_in(folder: Path, *, tell_folders: bool = True) -> list[Path]:
     """Returns the images directly inside a folder, by name; logs what else is there.
+
+    Args:
+        folder: The folder.
+        tell_folders: Log the folders inside that hold images too.
 
     Raises:
         DataError: If there are none.
     """
-    files = sorted(path for path in folder.iterdir() if path.is_file())
+    inside = sorted(folder.iterdir())
+    files = [path for path in inside if path.is_file()]
     found = [path for path in files if is_image_file(path.name)]
     others = passed_over(path.name for path in files)
     if not found:
@@ -84,4 +89,14 @@ def images_in(folder: Path) -> list[Path]:
         )
     if others:
         _LOG.warning("%s: %s", folder, others)
+    rooms = [path.name for path in inside if path.is_dir() and _has_images(path)]
+    if rooms and tell_folders:
+        _LOG.warning("%s: folders inside are not searched: %s.", folder, ", ".join(rooms))
     return found
+
+
+def _has_images(folder: Path) -> bool:
+    try:
+        return any(is_image_file(path.name) for path in folder.iterdir())
+    except OSError:  # not for this user to look into
+        return False

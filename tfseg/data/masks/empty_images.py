@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tfseg.data.images.image_files import images_in
+from tfseg.data.images.image_files import images_in, is_image_file
 from tfseg.data.images.images import read_image
 from tfseg.data.reading.format import Format, call, missing_part
-from tfseg.data.reading.part_names import own_name
+from tfseg.data.reading.part_names import PARTS, spellings
+from tfseg.data.reading.problem import Problem
 from tfseg.errors import ConfigError, DataError
 from tfseg.structures.sample import Sample
 
@@ -29,14 +30,16 @@ class EmptyImageDataset:
 
     Attributes:
         class_names: `classes`.
+        problems: Images that lie elsewhere in the folder and are not read.
 
     Raises:
-        DataError: If there are no images.
+        DataError: If there are no images, or the classes are no distinct names.
     """
 
     def __init__(self, folder: str | os.PathLike, classes: Sequence[str] = ()):
-        self.class_names = tuple(classes)
-        self._files = images_in(Path(folder))
+        self.class_names = _names(classes)
+        self._files = images_in(Path(folder), tell_folders=False)
+        self.problems = tuple(_passed_over(Path(folder), PARTS))
 
     def __len__(self) -> int:
         return len(self._files)
@@ -44,6 +47,30 @@ class EmptyImageDataset:
     def __getitem__(self, index: int) -> Sample:
         file = self._files[index]
         return Sample(image=read_image(file), image_id=file.stem, path=os.fspath(file))
+
+
+def _names(classes: Sequence[str]) -> tuple[str, ...]:
+    names = () if isinstance(classes, str) else tuple(classes)
+    sound = all(isinstance(name, str) and name.strip() for name in names)
+    if isinstance(classes, str) or not sound or len(set(names)) < len(names):
+        raise DataError(f"expected classes as a list of different names, got {classes!r}.")
+    return names
+
+
+def _passed_over(folder: Path, parts: Iterable[str]) -> Iterator[Problem]:
+    """Yields a warning for each folder with images inside a folder whose own are read, but for
+    those that are other parts."""
+    known = {name for part in parts for name in spellings(part)}
+    for inside in sorted(folder.iterdir()):
+        if inside.is_dir() and inside.name not in known:
+            count = sum(is_image_file(file.name) for file in inside.iterdir())
+            if count:
+                yield _not_read(inside, count, "Move its images up, or name it as a part.")
+
+
+def _not_read(folder: Path, count: int, remedy: str) -> Problem:
+    images = "1 image is" if count == 1 else f"{count} images are"
+    return Problem("warning", "passed_over", os.fspath(folder), f"{images} not read. {remedy}")
 
 
 def _open(path: str, split: str, options: dict) -> EmptyImageDataset:
@@ -54,9 +81,15 @@ def _open(path: str, split: str, options: dict) -> EmptyImageDataset:
         )
     if not os.path.isdir(path):
         raise DataError(f"{path}: there is no such folder. Check the path.")
-    part = os.path.join(path, own_name(path, split))
-    if os.path.isdir(part):
-        return call(EmptyImageDataset, (part,), options)
+    named = [os.path.join(path, name) for name in spellings(split)]
+    part = next((place for place in named if os.path.isdir(place)), None)
+    if part is not None:
+        dataset = call(EmptyImageDataset, (part,), options)
+        loose = sum(is_image_file(file.name) for file in Path(path).iterdir() if file.is_file())
+        if loose:
+            remedy = f"The part {split!r} is in {os.path.basename(part)}/; move them there."
+            dataset.problems += (_not_read(Path(path), loose, remedy),)
+        return dataset
     if split != "train":
         raise missing_part(path, split, f"a folder {split}/ (its own images are for training)")
     return call(EmptyImageDataset, (path,), options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -52,7 +53,12 @@ def write_via(
             entries[f"{name}{size}"] = entry
         text = json.dumps(_project(entries, dataset.class_names), ensure_ascii=False)
         (partial / "via_project.json").write_text(text, encoding="utf-8")
-    return ledger.written(Path(folder) / split)
+    written = ledger.written(Path(folder) / split)
+    if not ledger.objects:
+        names = f"data.classes=[{', '.join(dataset.class_names)}]"
+        note = f"Objects name the classes in VIA, and there are none: say {names} in reading."
+        written = dataclasses.replace(written, notes=(*written.notes, note))
+    return written
 
 
 def _region(polygon: np.ndarray, attributes: dict) -> dict:

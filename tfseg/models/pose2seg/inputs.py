@@ -74,6 +74,8 @@ class PeoplePoses(Extra):
 
     def truth(self, sample, config) -> Poses:
         """Returns the annotated poses of people with a joint, crowd regions excepted."""
+        if sample.keypoints is None and not len(sample):
+            return coco_poses([])
         if sample.keypoints is None:
             raise DataError(f"{sample.where}: its dataset has no keypoints. Give the poses.")
         people = ~sample.is_crowd & (sample.keypoints[..., 2] > 0).any(axis=1)

@@ -216,7 +216,10 @@ def encode(
     Raises:
         DataError: If the sample has no keypoints, or not COCO's.
     """
-    if sample.keypoints is None:
+    keypoints = sample.keypoints
+    if keypoints is None and not len(sample):
+        keypoints = np.zeros((0, len(COCO_KEYPOINTS), 3))
+    if keypoints is None:
         raise DataError(
             f"{sample.where}: its dataset has no keypoints, which people are told apart by. Take "
             "one with COCO's 17 (person_keypoints_*.json), or drawn people."
@@ -224,7 +227,7 @@ def encode(
     single = ~sample.is_crowd
     try:
         return training_inputs(
-            sample.image, sample.keypoints[single], sample.masks[single], config, random
+            sample.image, keypoints[single], sample.masks[single], config, random
         )
     except DataError as error:
         raise DataError(f"{sample.where}: {error}") from None
