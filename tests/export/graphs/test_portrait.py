@@ -11,6 +11,7 @@ from tfseg.export.decoding import decoded
 from tfseg.export.graphs.portrait import SegmentationGraph
 from tfseg.geometry.proportional import ImageFit
 from tfseg.models.portrait.decode import decode
+from tfseg.models.portrait.edges import SeenPlan
 
 NAMES = ("person", "dog", "cat")
 SIZES = ((40, 60), (61, 47), (1, 1), (5, 200), (96, 96))
@@ -28,9 +29,10 @@ def picture(height, width, seed=0):
     return np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def expected(image, fit):
+def expected(image, fit, refine=False):
     plan = fit.predict_plan(image.shape[:2])
     logits = colours({"image": tf.constant(plan.image(image)[None], tf.float32)})["logits"][0]
+    plan = SeenPlan.of(plan, image) if refine else plan
     return decode(logits.numpy(), plan, class_names=NAMES).label_maps
 
 
@@ -52,14 +54,16 @@ def test_the_plan_is_that_of_predicting(kind):
             assert tuple(found) == fit.predict_plan(size).resized, (canvas, size)
 
 
+@pytest.mark.parametrize("refine", [False, True])
 @pytest.mark.parametrize("kind", ["proportional", "letterbox", "stretch", "native"])
-def test_pixels_are_those_of_predict(kind):
+def test_pixels_are_those_of_predict(kind, refine):
     fit = ImageFit((64, 96), kind, 80)
     spec = tf.TensorSpec((None, None, None, 3), tf.uint8)
-    traced = tf.function(graph_of(fit).from_images, input_signature=[spec])
+    graph = graph_of(fit, refine_edges=refine)
+    traced = tf.function(graph.from_images, input_signature=[spec])
     for size in SIZES:
         image = picture(*size)
-        wanted = expected(image, fit)
+        wanted = expected(image, fit, refine)
         found = traced(np.stack([image, image[::-1]]))
         assert found["classes"].dtype == found["alpha"].dtype == tf.uint8
         assert found["classes"].shape == found["alpha"].shape == (2, *size)
@@ -70,8 +74,9 @@ def test_pixels_are_those_of_predict(kind):
     assert len(np.unique(wanted["classes"])) == 4 and np.ptp(wanted["alpha"]) > 200
 
 
-def test_probabilities_sum_to_one_and_agree():
-    graph = graph_of(ImageFit((64, 64)), probabilities=True)
+@pytest.mark.parametrize("refine", [False, True])
+def test_probabilities_sum_to_one_and_agree(refine):
+    graph = graph_of(ImageFit((64, 64)), probabilities=True, refine_edges=refine)
     found = graph.from_images(picture(50, 70)[None].astype(np.float32))
     shares = found["probabilities"].numpy()
     assert shares.shape == (1, 50, 70, 4)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfseg.export.decoding import DIFFERENCES
 from tfseg.export.endpoints import Endpoint, Serving, encoded_images, pixels
+from tfseg.export.graphs.portrait_edges import EdgeShares
 from tfseg.export.image_files import (
     ERRORS,
     MAX_PIXELS,
@@ -41,6 +42,7 @@ def serving(estimator, *, probabilities: bool = False, max_pixels: int = MAX_PIX
         fit.kind,
         fit.limit,
         classes=classes,
+        refine_edges=estimator.config.refine_edges,
         probabilities=probabilities,
         max_pixels=max_pixels,
     )
@@ -97,6 +99,7 @@ class SegmentationGraph:
             the network, to the pixel as `tfseg.geometry.proportional.ImageFit.predict_plan` says.
         limit: Longest side of "native".
         classes: N, with the background.
+        refine_edges: Probabilities follow the images' edges.
         probabilities: Return them too.
         max_pixels: The largest image that is taken.
     """
@@ -109,22 +112,20 @@ class SegmentationGraph:
         limit: int,
         *,
         classes: int,
+        refine_edges: bool = False,
         probabilities: bool = False,
         max_pixels: int = MAX_PIXELS,
     ):
         self.max_pixels = max_pixels
         self.network, self.canvas, self.kind, self.limit = network, tuple(canvas), kind, limit
-        self.classes, self.probabilities = classes, probabilities
+        self.classes, self.refine_edges = classes, refine_edges
+        self.probabilities = probabilities
 
     def from_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns `classes`, `alpha` and `class_scores` of images of one size, float32 or uint8
         `(B, H, W, 3)`, and errors; see `checked_pixels`."""
         images, errors = checked_pixels(images, self.max_pixels)
-        size = tf.shape(images)[1:3]
-        logits = self._logits(tf.cast(images, tf.int32), size)
-        outputs = self._pixels(logits, size)
-        if self.probabilities:
-            outputs["probabilities"] = tf.nn.softmax(resize_reals(logits, size))
+        outputs = self._outputs(tf.cast(images, tf.int32), self.probabilities)
         return without_broken(outputs, errors)
 
     def from_files(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -149,7 +150,7 @@ class SegmentationGraph:
         image, error = opened(encoded, self.max_pixels)
         image = tf.cast(image, tf.int32)
         size = tf.shape(image)[:2]
-        outputs = self._pixels(self._logits(image[None], size), size)
+        outputs = self._outputs(image[None])
         found = {
             f"{name}_png_bytes": tf.io.encode_png(outputs[name][0][..., None], compression=6)
             for name in ("classes", "alpha")
@@ -161,9 +162,23 @@ class SegmentationGraph:
             "error": error,
         }
 
-    def _logits(self, images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    def _outputs(self, images: tf.Tensor, probabilities: bool = False) -> dict[str, tf.Tensor]:
+        """Returns what `_pixels` and `_along_edges` do, for images int32 `(B, H, W, 3)`."""
+        size = tf.shape(images)[1:3]
+        logits, guide = self._logits(images, size)
+        if self.refine_edges:
+            shares = EdgeShares(logits, guide, images)
+            outputs = self._along_edges(shares, tf.shape(images)[:3])
+            return outputs | ({"probabilities": shares.all(self.classes)} if probabilities else {})
+        outputs = self._pixels(logits, size)
+        if probabilities:
+            outputs["probabilities"] = tf.nn.softmax(resize_reals(logits, size))
+        return outputs
+
+    def _logits(self, images: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the logits float32 `(B, h, w, N)` of the part of the network's input that shows
-        the images, int32 `(B, H, W, 3)`; the background's are subtracted, as in `decode`."""
+        the images, int32 `(B, H, W, 3)`, with the background's subtracted, as in `decode`; and
+        that part, float32 `(B, h, w, 3)`."""
         inside, canvas = self._plan(size)
         resized = tf.cast(resize(images, inside), tf.float32)
         if canvas is None:
@@ -175,7 +190,7 @@ class SegmentationGraph:
         logits = self.network({"image": fitted}, training=False)["logits"]
         logits = logits[:, top : top + inside[0], left : left + inside[1]]
         logits = tf.ensure_shape(tf.cast(logits, tf.float32), (None, None, None, self.classes))
-        return logits - logits[..., :1]
+        return logits - logits[..., :1], resized
 
     def _plan(self, size: tf.Tensor) -> tuple[tf.Tensor, tuple[int, int] | None]:
         """Returns the size at which an image is shown to the network, int32 `(2,)`, and the
@@ -230,6 +245,33 @@ class SegmentationGraph:
             "classes": classes,
             "alpha": tf.cast(tf.round(255.0 - 255.0 / total), tf.uint8),
             "class_scores": self._class_scores(classes, certainty),
+        }
+
+    def _along_edges(self, shares: EdgeShares, shape: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what `_pixels` does, of probabilities that follow the images' edges."""
+
+        def add(number, best, classes, raw, total):
+            value = shares.raw(number)
+            classes = tf.where(value > best, tf.cast(number, tf.uint8), classes)
+            total += tf.maximum(value, 0)
+            return number + 1, tf.maximum(best, value), classes, raw + value, total
+
+        spec = tf.TensorShape((None, None, None))
+        start = (1, tf.fill(shape, -math.inf), tf.zeros(shape, tf.uint8), *2 * (tf.zeros(shape),))
+        _, best, classes, raw, total = tf.while_loop(
+            lambda number, *_: number < self.classes,
+            add,
+            start,
+            shape_invariants=(tf.TensorShape(()), *4 * (spec,)),
+            parallel_iterations=1,
+        )
+        background = tf.maximum(1 - raw, 0)
+        classes = tf.where(background >= best, tf.zeros_like(classes), classes)
+        total += background
+        return {
+            "classes": classes,
+            "alpha": tf.cast(tf.round(255 - 255 * background / total), tf.uint8),
+            "class_scores": self._class_scores(classes, tf.maximum(best, background) / total),
         }
 
     def _class_scores(self, classes: tf.Tensor, certainty: tf.Tensor) -> tf.Tensor:

@@ -64,6 +64,8 @@ class PortraitConfig(SystemConfig):
         weight_decay: Half the factor of the sum of squared kernels, norms and biases excepted.
         foreground: The class that is cut out and split into instances; None means "person" where
             there is such a class, else the first.
+        refine_edges: Predictions follow the photograph's edges, by the guided filter
+            (`tfseg.models.portrait.edges`); files for phones leave that to the program around them.
         affinity: Settings of the step that splits people.
         train: Settings of `fit`.
         learns_maps: The label maps that it learns from.
@@ -102,6 +104,7 @@ class PortraitConfig(SystemConfig):
     teacher_temperature: float = setting(1.0, above=0)
     weight_decay: float = setting(0.0, at_least=0)
     foreground: str | None = None
+    refine_edges: bool = False
     affinity: AffinityConfig = dataclasses.field(default_factory=AffinityConfig)
     train: TrainConfig = dataclasses.field(
         default_factory=lambda: TrainConfig(monitor="miou", batch_size=8)

@@ -6,6 +6,7 @@ import numpy as np
 
 from tfseg.geometry.resize import ResizePlan
 from tfseg.geometry.shrink import resize_image
+from tfseg.models.portrait.edges import SeenPlan, fitted_lines
 from tfseg.opencv import cv2
 from tfseg.structures import Prediction, rle
 from tfseg.structures.semantic import semantic_prediction
@@ -25,11 +26,12 @@ def decode(
     """Returns the prediction of one image.
 
     The logits are brought to the image's size, by the rule of
-    `tfseg.geometry.shrink.resize_image`, and each pixel takes the class of the largest one.
+    `tfseg.geometry.shrink.resize_image`, and each pixel takes the class of the largest one. With
+    a plan that knows the image, probabilities follow its edges, see `tfseg.models.portrait.edges`.
 
     Args:
         logits: float32 `(H, W, N)` of the network's input.
-        plan: How the image was fitted into it.
+        plan: How the image was fitted into it; a `SeenPlan` brings the image along.
         class_names: Name of class id k at k - 1.
         score_threshold: Drops classes whose mean probability over their pixels is lower.
         image_id: For the prediction.
@@ -39,7 +41,8 @@ def decode(
         Label maps `classes` uint8 `(H, W)` and `alpha` uint8 `(H, W)`, 255 times the probability
         of not being background; one object per class that occurs.
     """
-    classes, alpha, certainty = _pixels(logits, plan)
+    seen = isinstance(plan, SeenPlan) and plan.photograph is not None
+    classes, alpha, certainty = _along_edges(logits, plan) if seen else _pixels(logits, plan)
     return class_objects(
         classes,
         alpha,
@@ -96,3 +99,32 @@ def _pixels(logits: np.ndarray, plan: ResizePlan) -> tuple:
     certainty /= total
     alpha = np.rint(255.0 - 255.0 / total).astype(np.uint8)
     return classes, alpha, certainty
+
+
+def _along_edges(logits: np.ndarray, plan: SeenPlan) -> tuple:
+    """Returns what `_pixels` does, of probabilities that follow the photograph's edges."""
+    y1, x1, y2, x2 = plan.window
+    inside = np.asarray(logits, np.float64)[y1:y2, x1:x2]
+    shares = np.exp(inside - inside.max(axis=-1, keepdims=True))
+    shares /= shares.sum(axis=-1, keepdims=True)
+    guide = plan.image(plan.photograph)[y1:y2, x1:x2]
+    lines = fitted_lines(guide, shares[..., 1:])
+    colours = [np.multiply(plan.photograph[..., k], 1 / 255, dtype=np.float32) for k in range(3)]
+    best = np.full(plan.original, -np.inf, np.float32)
+    classes = np.zeros(plan.original, np.uint8)
+    raw, total = np.zeros(plan.original, np.float32), np.zeros(plan.original, np.float32)
+    for number, (*slopes, level) in enumerate(lines, 1):
+        value = resize_image(level, plan.original)
+        for slope, colour in zip(slopes, colours, strict=True):
+            value = value + resize_image(slope, plan.original) * colour
+        larger = value > best
+        classes[larger] = number
+        np.maximum(best, value, out=best)
+        raw += value
+        total += np.maximum(value, 0, out=value)
+    # The functions leave the range from 0 to 1 now and then.
+    background = np.maximum(1 - raw, 0)
+    classes[background >= best] = 0
+    total += background
+    alpha = np.rint(255 - 255 * background / total).astype(np.uint8)
+    return classes, alpha, np.maximum(best, background) / total

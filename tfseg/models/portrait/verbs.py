@@ -18,6 +18,7 @@ from tfseg.models.portrait import people
 from tfseg.models.portrait.affinity.detectors import check_detector
 from tfseg.models.portrait.config import PortraitConfig
 from tfseg.models.portrait.decode import decode
+from tfseg.models.portrait.edges import SeenPlan
 from tfseg.models.portrait.inputs import EXTRAS
 from tfseg.structures import Prediction, Report
 
@@ -40,7 +41,8 @@ class PortraitVerbs(PredictVerbs):
 
     def _predict_inputs(self, item: Item) -> tuple[dict[str, np.ndarray], ResizePlan]:
         plan = self._resize().predict_plan(item.image.shape[:2])
-        return {"image": plan.image(item.image)}, plan
+        inputs = {"image": plan.image(item.image)}
+        return inputs, SeenPlan.of(plan, item.image) if self.config.refine_edges else plan
 
     def _decode(self, outputs, plan, *, score_threshold, image_id, path) -> Prediction:
         return decode(
