@@ -23,7 +23,7 @@ __all__ = ["RADIUS", "SMOOTHNESS", "SeenPlan", "fitted_lines", "radius_of"]
 
 RADIUS = 0.02
 """Half the side of the windows, as a share of the longer side of what the network saw."""
-SMOOTHNESS = 2e-4
+SMOOTHNESS = 1e-3
 """What is added to the variances of colours from 0 to 1: below it a difference is noise."""
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
