@@ -208,8 +208,9 @@ def damage_is_named(maker: Maker, folder: Path) -> None:
     """A damaged image stops a strict reader; lenient ones leave it out, and the doctor lists it."""
     home = maker.written(folder / "x")
     healthy = diagnose(home, format=maker.format, **maker.options)
+    assert healthy.ok and healthy.checked == 2, str(healthy)
     # Nothing can be learnt from images without objects alone, which is told.
-    assert healthy.ok == maker.objects and healthy.checked == 2, str(healthy)
+    assert maker.objects or "no_objects" in {p.code for p in healthy.of("info")}
     broken = Path(maker.open(home)[0].path)
     broken.write_bytes(broken.read_bytes()[:200])
     with pytest.raises(DataError, match=broken.name):
