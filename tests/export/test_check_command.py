@@ -38,8 +38,10 @@ def rows_of(table):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
-def test_a_portrait_model_and_its_file_for_phones(photos, tmp_path, capsys):
-    model, out = saved(portrait(), tmp_path), tmp_path / "served" / "portrait" / "1"
+@pytest.mark.parametrize("refine", [False, True])
+def test_a_portrait_model_and_its_file_for_phones(photos, tmp_path, capsys, refine):
+    network = portrait().set_params(refine_edges=refine)
+    model, out = saved(network, tmp_path), tmp_path / "served" / "portrait" / "1"
     assert main(["export", model, str(tmp_path / "phone"), "--format", "tflite"]) == 0
     file = tmp_path / "phone" / "model.tflite"
     words = ["export", model, str(out), "--check", str(photos), "--phone"]

@@ -15,6 +15,7 @@ from tfseg import files
 from tfseg.engine.inputs import Item
 from tfseg.errors import DataError, ExportError
 from tfseg.export.folder import add_checksum
+from tfseg.export.phone.part import PhonePart, phone_part
 from tfseg.serving.answers import DECODERS
 from tfseg.structures import Prediction, Sample, rle
 from tfseg.structures.poses import coco_poses
@@ -104,18 +105,20 @@ def check(
     images = [os.fspath(image) for image in images]
     if not images:
         raise DataError("check: there are no images.")
-    forms: list[tuple[str, Limits, Callable]] = [(_SERVED, SERVED, _served(directory))]
+    # Name, limits, what answers, and the prediction that it should give.
+    forms = [(_SERVED, SERVED, _served(directory), lambda answer: answer.prediction)]
     if phone is not None:
-        forms.append((Path(phone).name, PHONE, phone_form(estimator, phone)))
+        part, ask = phone_form(estimator, phone)
+        forms.append((Path(phone).name, PHONE, ask, part.wanted))
     rows = []
     answers = estimator.predict_each(images, score_threshold=score_threshold, **extras)
     for image, answer in zip(images, answers):
-        for name, limits, form in forms:
+        for name, limits, form, wanted in forms:
             if answer.error is not None:
                 asked = form if name == _SERVED and answer.item is None else None
                 rows.append(_refused(image, name, asked, answer.error))
             else:
-                rows.append(_row(image, name, limits, answer.prediction, form, answer.item))
+                rows.append(_row(image, name, limits, wanted(answer), form, answer.item))
     return rows
 
 
@@ -181,14 +184,15 @@ def _served(directory: str | os.PathLike) -> Callable[[Item], Prediction]:
     return ask
 
 
-def phone_form(estimator, path: str | os.PathLike) -> Callable[[Item], Prediction]:
-    """Returns what runs a phone's file on an image.
+def phone_form(
+    estimator, path: str | os.PathLike
+) -> tuple[PhonePart, Callable[[Item], Prediction]]:
+    """Returns the part of a model that a phone's file holds, and what runs it on an image.
 
     Raises:
         DataError: If the file cannot be read.
         ExportError: If the system has no file for phones, or this is none of its own.
     """
-    from tfseg.export.phone.part import phone_part
     from tfseg.export.phone.runner import PhoneRunner
 
     if not estimator.phone_part:
@@ -214,7 +218,7 @@ def phone_form(estimator, path: str | os.PathLike) -> Callable[[Item], Predictio
         plan = part.plan(sample.size)
         return part.prediction(runner(plan.image(sample.image)), sample, plan)
 
-    return ask
+    return part, ask
 
 
 def _refused(image: str, form: str, ask, error: Exception) -> Row:

@@ -12,7 +12,7 @@ from tfseg.errors import DataError
 from tfseg.structures.labels import COCO_KEYPOINTS
 
 __all__ = ["LAYOUTS", "MEDIAPIPE_33", "OPENPOSE_18", "OPENPOSE_25", "Poses"]
-__all__ += ["check_inside", "coco_poses"]
+__all__ += ["annotated_keypoints", "check_inside", "coco_poses"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,6 +69,14 @@ class Poses:
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+
+def annotated_keypoints(sample) -> np.ndarray | None:
+    """Returns a sample's keypoints, `(N, 17, 3)`; None where its objects have none. An image
+    without objects needs none."""
+    if sample.keypoints is None and not len(sample):
+        return np.zeros((0, len(COCO_KEYPOINTS), 3))
+    return sample.keypoints
 
 
 def coco_poses(

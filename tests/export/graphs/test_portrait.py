@@ -32,7 +32,7 @@ def picture(height, width, seed=0):
 def expected(image, fit, refine=False):
     plan = fit.predict_plan(image.shape[:2])
     logits = colours({"image": tf.constant(plan.image(image)[None], tf.float32)})["logits"][0]
-    plan = SeenPlan.of(plan, image) if refine else plan
+    plan = SeenPlan.of(plan, image, plan.image(image)) if refine else plan
     return decode(logits.numpy(), plan, class_names=NAMES).label_maps
 
 

@@ -64,7 +64,10 @@ def test_a_border_beside_the_outline_moves_onto_it(kind):
     plan = ImageFit((128, 128), kind).predict_plan(truth.shape)
     logits = softly(truth, (2, 2), plan)
     wrong = {}
-    for name, own in (("plain", plan), ("along edges", SeenPlan.of(plan, image))):
+    for name, own in (
+        ("plain", plan),
+        ("along edges", SeenPlan.of(plan, image, plan.image(image))),
+    ):
         found = decode(logits, own, class_names=("person",)).label_maps
         wrong[name] = np.mean((found["classes"] == 1) != truth)
         np.testing.assert_array_equal(found["alpha"] > 127, found["classes"] == 1)
@@ -76,7 +79,7 @@ def test_an_image_of_one_colour_leaves_sure_areas_alone():
     plan = ImageFit((96, 64)).predict_plan((96, 64))
     logits = np.zeros((96, 64, 3), np.float32)
     logits[:48, :, 1], logits[48:, :, 2] = 20, 20
-    found = decode(logits, SeenPlan.of(plan, grey), class_names=("a", "b"))
+    found = decode(logits, SeenPlan.of(plan, grey, plan.image(grey)), class_names=("a", "b"))
     wanted = np.broadcast_to(np.repeat([1, 2], 48)[:, None], (96, 64))
     np.testing.assert_array_equal(found.label_maps["classes"], wanted)
     assert (found.label_maps["alpha"] == 255).all() and (found.scores > 0.9).all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tfseg.data.images.image_files import images_in, is_image_file
@@ -39,7 +39,7 @@ class EmptyImageDataset:
     def __init__(self, folder: str | os.PathLike, classes: Sequence[str] = ()):
         self.class_names = _names(classes)
         self._files = images_in(Path(folder), tell_folders=False)
-        self.problems = tuple(_passed_over(Path(folder), PARTS))
+        self.problems = tuple(_passed_over(Path(folder)))
 
     def __len__(self) -> int:
         return len(self._files)
@@ -50,17 +50,16 @@ class EmptyImageDataset:
 
 
 def _names(classes: Sequence[str]) -> tuple[str, ...]:
-    names = () if isinstance(classes, str) else tuple(classes)
-    sound = all(isinstance(name, str) and name.strip() for name in names)
-    if isinstance(classes, str) or not sound or len(set(names)) < len(names):
+    sound = not isinstance(classes, str) and len(set(classes)) == len(classes)
+    if not sound or not all(isinstance(name, str) and name.strip() for name in classes):
         raise DataError(f"expected classes as a list of different names, got {classes!r}.")
-    return names
+    return tuple(classes)
 
 
-def _passed_over(folder: Path, parts: Iterable[str]) -> Iterator[Problem]:
+def _passed_over(folder: Path) -> Iterator[Problem]:
     """Yields a warning for each folder with images inside a folder whose own are read, but for
     those that are other parts."""
-    known = {name for part in parts for name in spellings(part)}
+    known = {name for part in PARTS for name in spellings(part)}
     for inside in sorted(folder.iterdir()):
         if inside.is_dir() and inside.name not in known:
             count = sum(is_image_file(file.name) for file in inside.iterdir())

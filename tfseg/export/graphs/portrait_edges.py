@@ -65,7 +65,7 @@ class EdgeShares:
 
     Args:
         logits: float32 `(B, h, w, N)` of the part of the input that shows the photographs.
-        guide: int32 `(B, h, w, 3)`, that part.
+        guide: float32 `(B, h, w, 3)`, that part, grey values from 0 to 255.
         images: int32 `(B, H, W, 3)`, the photographs.
     """
 

@@ -51,6 +51,11 @@ class _PortraitPart(PhonePart):
         told = {"score_threshold": None, "image_id": sample.image_id, "path": None}
         return self.estimator._decode(raw, plan, **told)
 
+    def wanted(self, answer):
+        if not self.estimator.config.refine_edges:
+            return answer.prediction
+        return self.estimator.with_plain_edges().predict(answer.item.image)[0]
+
     def loader(self, dataset):
         # The same settings at the phone's size: what training sees is what the phone will see.
         config = self.estimator.config.replace(image_size=self.image_size)

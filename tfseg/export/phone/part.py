@@ -99,6 +99,11 @@ class PhonePart:
         """Returns the prediction from a file's output, float32 `(H, W, D)`."""
         raise NotImplementedError
 
+    def wanted(self, answer):
+        """Returns the prediction that a file's is to be compared with, of an `Answer` of `predict`:
+        without what files leave to the program around them."""
+        return answer.prediction
+
     def loader(self, dataset):
         """Returns a loader of batches with `image`, uint8 `(B, H, W, 3)`, and what `loss` takes."""
         raise NotImplementedError

@@ -41,8 +41,8 @@ def decode(
         Label maps `classes` uint8 `(H, W)` and `alpha` uint8 `(H, W)`, 255 times the probability
         of not being background; one object per class that occurs.
     """
-    seen = isinstance(plan, SeenPlan) and plan.photograph is not None
-    classes, alpha, certainty = _along_edges(logits, plan) if seen else _pixels(logits, plan)
+    pixels = _along_edges if isinstance(plan, SeenPlan) else _pixels
+    classes, alpha, certainty = pixels(logits, plan)
     return class_objects(
         classes,
         alpha,
@@ -107,8 +107,7 @@ def _along_edges(logits: np.ndarray, plan: SeenPlan) -> tuple:
     inside = np.asarray(logits, np.float64)[y1:y2, x1:x2]
     shares = np.exp(inside - inside.max(axis=-1, keepdims=True))
     shares /= shares.sum(axis=-1, keepdims=True)
-    guide = plan.image(plan.photograph)[y1:y2, x1:x2]
-    lines = fitted_lines(guide, shares[..., 1:])
+    lines = fitted_lines(plan.fitted[y1:y2, x1:x2], shares[..., 1:])
     colours = [np.multiply(plan.photograph[..., k], 1 / 255, dtype=np.float32) for k in range(3)]
     best = np.full(plan.original, -np.inf, np.float32)
     classes = np.zeros(plan.original, np.uint8)
@@ -116,7 +115,8 @@ def _along_edges(logits: np.ndarray, plan: SeenPlan) -> tuple:
     for number, (*slopes, level) in enumerate(lines, 1):
         value = resize_image(level, plan.original)
         for slope, colour in zip(slopes, colours, strict=True):
-            value = value + resize_image(slope, plan.original) * colour
+            wide = resize_image(slope, plan.original)
+            value += np.multiply(wide, colour, out=wide)
         larger = value > best
         classes[larger] = number
         np.maximum(best, value, out=best)

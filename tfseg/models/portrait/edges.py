@@ -30,18 +30,20 @@ _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SeenPlan(ResizePlan):
-    """A plan that knows its image.
+    """A plan that knows its image, as it was and as the network saw it.
 
     Attributes:
-        photograph: uint8 or float `(H, W, 3)`, grey values from 0 to 255; None: it does not.
+        photograph: uint8 or float `(H, W, 3)`, grey values from 0 to 255.
+        fitted: `(h, w, 3)`, what `image(photograph)` gave.
     """
 
-    photograph: np.ndarray | None = None
+    photograph: np.ndarray = None
+    fitted: np.ndarray = None
 
     @classmethod
-    def of(cls, plan: ResizePlan, photograph: np.ndarray) -> SeenPlan:
+    def of(cls, plan: ResizePlan, photograph: np.ndarray, fitted: np.ndarray) -> SeenPlan:
         """Returns a plan with its image."""
-        return cls(*dataclasses.astuple(plan), photograph=photograph)
+        return cls(*dataclasses.astuple(plan), photograph=photograph, fitted=fitted)
 
 
 def radius_of(height: int, width: int) -> int:
@@ -70,7 +72,7 @@ def fitted_lines(guide: np.ndarray, shares: np.ndarray) -> np.ndarray:
         ]
     )
     lines = np.empty((shares.shape[-1], 4, *guide.shape[:2]), np.float32)
-    for line, number in zip(lines, range(shares.shape[-1]), strict=True):
+    for number, line in enumerate(lines):
         share = np.ascontiguousarray(shares[..., number], np.float64)
         rest = level = mean(share)
         together = [mean(colours[k] * share) - centre[k] * level for k in range(3)]

@@ -41,8 +41,10 @@ class PortraitVerbs(PredictVerbs):
 
     def _predict_inputs(self, item: Item) -> tuple[dict[str, np.ndarray], ResizePlan]:
         plan = self._resize().predict_plan(item.image.shape[:2])
-        inputs = {"image": plan.image(item.image)}
-        return inputs, SeenPlan.of(plan, item.image) if self.config.refine_edges else plan
+        fitted = plan.image(item.image)
+        if self.config.refine_edges:
+            plan = SeenPlan.of(plan, item.image, fitted)
+        return {"image": fitted}, plan
 
     def _decode(self, outputs, plan, *, score_threshold, image_id, path) -> Prediction:
         return decode(
@@ -132,6 +134,13 @@ class PortraitVerbs(PredictVerbs):
         if boxes is None and detector is None:
             return super().evaluate(dataset, **options)
         return self.with_people(boxes, detector).evaluate(dataset, **options)
+
+    def with_plain_edges(self) -> PortraitVerbs:
+        """Returns this model, sharing its weights, as one whose edges are not refined."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
+        view._config = self.config.replace(refine_edges=False)
+        return view
 
     def with_people(self, boxes=None, detector=None) -> PortraitVerbs:
         """Returns this model, sharing its weights, as one whose evaluations tell people apart.

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfseg.engine.extras import Extra
 from tfseg.errors import DataError
-from tfseg.structures.poses import Poses, coco_poses
+from tfseg.structures.poses import Poses, annotated_keypoints, coco_poses
 
 __all__ = ["EXTRAS", "PeoplePoses"]
 
@@ -74,12 +74,11 @@ class PeoplePoses(Extra):
 
     def truth(self, sample, config) -> Poses:
         """Returns the annotated poses of people with a joint, crowd regions excepted."""
-        if sample.keypoints is None and not len(sample):
-            return coco_poses([])
-        if sample.keypoints is None:
+        keypoints = annotated_keypoints(sample)
+        if keypoints is None:
             raise DataError(f"{sample.where}: its dataset has no keypoints. Give the poses.")
-        people = ~sample.is_crowd & (sample.keypoints[..., 2] > 0).any(axis=1)
-        return coco_poses(sample.keypoints[people], third="visibility", where=sample.where)
+        people = ~sample.is_crowd & (keypoints[..., 2] > 0).any(axis=1)
+        return coco_poses(keypoints[people], third="visibility", where=sample.where)
 
     def found_by(self, finder, image: np.ndarray, config) -> Poses:
         """Returns what a pose estimator finds in an image: a function of it, or an object with

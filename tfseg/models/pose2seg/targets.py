@@ -12,6 +12,7 @@ from tfseg.models.pose2seg.config import Pose2SegConfig
 from tfseg.models.pose2seg.skeleton.alignment import Alignment, align, whole_frame
 from tfseg.structures import Sample
 from tfseg.structures.labels import COCO_KEYPOINTS
+from tfseg.structures.poses import annotated_keypoints
 
 __all__ = [
     *("Plan", "disturbed", "encode", "network_image", "plan", "training_inputs", "window_change"),
@@ -216,9 +217,7 @@ def encode(
     Raises:
         DataError: If the sample has no keypoints, or not COCO's.
     """
-    keypoints = sample.keypoints
-    if keypoints is None and not len(sample):
-        keypoints = np.zeros((0, len(COCO_KEYPOINTS), 3))
+    keypoints = annotated_keypoints(sample)
     if keypoints is None:
         raise DataError(
             f"{sample.where}: its dataset has no keypoints, which people are told apart by. Take "
