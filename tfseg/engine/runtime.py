@@ -21,6 +21,7 @@ from tfseg import backend
 from tfseg.errors import ConfigError
 
 __all__ = [
+    "accelerators",
     "any_batch",
     "compile_inference",
     "needs_jit",
@@ -64,6 +65,12 @@ def any_batch(network: keras.Model) -> bool:
     """True where one compiled function of the network takes batches of all lengths."""
     open_axes = getattr(network, "open_axes", {}).values()
     return keras.backend.backend() != "jax" and any(0 in axes for axes in open_axes)
+
+
+def accelerators() -> list[str]:
+    """Returns the devices beside CPUs on which the backend computes, such as `["gpu:0"]`."""
+    # Not those of "gpu": asked for them, JAX raises where there are none.
+    return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
 class _Recent:

@@ -16,6 +16,7 @@ import keras
 
 from tfseg import files
 from tfseg.config import Config
+from tfseg.engine import runtime
 from tfseg.engine.checkpoint import WEIGHTS_FILE
 from tfseg.engine.resume import flat_settings
 from tfseg.errors import ConfigError, TrainingError, WeightsError
@@ -235,7 +236,7 @@ def _digest(weights: str | os.PathLike) -> str:
 
 
 def _hardware() -> str:
-    gpus = keras.distribution.list_devices("gpu")
+    gpus = runtime.accelerators()
     return f"{len(gpus)} GPU" if gpus else f"{os.cpu_count()} CPU cores"
 
 

@@ -10,6 +10,7 @@ from small_hptr import SMALL
 
 from tfseg.errors import ConfigError
 from tfseg.models.hptr.config import TASKS, HPTRConfig
+from tfseg.models.hptr.heads import features_of_heads
 from tfseg.models.hptr.losses import TERMS, loss_terms
 from tfseg.models.hptr.network import HPTRNetwork, build, layer_group
 
@@ -107,6 +108,15 @@ def test_what_comes_out_and_of_whom(network, call_model):
         np.testing.assert_allclose(ops.convert_to_numpy(again[name]), value, atol=1e-4)
     with pytest.raises(ConfigError, match="multiples of 32; got 48 x 64"):
         network(images(48, 64))
+
+
+def test_heads_computed_together_say_what_each_says_alone(network):
+    joint = np.random.default_rng(0).normal(size=(2, 8, 12, 64)).astype(np.float32)
+    together = features_of_heads(network.heads, ops.convert_to_tensor(joint))
+    assert tuple(together) == TASKS
+    for name, head in network.heads.items():
+        alone = ops.convert_to_numpy(head.features(joint))
+        np.testing.assert_allclose(ops.convert_to_numpy(together[name]), alone, atol=1e-4)
 
 
 def test_masks_in_training_are_those_of_the_matched_queries(network):

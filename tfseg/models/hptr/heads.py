@@ -12,10 +12,12 @@ from collections.abc import Mapping
 import keras
 from keras import layers, ops
 
+from tfseg.engine import runtime
 from tfseg.nn.layers.group_norm import GroupNorm
 from tfseg.nn.layers.resize_like import ResizeLike
+from tfseg.nn.ops.winograd import convs_of_one_map
 
-__all__ = ["BranchHead", "ImageHints", "concat_levels"]
+__all__ = ["BranchHead", "ImageHints", "concat_levels", "features_of_heads"]
 
 _CONVS, _GROUPS, _EPSILON = 4, 16, 1e-5
 _DETAIL, _HIDDEN = (24, 48), 64  # channels of `ImageHints`
@@ -81,7 +83,12 @@ class BranchHead(layers.Layer):
 
     def features(self, x):
         """Returns the map `(B, h, w, width)` before the logits."""
-        for conv, normalise in zip(self.convs, self.norms, strict=True):
+        return self.features_after(self.convs[0](x))
+
+    def features_after(self, x):
+        """Returns `features`, given what the first convolution, before its norm, makes of a map."""
+        x = ops.relu(self.norms[0](x))
+        for conv, normalise in zip(self.convs[1:], self.norms[1:], strict=True):
             x = ops.relu(normalise(conv(x)))
         return x
 
@@ -179,6 +186,28 @@ class ImageHints(layers.Layer):
     def get_config(self):
         """Returns the settings of the layer."""
         return {**super().get_config(), "outputs": self.outputs}
+
+
+def features_of_heads(heads: Mapping[str, BranchHead], x, training=None) -> dict:
+    """Returns `features(x)` of each of some built heads of one map `x`, `{name: (B, h, w, width)}`.
+
+    In a prediction their first convolutions are computed together, which takes half their time.
+    A training needs the memory, a GPU has fast ways of its own, and half precision the digits.
+
+    Args:
+        heads: The heads.
+        x: `(B, h, w, any)`; h and w are multiples of 4.
+        training: Whether it is a training.
+    """
+    exact = keras.backend.standardize_dtype(x.dtype) == "float32"
+    if training or not exact or len(heads) < 2 or runtime.accelerators():
+        return {name: head.features(x) for name, head in heads.items()}
+    kernels = [ops.cast(head.convs[0].kernel, x.dtype) for head in heads.values()]
+    first = convs_of_one_map(x, kernels)
+    return {
+        name: head.features_after(met)
+        for (name, head), met in zip(heads.items(), first, strict=True)
+    }
 
 
 def concat_levels(levels, resize: ResizeLike):

@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from tfseg.errors import ConfigError
 from tfseg.models.hptr.config import HPTRConfig
-from tfseg.models.hptr.heads import BranchHead, ImageHints, concat_levels
+from tfseg.models.hptr.heads import BranchHead, ImageHints, concat_levels, features_of_heads
 from tfseg.models.hptr.losses import TERMS, loss_terms, term_weights
 from tfseg.nn.backbones.imagenet import weighted_layers
 from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
@@ -167,7 +167,7 @@ class HPTRNetwork(keras.Model):
         pyramid = self.fpn(stages)[:4]
         levels = [branch(x) for branch, x in zip(self.branches, pyramid, strict=True)]
         joint = concat_levels(levels, self.resize)
-        maps = self.maps(joint, image)
+        maps = self.maps(joint, image, training)
         found = self.detector(self.looked_at(stages, pyramid), padding, training=training)
         finer = [levels[2], levels[1], levels[0]]
         if "gt_boxes" not in inputs:
@@ -188,14 +188,14 @@ class HPTRNetwork(keras.Model):
             people.update({f"denoised_{name}": value for name, value in more.items()})
         return {**maps, **people, "matched": matched, "masks": masks}
 
-    def maps(self, joint, image) -> dict:
+    def maps(self, joint, image, training=None) -> dict:
         """Returns the logits of each task, float32 `(B, H / 4, W / 4, K)`.
 
         Args:
             joint: See `concat_levels`.
-            image: Of `preprocess`.
+            image, training: Of `preprocess` and of `call`.
         """
-        features = {task: head.features(joint) for task, head in self.heads.items()}
+        features = features_of_heads(self.heads, joint, training)
         found = {task: self.heads[task].logits(x) for task, x in features.items()}
         if self.image_hints is None:
             return found
