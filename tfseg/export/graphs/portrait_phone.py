@@ -52,9 +52,7 @@ class _PortraitPart(PhonePart):
         return self.estimator._decode(raw, plan, **told)
 
     def wanted(self, answer):
-        if not self.estimator.config.refine_edges:
-            return answer.prediction
-        return self.estimator.with_plain_edges().predict(answer.item.image)[0]
+        return self.estimator.as_on_phones(self.fit).predict(answer.item.image)[0]
 
     def loader(self, dataset):
         # The same settings at the phone's size: what training sees is what the phone will see.

@@ -101,7 +101,8 @@ class PhonePart:
 
     def wanted(self, answer):
         """Returns the prediction that a file's is to be compared with, of an `Answer` of `predict`:
-        without what files leave to the program around them."""
+        with images fitted as for the file, and without what files leave to the program around
+        them."""
         return answer.prediction
 
     def loader(self, dataset):

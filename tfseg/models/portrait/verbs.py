@@ -135,11 +135,13 @@ class PortraitVerbs(PredictVerbs):
             return super().evaluate(dataset, **options)
         return self.with_people(boxes, detector).evaluate(dataset, **options)
 
-    def with_plain_edges(self) -> PortraitVerbs:
-        """Returns this model, sharing its weights, as one whose edges are not refined."""
+    def as_on_phones(self, fit: ImageFit) -> PortraitVerbs:
+        """Returns this model, sharing its weights, as one that fits images as a phone's file has
+        them and leaves edges as they come."""
         view = object.__new__(type(self))
         view.__dict__.update(self.__dict__)
-        view._config = self.config.replace(refine_edges=False)
+        plain = {"image_size": tuple(fit.canvas), "image_fit": fit.kind, "refine_edges": False}
+        view._config = self.config.replace(**plain)
         return view
 
     def with_people(self, boxes=None, detector=None) -> PortraitVerbs:
