@@ -279,6 +279,12 @@ class EstimatorContract:
         assert report.skipped and not report.missing and not other.fitted
         with pytest.raises(NotFittedError, match="random numbers"):
             self.predicted(other, samples[:1])
+        # Nor are the rows of one class another's where there are as many.
+        swapped = self.fresh(classes=model.class_names[::-1])
+        with pytest.raises(WeightsError, match="in another order"):
+            swapped.load_weights(path)
+        assert set(swapped.load_weights(path, skip_mismatch=True).skipped) == set(report.skipped)
+        assert not swapped.fitted
 
     # ------------------------------------------------------------------ training
 

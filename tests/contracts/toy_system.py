@@ -39,6 +39,7 @@ class DotNetwork(keras.Model):
 
 class Dot(Estimator):
     system, config_class, serving_graph = "dot", DotConfig, "toy_system"
+    class_layers = ("pixels",)
 
     def _build(self):
         return DotNetwork(self.config)

@@ -45,6 +45,7 @@ class Estimator(PredictVerbs, FileVerbs):
         measures: What its evaluator measures, those that people look at first among them.
         weight_readers: Modules with `recognises(path) -> bool` and `load(model, path,
             skip_mismatch) -> LoadReport` for weight files of other programs.
+        class_layers: Patterns of the names of those layers that have something for each class.
         serving_graph: Module with `serving(estimator, **options)`, which an exported model is made
             by, see `tfseg.export.endpoints`; without it the model cannot be exported.
         phone_part: Module with `part(estimator, image_size)`, which files for phones are made of,
@@ -67,6 +68,7 @@ class Estimator(PredictVerbs, FileVerbs):
     loss_terms: Mapping[str, str] = {}
     measures: tuple[Measure, ...] = ()
     weight_readers: tuple[str, ...] = ()
+    class_layers: tuple[str, ...] = ()
     serving_graph: str = ""
     phone_part: str = ""
     no_phone_part: str = "The system names no part of it that phones run."

@@ -15,6 +15,7 @@ from tfseg import files
 from tfseg.config.base import nearest
 from tfseg.config.start import is_path
 from tfseg.engine import checkpoint, named_models, weights
+from tfseg.engine.class_layers import ClassLayers
 from tfseg.engine.model_json import digest_of_weights
 from tfseg.errors import ConfigError, ExportError, WeightsError
 from tfseg.structures import LoadReport
@@ -126,6 +127,9 @@ class FileVerbs:
                 other classes, and list the others in the report. A model that had no weights
                 before must then be trained before it predicts.
 
+        Layers with something for each class fit only if the file was written for the same classes
+        in the same order; one class may have another name.
+
         Raises:
             WeightsError: Naming the layers that do not fit, or what the file is.
         """
@@ -142,7 +146,8 @@ class FileVerbs:
             report = reader.load(self, path, skip_mismatch)
         else:
             others = [importlib.import_module(name).READS for name in self.weight_readers]
-            report = weights.load(self.keras_model, path, skip_mismatch, others, checked)
+            classes = ClassLayers(self.class_names, self.class_layers)
+            report = weights.load(self.keras_model, path, skip_mismatch, others, checked, classes)
         if not self.fitted:
             self.random_layers = (*report.skipped, *report.missing)
             self.fitted = not self.random_layers

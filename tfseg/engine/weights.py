@@ -13,12 +13,14 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import h5py
 import keras
 import numpy as np
 
 from tfseg import files
+from tfseg.engine.class_layers import ClassLayers
 from tfseg.engine.stored_values import read_array, storable
 from tfseg.engine.weight_kinds import some, unknown
 from tfseg.errors import WeightsError
@@ -145,6 +147,7 @@ def load(
     skip_mismatch: bool = False,
     others: Sequence[str] = (),
     checked: bool = False,
+    classes: ClassLayers | None = None,
 ) -> LoadReport:
     """Gives each layer its weights from a file, all of them or, on an error, none.
 
@@ -155,6 +158,8 @@ def load(
             and list them; False: raise.
         others: Kinds of file that could have been read too, for the error.
         checked: Whether its checksum was compared already (`is_intact`).
+        classes: What layers of a file that was written for other classes do not fit, even of equal
+            shape; None: the file is known to have the same.
 
     Raises:
         WeightsError: If the file is missing, damaged, of another kind, or does not fit, or has
@@ -166,9 +171,10 @@ def load(
     if not checked:
         _remark(path, attributes)
     check_finite(os.fspath(path), stored)
-    found = match(named_weights(network), stored, os.fspath(path))
-    classes = attributes.get("class_names")
-    told = f" The file was written for the classes {classes}." if classes else ""
+    layers, written = named_weights(network), attributes.get("class_names")
+    others = {} if classes is None else classes.of_others(layers, written)
+    found = match(layers, stored, os.fspath(path), refused=others)
+    told = f" The file was written for the classes {written}." if written else ""
     refuse_mismatch(found.report, skip_mismatch, told)
     give(found)
     return found.report
@@ -192,6 +198,7 @@ def match(
     stored: Mapping[str, Mapping[str, np.ndarray]],
     source: str,
     unused: Sequence[str] = (),
+    refused: Mapping[str, str] = MappingProxyType({}),
 ) -> Match:
     """Finds which arrays of a file fit which layer. Nothing is changed yet.
 
@@ -200,13 +207,14 @@ def match(
         stored: `{layer: {variable name: array}}`, by the same names.
         source: The file, for the report.
         unused: Names in the file that are not in `stored`, for the report.
+        refused: Layers to leave out, with the reason.
     """
     loaded, fitting, skipped, missing = [], [], {}, []
     for layer, variables in layers.items():
         if layer not in stored:
             missing.append(layer)
             continue
-        reason = _why_not(variables, stored[layer])
+        reason = _why_not(variables, stored[layer]) or refused.get(layer)
         if reason:
             skipped[layer] = reason
         else:

@@ -68,6 +68,7 @@ LIGHT = {
     "mask_hints": "boxes",
     "map_hints": "image",
     "mask_nms_threshold": 0.9,
+    "score_kind": "maps",
 }
 
 

@@ -13,6 +13,7 @@ from tfseg.models.hptr.config import TASKS, HPTRConfig
 from tfseg.models.hptr.heads import features_of_heads
 from tfseg.models.hptr.losses import TERMS, loss_terms
 from tfseg.models.hptr.network import HPTRNetwork, build, layer_group
+from tfseg.models.hptr.ranking import ranked
 
 pytestmark = pytest.mark.both_backends
 
@@ -224,6 +225,47 @@ def test_who_has_the_mask_of_a_surer_one_comes_last():
     assert (found["scores"] > 0).sum(axis=1).tolist() == [1, 1]
     for name in ("scores", "boxes", "masks", "class_ids"):
         np.testing.assert_allclose(found[name][:, 0], plain[name][:, 0], atol=1e-5)
+
+
+def sigmoid(logits):
+    return 1 / (1 + np.exp(-logits.astype(np.float64)))
+
+
+@pytest.mark.parametrize("background", [True, False])
+@pytest.mark.parametrize("kind", ["masks", "maps"])
+def test_scores_of_masks_and_maps(kind, background):
+    random, shape = np.random.default_rng(2), (2, 6, 16, 16)
+    raw = {
+        "scores": -np.sort(-random.uniform(0.2, 0.9, (2, 6)).astype(np.float32)),
+        "class_ids": np.arange(1, 13, dtype=np.int32).reshape(2, 6),  # as names
+        "boxes": random.uniform(size=(2, 6, 4)).astype(np.float32),
+        "masks": random.normal(0, 3, shape).astype(np.float32),
+    }
+    raw["masks"][0, 3] = 0.0  # as of a person below the lowest score
+    maps = {"attributes": random.normal(0, 3, (2, 16, 16, 4)).astype(np.float32)}
+    padding = np.zeros((2, 64, 64), bool)
+    padding[1, :, 38:] = True  # the tenth cell begins in the image
+    expected = np.zeros((2, 6))
+    for image, query in np.ndindex(2, 6):
+        mask = sigmoid(raw["masks"][image, query])[:, : (16, 10)[image]]
+        over = mask > 0.5
+        if over.any():
+            logits = maps["attributes"][image, :, : over.shape[1]][over]
+            seen = 1 - sigmoid(logits[:, 0]) if background else sigmoid(logits).max(axis=1)
+            sure = mask[over].mean() * (seen.mean() if kind == "maps" else 1)
+            expected[image, query] = raw["scores"][image, query] * sure
+    order = np.argsort(-expected, axis=1)
+    config = HPTRConfig(**SMALL, score_kind=kind, background_channel=background)
+    given = {name: ops.convert_to_tensor(value) for name, value in raw.items()}
+    found = {n: ops.convert_to_numpy(v) for n, v in ranked(given, maps, padding, config).items()}
+    np.testing.assert_allclose(
+        found["scores"], np.take_along_axis(expected, order, axis=1), rtol=1e-5
+    )
+    for name in ("class_ids", "boxes", "masks"):
+        places = np.expand_dims(order, tuple(range(2, raw[name].ndim)))
+        np.testing.assert_array_equal(found[name], np.take_along_axis(raw[name], places, axis=1))
+    plain = config.replace(score_kind="class")
+    assert ranked(given, maps, padding, plain) is given
 
 
 @pytest.mark.parametrize("people", [(2, 0), (0, 0), (6, 6)])

@@ -49,6 +49,7 @@ class CoMask(TwoStageEstimator):
         "tfseg.convert.keras_applications",
         "tfseg.convert.tflite_mobilenet",
     )
+    class_layers = ("box_head/mrcnn_class_logits", "collab_head/collab_mask")
     config: CoMaskConfig
     _remembers = False
 

@@ -88,6 +88,11 @@ class HPTRConfig(SystemConfig):
         dropout: Share of its activations set to 0 in training.
         unit_weights: Give all terms of loss and matching the weight 1, in place of DETR's 5 for box
             distances and 2 for their overlap.
+        score_kind: What the score of a person in a prediction is: "class", the query's probability
+            of a person, as in the paper; "masks", times the mean probability of its mask
+            (MaskFormer); "maps", times the mean probability, within the mask, that it is none of
+            the background in the map of attributes as well. Where queries have learnt from few
+            photographs, these tell people from what is taken for people.
         mask_nms_threshold: People whose mask has an IoU above this with that of a surer one are
             left out; None keeps them, as in the paper, where queries have learnt in hundreds of
             epochs to leave a person to one of them.
@@ -134,6 +139,7 @@ class HPTRConfig(SystemConfig):
     decoder_layers: int = setting(6, at_least=1, at_most=100)
     dropout: float = setting(0.1, at_least=0, below=1)
     unit_weights: bool = False
+    score_kind: Literal["class", "masks", "maps"] = "class"
     mask_nms_threshold: float | None = setting(None, above=0, at_most=1)
     detection_min_confidence: float = setting(0.5, at_least=0, at_most=1)
     score_floor: float = setting(0.05, at_least=0, at_most=1)

@@ -67,6 +67,7 @@ class HPTR(Estimator):
         "tfseg.convert.tflite_mobilenet",
     )
     serving_graph = "tfseg.export.graphs.hptr"
+    class_layers = ("detector/class_head",)
     no_phone_part = "Its transformer has not been tried on phones."
     config: HPTRConfig
     _remembers = False

@@ -14,6 +14,7 @@ from tfseg.errors import ConfigError
 from tfseg.models.hptr.config import HPTRConfig
 from tfseg.models.hptr.heads import BranchHead, ImageHints, concat_levels, features_of_heads
 from tfseg.models.hptr.losses import TERMS, loss_terms, term_weights
+from tfseg.models.hptr.ranking import ranked
 from tfseg.nn.backbones.imagenet import weighted_layers
 from tfseg.nn.backbones.mobilenet_v2 import mobilenet_v2
 from tfseg.nn.backbones.resnet import resnet
@@ -28,7 +29,6 @@ from tfseg.nn.layers.fpn import FeaturePyramid
 from tfseg.nn.layers.resize_like import ResizeLike
 from tfseg.nn.losses.set_loss import gather_queries
 from tfseg.nn.ops.first_rows import on_first_rows
-from tfseg.nn.ops.nms import mask_nms
 from tfseg.nn.targets.hungarian import match_queries
 
 __all__ = ["HPTRNetwork", "build", "layer_group"]
@@ -171,7 +171,8 @@ class HPTRNetwork(keras.Model):
         found = self.detector(self.looked_at(stages, pyramid), padding, training=training)
         finer = [levels[2], levels[1], levels[0]]
         if "gt_boxes" not in inputs:
-            return {**maps, **self.predict_from(found, finer, inputs.get("min_score"))}
+            people = self.predict_from(found, finer, inputs.get("min_score"))
+            return {**maps, **ranked(people, maps, padding, self.config)}
         labels = ops.cast(inputs["labels"], "int32")
         matched = match_queries(
             *(found["logits"], found["boxes"], labels, inputs["gt_boxes"]),
@@ -256,8 +257,7 @@ class HPTRNetwork(keras.Model):
             "boxes": gather_queries(found["boxes"][-1], order),
             "masks": self.masks(found, finer, order, _most(kept)),
         }
-        threshold = self.config.mask_nms_threshold
-        return people if threshold is None else _without_doubles(people, threshold)
+        return people
 
     def _checked(self, image):
         """Returns the image if all stages are twice as large as the next, as far as is known."""
@@ -290,20 +290,6 @@ class HPTRNetwork(keras.Model):
 def _most(some):
     """Returns how many of each image's rows, bool `(B, N)`, there are at most, int32 scalar."""
     return ops.max(ops.sum(ops.cast(some, "int32"), axis=1))
-
-
-def _without_doubles(people: dict, threshold: float) -> dict:
-    """Returns people, best first; those whose mask a surer one has as well are last, with score
-    0."""
-    scores = ops.where(mask_nms(people["masks"], threshold), people["scores"], 0.0)
-    scores, order = ops.top_k(scores, scores.shape[1])
-    order = ops.cast(order, "int32")
-    return {
-        "scores": scores,
-        "class_ids": ops.take_along_axis(people["class_ids"], order, axis=1),
-        "boxes": gather_queries(people["boxes"], order),
-        "masks": ops.take_along_axis(people["masks"], order[..., None, None], axis=1),
-    }
 
 
 def _backbone(config: HPTRConfig) -> keras.Model:

@@ -46,6 +46,7 @@ class PortraitSegmenter(PortraitVerbs, Estimator):
 
     config_class = PortraitConfig
     weight_readers = ("tfseg.convert.keras_applications", "tfseg.convert.tflite_mobilenet")
+    class_layers = ("layer?_semantic", "layer?_semantic_back", "classifier")
     serving_graph = "tfseg.export.graphs.portrait"
     phone_part = "tfseg.export.graphs.portrait_phone"
     config: PortraitConfig

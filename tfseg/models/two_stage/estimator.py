@@ -34,6 +34,7 @@ class TwoStageEstimator(StoredBackbone, Estimator):
     `detections` and `masks`; see `two_stage.network.TwoStageNetwork`."""
 
     serving_graph = "tfseg.export.graphs.detection"
+    class_layers = ("box_head/mrcnn_class_logits", "box_head/mrcnn_bbox_fc", "mask_head/mrcnn_mask")
     no_phone_part = (
         "Region proposals, NMS and RoI alignment gather by computed positions, which TFLite has no "
         "whole-integer operations for, so that it would run on the slow path or not at all; its "
