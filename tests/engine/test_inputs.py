@@ -198,6 +198,7 @@ def refusals():
         "has 7": np.zeros((24, 36, 7), np.uint8),
         "of 16 bits are uint16": np.full((9, 9), 40000, np.int32),
         "Undo any mean subtraction": np.full((9, 9, 3), -1.0),
+        "Pass numpy.array(...) of it": [drawn().tolist()],
         "NaN": np.full((9, 9, 3), np.nan, np.float32),
         ".astype('float32')": np.zeros((9, 9, 3), complex),
     }

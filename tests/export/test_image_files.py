@@ -98,8 +98,10 @@ def test_values_that_no_image_has_are_an_error_of_that_array_alone():
         np.inf: "NaN or infinity",
         -1.0: "between 0 and 255 (or 0 and 1), got -1.0",
         256.0: "got 7.000000 to 256.000000",
+        1.0625: "fractions beyond 1",
     }
     batch = np.full((2 * len(wrong), 4, 4, 3), 7, np.float32)
+    batch[-2] = 0.5
     batch[::2, 1, 2, 0] = list(wrong)
     images, errors = checked_pixels(tf.constant(batch))
     errors = [text.decode() for text in errors.numpy()]

@@ -191,6 +191,15 @@ def test_selecting_rows_carries_all_that_is_known_of_each():
     assert rich()[np.zeros(3, bool)].attributes == ()
 
 
+def test_whose_pixel_it_is_follows_the_rows():
+    owners = np.zeros((6, 8), np.uint8)
+    owners[0, :4] = 0, 1, 2, 3
+    found = rich(label_maps={"instances": owners})
+    assert found[[2, 0]].label_maps["instances"][0, :4].tolist() == [0, 2, 0, 1]
+    assert found[found.scores > 1].label_maps["instances"].max() == 0
+    assert found[1].label_maps["instances"].dtype == np.uint8 and owners.max() == 3
+
+
 def test_label_maps_have_names_of_their_own():
     maps = {"classes": np.zeros((6, 8), int), "size": np.ones((6, 8), int)}
     found = rich(label_maps=maps, label_names={"size": ("small",)})
@@ -204,6 +213,8 @@ def test_json_holds_a_prediction_whole(found, tmp_path):
     text = found.to_json(tmp_path / "p.json")
     assert (tmp_path / "p.json").read_text() == text + "\n"
     back = Prediction.from_json(text)
+    for path in (tmp_path / "p.json", str(tmp_path / "p.json")):
+        assert Prediction.from_json(path).to_dict() == back.to_dict()
     assert back.to_dict() == found.to_dict() == json.loads(text)
     for name in ("boxes", "class_ids", "scores", "masks", "keypoints"):
         before, after = getattr(found, name), getattr(back, name)
@@ -233,6 +244,8 @@ def test_json_that_is_no_prediction_is_refused():
             Prediction.from_json(json.dumps(content))
     with pytest.raises(DataError, match="expected the JSON text"):
         Prediction.from_json("{")
+    with pytest.raises(DataError, match="nowhere.json: cannot be read"):
+        Prediction.from_json("nowhere.json")
 
 
 def test_coco_records_carry_attributes():

@@ -139,6 +139,11 @@ def _read(get: Callable, index: int, where: str, channels: int) -> Item:
 def _as_array(single) -> np.ndarray:
     """Returns the array that something is, or can be made into: of PyTorch, TensorFlow, JAX."""
     kind = type(single).__name__
+    if isinstance(single, (list, tuple)):
+        raise DataError(
+            f"{_EXPECTED} (H, W) or (H, W, 3), got a {kind}. Pass numpy.array(...) of it; of an "
+            "image in nested lists, of the whole."
+        )
     try:
         array = np.asarray(single)
     except Exception as error:  # each library says in its own way that a tensor is elsewhere

@@ -179,7 +179,7 @@ class PredictVerbs:
             files.write(save_predictions)
         details = {"dataset": type(dataset).__name__, "system": self.system}
         report = evaluator.compute({**details, "pictures_in_dataset": len(dataset)})
-        if math.isnan(report.metrics.get(self.score_metric, 0.0)):
+        if all(math.isnan(value) for value in report.metrics.values()):
             log.warning("nothing could be measured: the images have no annotated objects.")
         return report
 
@@ -275,7 +275,8 @@ class PredictVerbs:
         return prediction
 
     def _check_prediction(self, batch_size: int, score_threshold: float | None) -> None:
-        if not isinstance(batch_size, int) or batch_size < 1:
+        whole = isinstance(batch_size, (int, np.integer)) and not isinstance(batch_size, bool)
+        if not whole or batch_size < 1:
             raise ConfigError(f"batch_size: expected an integer from 1, got {batch_size!r}.")
         self._check_threshold(score_threshold)
         self._require_weights()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
+from tfseg.data.images.image_sources import OVERSHOT, OVERSHOT_TOLD
 from tfseg.export.decoding import BMP, KINDS, REFUSAL, decoded, kind_of, stated_sides
 
 __all__ = [
@@ -92,7 +93,7 @@ def checked_pixels(images: tf.Tensor, max_pixels: int = MAX_PIXELS) -> tuple[tf.
     image of the batch can have is an error.
 
     As in `predict`, uint8 is taken as it is, and floats run from 0 to 1 in an image that has no
-    value above 1, else from 0 to 255.
+    value above 1, else from 0 to 255; fractions up to 2 are neither.
 
     Args:
         images: uint8 or float32 `(B, H, W, D)`.
@@ -116,6 +117,8 @@ def checked_pixels(images: tf.Tensor, max_pixels: int = MAX_PIXELS) -> tuple[tf.
     )
     errors = tf.where((low >= 0) & (high <= 255), "", outside)
     errors = tf.where(finite, errors, "the pixels hold NaN or infinity.")
+    whole = tf.reduce_all(tf.equal(images, tf.round(images)), axis=(1, 2, 3))
+    errors = tf.where((high > 1) & (high <= OVERSHOT) & ~whole, OVERSHOT_TOLD, errors)
 
     def beside(each: tf.Tensor) -> tf.Tensor:
         return tf.reshape(each, (-1, 1, 1, 1))

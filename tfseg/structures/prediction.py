@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,7 @@ __all__ = ["ORDERS", "Prediction"]
 
 ORDERS = ("score", "given")
 """What `Prediction.order` may say."""
-_CLASSES = "classes"
+_CLASSES, _INSTANCES = "classes", "instances"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -179,8 +180,14 @@ class Prediction:
     def __getitem__(self, index) -> Prediction:
         positions = np.arange(len(self))[index]
         positions = np.atleast_1d(positions)
+        maps = self.label_maps
+        if (owners := maps.get(_INSTANCES)) is not None:  # row k is number k + 1 there
+            numbers = np.zeros(max(len(self), int(owners.max(initial=0))) + 1, owners.dtype)
+            numbers[positions + 1] = np.arange(1, len(positions) + 1)
+            maps = {**maps, _INSTANCES: numbers[owners]}
         return dataclasses.replace(
             self,
+            label_maps=maps,
             boxes=self.boxes[positions],
             class_ids=self.class_ids[positions],
             scores=self.scores[positions],
@@ -274,15 +281,22 @@ class Prediction:
         return cls(**prediction_json.fields_of(content))
 
     @classmethod
-    def from_json(cls, text: str) -> Prediction:
-        """Returns the prediction that `to_json` wrote; `from_json(Path(file).read_text())` reads
-        its file.
+    def from_json(cls, source: str | os.PathLike) -> Prediction:
+        """Returns the prediction that `to_json` wrote: of its text, or of a file's path.
 
         Raises:
-            DataError: If the text is no JSON, or describes something else.
+            DataError: If the file cannot be read, the text is no JSON, or describes something
+                else.
         """
+        text, where = source, ""
+        if isinstance(source, os.PathLike) or str(source).endswith(".json"):
+            where = f"{os.fspath(source)}: "
+            try:
+                text = Path(source).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise DataError(f"{where}cannot be read ({error}).") from None
         try:
             content = json.loads(text)
         except (TypeError, ValueError) as error:
-            raise DataError(f"expected the JSON text of a prediction: {error}.") from None
+            raise DataError(f"{where}expected the JSON text of a prediction: {error}.") from None
         return cls.from_dict(content)

@@ -339,6 +339,7 @@ def test_to_rgb_of_floats_and_wide_integers():
     assert to_rgb(np.array([[0.0, 99.6, 255.0]]))[0, :, 0].tolist() == [0, 100, 255]
     assert to_rgb(np.array([[0, 7, 255]], np.int64))[0, :, 0].tolist() == [0, 7, 255]
     assert to_rgb(np.zeros((2, 2), np.float32)).max() == 0
+    assert to_rgb(np.array([[0.0, 1.0, 2.0]]))[0, :, 0].tolist() == [0, 1, 2]
 
 
 @each(
@@ -352,6 +353,7 @@ def test_to_rgb_of_floats_and_wide_integers():
         (np.full((2, 2), np.nan), "NaN"),
         (np.full((2, 2), np.inf), "NaN or infinity"),
         (np.full((2, 2), -3.5), "mean subtraction"),
+        (np.array([[0.2, 1.067]]), r"fractions beyond 1.*numpy.clip\(array, 0, 1\)"),
         (np.full((2, 2), 300), "between 0 and 255"),
         (np.full((2, 2), "x"), "dtype"),
         (np.full((2, 2), 1j), "dtype"),

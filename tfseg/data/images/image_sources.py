@@ -8,6 +8,7 @@ import inspect
 import io
 import os
 
+import numpy as np
 from PIL import Image
 
 from tfseg.errors import DataError
@@ -15,7 +16,10 @@ from tfseg.errors import DataError
 __all__ = [
     "DAMAGED",
     "IMAGE_STARTS",
+    "OVERSHOT",
+    "OVERSHOT_TOLD",
     "base64_remedy",
+    "check_floats",
     "check_text",
     "file_bytes",
     "is_file_object",
@@ -24,6 +28,11 @@ __all__ = [
     "short",
 ]
 
+OVERSHOT = 2.0
+OVERSHOT_TOLD = (
+    "the pixels are fractions beyond 1, which are neither 0 to 1 nor 0 to 255. Clip them: "
+    "numpy.clip(array, 0, 1)."
+)
 # How files of images begin: JPEG, PNG, GIF, as no others do; WebP, TIFF of both byte orders, BMP.
 IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")
 _STARTS = (*IMAGE_STARTS, b"RIFF", b"II*\0", b"MM\0*", b"BM")
@@ -79,6 +88,18 @@ def file_bytes(file) -> tuple[str, bytes]:
     if not len(data):
         raise DataError(f"{name}: the file object has no bytes left. Was it read before?")
     return name, bytes(data)
+
+
+def check_floats(array: np.ndarray, name: str) -> None:
+    """Raises DataError for pixels that are not finite, and for those that went a little beyond 1,
+    as an enlarging does: taken for 0 to 255 they would all be black."""
+    if not np.isfinite(array).all():
+        raise DataError(
+            f"{name}: the pixels hold NaN or infinity. Replace them, for instance by "
+            "numpy.nan_to_num(array)."
+        )
+    if 1 < array.max() <= OVERSHOT and (array != np.rint(array)).any():
+        raise DataError(f"{name}: {OVERSHOT_TOLD}")
 
 
 def layout_hint(shape: tuple[int, ...]) -> str:

@@ -19,6 +19,7 @@ from tfseg.data.images.image_sources import (
     DAMAGED,
     IMAGE_STARTS,
     base64_remedy,
+    check_floats,
     check_text,
     file_bytes,
     is_file_object,
@@ -202,11 +203,8 @@ def as_uint8(array: np.ndarray, name: str) -> np.ndarray:
             f"{name}: expected numbers for pixels, got dtype {array.dtype}. Convert the array: "
             "with .astype('float32') for values from 0 to 1, with .astype('uint8') for 0 to 255."
         )
-    if kind == "f" and not np.isfinite(array).all():
-        raise DataError(
-            f"{name}: the pixels hold NaN or infinity. Replace them, for instance by "
-            "numpy.nan_to_num(array)."
-        )
+    if kind == "f":
+        check_floats(array, name)
     low, high = array.min(), array.max()
     if low < 0 or high > 255:
         remedy = "Undo any mean subtraction or scaling first: the models do their own."
