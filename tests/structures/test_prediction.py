@@ -194,7 +194,7 @@ def test_selecting_rows_carries_all_that_is_known_of_each():
 def test_whose_pixel_it_is_follows_the_rows():
     owners = np.zeros((6, 8), np.uint8)
     owners[0, :4] = 0, 1, 2, 3
-    found = rich(label_maps={"instances": owners})
+    found = rich(label_maps={"instances": owners}, label_names={})
     assert found[[2, 0]].label_maps["instances"][0, :4].tolist() == [0, 2, 0, 1]
     assert found[found.scores > 1].label_maps["instances"].max() == 0
     assert found[1].label_maps["instances"].dtype == np.uint8 and owners.max() == 3
