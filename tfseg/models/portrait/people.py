@@ -47,7 +47,8 @@ def divide(image: np.ndarray, prediction: Prediction, found, config: PortraitCon
 
     Returns:
         Class map and alpha as before; objects of the foreground class with tight boxes, best
-        score first; a box without foreground gives none.
+        score first, without scores in the order of the boxes. A box without foreground gives
+        none; of stated boxes it is told which.
 
     Raises:
         DataError: Naming the image, if the boxes are none.
@@ -63,6 +64,13 @@ def divide(image: np.ndarray, prediction: Prediction, found, config: PortraitCon
         people = affinity.instances(image, mask, boxes, scores, config=settings)
     except DataError as error:
         raise DataError(f"{_place(prediction)}: {error}") from error
+    if scores is None and len(people) < len(boxes):
+        lost = sorted(set(range(len(boxes))) - set(people.indices.tolist()))
+        _LOG.warning(
+            "%s: nobody was found in box %s; the others are in their order.",
+            _place(prediction),
+            ", ".join(map(str, lost)),
+        )
     return dataclasses.replace(
         prediction,
         boxes=people.boxes,
