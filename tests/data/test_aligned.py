@@ -13,6 +13,7 @@ from tfseg.structures.label_maps import LabelMapKind
 from tfseg.structures.semantic import class_map
 
 SIZE = (20, 30)
+GAPS = np.array([True, False, False])[:, None, None]
 
 
 def masks_of(count):
@@ -118,6 +119,14 @@ def test_same_names_change_nothing():
         ),
         (sample_of([1], image_id="x7", boxes=[[0, 0, np.nan, 4]]), "'x7'.*NaN"),
         (Sample(np.zeros((9, 9, 3), np.uint8), "x7", [1], boxes=[[1, 1, 5, 5]]), "'x7'.*no mask"),
+        (
+            Sample(np.zeros((*SIZE, 3), np.uint8), "x7", [1], np.zeros((1, *SIZE), bool)),
+            "'x7': the mask of annotation 1 has no pixel, so .*sample.take",
+        ),
+        (
+            sample_of([1, 2, 1], image_id="x7").replace(masks=masks_of(3) & GAPS, boxes=None),
+            "'x7': the mask of annotation 2 has no pixel .as 2 of 3 masks.",
+        ),
         ((np.zeros((9, 9, 3)), [1]), "image 1 .*got tuple"),
     ],
 )

@@ -394,3 +394,23 @@ def test_training_data_without_objects_is_said(tmp_path, caplog):
     model().fit(Squares(4, empty=range(4)), run_dir=tmp_path / "run", epochs=1)
     assert "training data: no image has an object" in caplog.text
     assert "training data: no image has an object" in (tmp_path / "run" / "notes.txt").read_text()
+
+
+class Hollow(Squares):
+    """The mask of one object has no pixel."""
+
+    def __getitem__(self, index):
+        sample = super().__getitem__(index)
+        return sample.replace(masks=sample.masks & (index != 2), boxes=None)
+
+
+def test_an_object_without_a_pixel_stops_a_training_unless_the_augmentation_took_them():
+    with pytest.raises(DataError, match="image 2: the mask of annotation 1 has no pixel"):
+        model().fit(Hollow(4), epochs=1)
+    with pytest.raises(DataError, match="image 2: the mask of annotation 1 has no pixel"):
+        model().fit(Squares(4), Hollow(4), epochs=1)
+
+    def away(sample, seed):
+        return sample.replace(masks=np.zeros_like(sample.masks), boxes=None)
+
+    assert len(model().fit(Squares(4), epochs=1, augmentation=away).history) == 1

@@ -80,6 +80,15 @@ def _check_objects(sample: Sample) -> None:
             f"{sample.where}: the objects have boxes, but no mask has a pixel. These networks "
             "learn masks: pass them as bool (N, H, W)."
         )
+    # Each mask by itself: `any` over two axes would look at every pixel of all of them.
+    empty = [row for row, mask in enumerate(sample.masks) if not mask.any()]
+    if empty:
+        others = f" (as {len(empty)} of {len(sample)} masks)" if len(empty) > 1 else ""
+        raise DataError(
+            f"{sample.where}: the mask of annotation {sample.annotation_ids[empty[0]]} has no "
+            f"pixel{others}, so the object would be learnt as background. Correct the mask, or "
+            "leave such objects out: sample.take(sample.masks.any(axis=(1, 2)))."
+        )
 
 
 def align_classes(dataset, class_names: Sequence[str], role: str = "dataset") -> Aligned:
