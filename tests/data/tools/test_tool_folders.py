@@ -89,6 +89,21 @@ def test_a_line_of_yolo_that_is_none_names_its_place(tmp_path, line):
     assert [sample.image_id for sample in rest] == ["train/images/train1_jpg.rf.0f"]
 
 
+def test_one_name_for_two_class_numbers_of_yolo(tmp_path, caplog):
+    tool_folders.roboflow_yolo(tmp_path)
+    (tmp_path / "data.yaml").write_text("names: [coat, coat]\n")
+    said = "'coat' is used 2 times, by the class numbers 0 and 1, and 0 and 1 have objects. Rename"
+    with pytest.raises(DataError, match=said):
+        open_dataset(tmp_path)
+    assert codes(tmp_path)["duplicate_category"].severity == "error"
+    rest = open_dataset(tmp_path, drop_invalid=True)
+    assert rest.class_names == ("coat",) and [len(sample) for sample in rest] == [2, 0]
+    assert "1 duplicate_category" in caplog.text
+    (tmp_path / "data.yaml").write_text("names: [hat, shoe, hat]\n")
+    assert len(open_dataset(tmp_path)[0]) == 2 and "0 and 2, of which at most one" in caplog.text
+    assert codes(tmp_path)["duplicate_category"].severity == "warning"
+
+
 def test_yolo_without_names_or_with_poses_is_said_so(tmp_path):
     tool_folders.roboflow_yolo(tmp_path)
     (tmp_path / "data.yaml").write_text("train: train/images\nnc: 2\n")

@@ -8,6 +8,7 @@ centre, width and height. `yolo_places` beside this file has the layouts of fold
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,8 +38,8 @@ class YoloDataset(LabelledImages):
     without a label file has no objects and teaches what is background.
 
     A fault raises unless `drop_invalid`: a missing or damaged image, a line that is no box and no
-    outline, coordinates that are no shares of a side, a class number that nothing names, labels
-    whose image is not there.
+    outline, coordinates that are no shares of a side, a class number that nothing names, one name
+    for several class numbers that have objects, labels whose image is not there.
 
     Args:
         source: The folder, or its YAML file.
@@ -114,6 +115,7 @@ class _Lines:
 
     def __init__(self, scan: Scan, names: Mapping[int, str]):
         self.scan, self.names = scan, names
+        self.numbers: Counter[int] = Counter()  # lines of each class number
         self.boxes = self.lines = self.files = 0
         self.first_box = ""
 
@@ -135,6 +137,7 @@ class _Lines:
                 severity="warning",
             )
         self._without_image(homes, used)
+        self._named_twice()
         if self.boxes:
             what = "all" if self.boxes == self.lines else f"{self.boxes} of"
             self.scan.fault(
@@ -185,7 +188,38 @@ class _Lines:
         if is_box:
             self.boxes += 1
             self.first_box = self.first_box or f"{where}, line {number}"
+        self.numbers[kind] += 1
         return [(number, self.names[kind], shares)]
+
+    def _named_twice(self) -> None:
+        """Notes names of several class numbers, as COCO's reader does: a fault where more than one
+        of them has objects, which a slip in the list of names would make one class."""
+        for name in dict.fromkeys(self.names.values()):
+            same = sorted(number for number, other in self.names.items() if other == name)
+            if len(same) == 1:
+                continue
+            filled = [number for number in same if self.numbers[number]]
+            message = (
+                f"the class name {name!r} is used {len(same)} times, by the class numbers "
+                f"{_joined(same)}"
+            )
+            if len(filled) < 2:
+                message += ", of which at most one has objects. Name each class once."
+                self.scan.fault("duplicate_category", self.scan.source, message, severity="warning")
+                continue
+            message += (
+                f", and {_joined(filled)} have objects. Rename all but one, or pass "
+                "drop_invalid=True to take them as one class."
+            )
+            self.scan.problems.append(
+                Problem(
+                    "error",
+                    "duplicate_category",
+                    self.scan.source,
+                    message,
+                    consequence="They are one class.",
+                )
+            )
 
     def _without_image(self, homes: set[Path], used: set[Path]) -> None:
         """Notes labels of images that are not there, where others were found."""
@@ -235,6 +269,10 @@ def _parsed(line: str) -> tuple[int, np.ndarray, bool]:
             f"has the coordinate {off:g}; expected shares of the image's sides, from 0 to 1",
         )
     return int(kind), outline, len(shares) == 4
+
+
+def _joined(numbers: Sequence[int]) -> str:
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
 def _listed(names: Mapping[int, str]) -> str:
