@@ -364,6 +364,34 @@ def test_files_that_are_not_read_are_said(tmp_path, photo, caplog):
     assert [p.code for p in diagnose(tmp_path).of("warning")].count("unread_folder") == 1
 
 
+def test_images_without_their_file_are_counted(tmp_path, photo, caplog):
+    def put(folder, name, image, **more):
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(content([shape("kite", KITE)], image, **more))
+        (folder / f"{name}.json").write_text(text)
+
+    for name in ("a", "b", "c", "d", "e", "f"):
+        photo(tmp_path / "images" / f"{name}.jpg")
+    put(tmp_path / "train", "a", "../images/a.jpg")
+    put(tmp_path / "train", "skipped", "../images/b.jpg", flags={"bad": True})
+    put(tmp_path / "val", "c", "../images/c.jpg")  # another part's
+    data = LabelmeDataset(tmp_path / "train", skip_flags=("bad",), allow_outside=True)
+    told = {p.code: p for p in data.problems}["unannotated"]
+    assert data.image_ids == ("a",) and told.severity == "info"
+    assert told.message.startswith("3 images have no JSON file and are not read, such as")
+    assert "d.jpg" in told.message and told.message in caplog.text
+    photo(tmp_path / "one" / "a.jpg")
+    put(tmp_path / "one", "a", "a.jpg")
+    assert LabelmeDataset(tmp_path / "one").problems == ()
+    photo(tmp_path / "one" / "z.jpg")
+    (found,) = [p for p in diagnose(tmp_path / "one").of("info") if p.code == "unannotated"]
+    assert found.message.startswith("1 image has no JSON file and is not read")
+    assert LabelmeDataset(tmp_path / "one" / "a.json").problems == ()
+    put(tmp_path / "linked", "a", "a.jpg")
+    (tmp_path / "linked" / "a.jpg").symlink_to(tmp_path / "images" / "a.jpg")
+    assert LabelmeDataset(tmp_path / "linked").problems == ()
+
+
 def test_labels_that_look_alike_are_one_class(tmp_path, photo):
     photo(tmp_path / "a.jpg")
     shapes = [shape(label, KITE) for label in ("kite", "kite ", "ki\u200bte", "kite\xa0", "Kite")]

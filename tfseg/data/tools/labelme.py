@@ -55,7 +55,7 @@ class LabelmeDataset(LabelledImages):
     Args:
         source: The folder of the JSON files, or one of them. Files in folders below it are not
             read, with a warning, except in `annotations/`, `labels/` and `json/` where it has none
-            itself.
+            itself. Images without a JSON file are not read; a log line and `problems` count them.
         image_dir: Another folder of the images.
         classes: Names of the classes, in the order of their ids. None: the lines of `labels.txt`
             in the folder or above it, else all labels found, sorted.
@@ -104,6 +104,7 @@ class LabelmeDataset(LabelledImages):
             _read_file(scan, file, images, shapes)
         if os.path.isdir(source):
             scan.note_unread(os.path.dirname(files[0]), ".json", "labelme")
+            images.note_unannotated(scan, files)
         scan.order = _labels_file(os.path.dirname(files[0]), scan.counts)
         if scan.order is not None:
             _check_labels(scan)
@@ -207,6 +208,7 @@ def _read_file(scan: Scan, file: str, images: LabelmeImages, shapes: _Shapes) ->
         return
     name = content["imagePath"] if isinstance(content["imagePath"], str) else ""
     if shapes.skips(content):
+        images.find(file, os.path.splitext(os.path.basename(file))[0], name)
         message = "the image is left out, because one of skip_flags is set."
         scan.fault("skipped_flag", file, message, name, severity="info")
         return
