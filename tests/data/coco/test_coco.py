@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from pycocotools.coco import COCO
 
 from tfseg.data.coco.coco import CocoDataset
+from tfseg.data.doctor.doctor import diagnose
 from tfseg.errors import DataError
 from tfseg.structures import rle
 
@@ -112,10 +113,33 @@ def test_classes_choose_and_order(folder):
     assert len(folder.open(classes=("tree",), keep_empty=False)) == 1
     with pytest.raises(DataError, match="no category 'dogg'.*Did you mean 'dog'"):
         folder.open(classes=("dogg",))
-    with pytest.raises(DataError, match="tuple"):
+    with pytest.raises(DataError, match=r"tuple.*\('dog',\), in a command data.classes=\[dog\]"):
         folder.open(classes="dog")
     with pytest.raises(DataError, match="different"):
         folder.open(classes=("dog", "dog"))
+
+
+def test_synonyms_make_several_categories_one_class(folder):
+    folder.content["categories"].append({"id": 40, "name": "Person"})
+    folder.annotations.append(annotation(9, 7, 40, (1, 1, 9, 9)))
+    alike = {p.code: p for p in diagnose(folder.open()).problems}["alike_labels"]
+    assert "data.synonyms={person: [person, Person]}" in alike.message
+    dataset = folder.open(synonyms={"person": ("person", "Person")})
+    assert dataset.class_names == ("person", "dog", "tree")
+    assert dataset.category_ids == (3, 18, 90)
+    assert [sample.class_ids.tolist() for sample in dataset] == [[3, 1], [2, 1], []]
+    assert "alike_labels" not in {p.code for p in diagnose(dataset).problems}
+    one = folder.open(classes=("living",), synonyms={"living": ("Person", "dog")})
+    assert [s.class_ids.tolist() for s in one] == [[], [1, 1], []] and one.category_ids == (18,)
+    assert {p.code for p in one.problems} == {"passed_over"}
+    with pytest.raises(DataError, match="no category 'Persn'.*Did you mean 'Person'"):
+        folder.open(synonyms={"person": ("person", "Persn")})
+    with pytest.raises(DataError, match="'dog' is part of two classes"):
+        folder.open(classes=("a", "b"), synonyms={"a": ("dog",), "b": ("dog", "tree")})
+    # An object without a mask leaves its image out, whichever of its class's names it has.
+    folder.annotations[-1]["segmentation"] = []
+    rest = folder.open(synonyms={"person": ("person", "Person")}, drop_invalid=True)
+    assert rest.image_ids == (11, 30)
 
 
 def test_three_ways_to_write_a_mask(folder):

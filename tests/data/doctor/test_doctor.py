@@ -210,6 +210,11 @@ def test_what_only_the_whole_shows():
     assert found == ["imbalance", "many_detections", "many_objects"]
 
 
+def test_no_option_is_advised_that_a_dataset_does_not_have():
+    found = only(look(healthy(1), names=("person", "Person")))
+    assert found.code == "alike_labels" and "synonyms" not in found.message
+
+
 def test_a_limit_proves_no_absence():
     diagnosis = look(sample(1), healthy(2), limit=1)
     assert (diagnosis.checked, diagnosis.total) == (1, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from tfseg.data.coco.coco_choice import Entry, choose_categories, gather, runs_m
 from tfseg.data.coco.coco_file import read_records
 from tfseg.data.coco.coco_masks import segmentation_rle
 from tfseg.data.coco.coco_records import AnnotationRecord, CategoryRecord, CocoRecords, ImageRecord
+from tfseg.data.coco.coco_synonyms import merge_categories
 from tfseg.data.images.images import read_image
 from tfseg.data.reading.named_files import NamedFiles
 from tfseg.data.reading.orientation import size_mismatch
@@ -40,6 +41,8 @@ class CocoDataset:
             found by their last parts (`tfseg.data.reading.named_files`).
         classes: Names of the categories to use, in the order of their class ids. None: all, in
             the order of their category ids. Annotations of other categories are passed over.
+        synonyms: Class name to the categories that it is made of, such as
+            `{"person": ("person", "Person")}`.
         drop_invalid: Go on without what is faulty instead of raising: without a box, a crowd mark,
             keypoints or an id where these are wrong and the mask is sound; without the whole
             image where an object has no usable mask, because there it would be learnt as
@@ -55,7 +58,8 @@ class CocoDataset:
 
     Attributes:
         class_names: Name of class id k at position k - 1.
-        category_ids: The file's category id of class id k at position k - 1.
+        category_ids: The file's category id of class id k at position k - 1; of a class of
+            several, the first of theirs.
         keypoint_names: Names of the keypoints, or empty.
         image_ids: Ids of the images in the file, in the order of the samples.
         problems: All `Problem`s of the file, warnings as well.
@@ -75,6 +79,7 @@ class CocoDataset:
         image_dir: str | os.PathLike,
         *,
         classes: Sequence[str] | None = None,
+        synonyms: Mapping[str, Sequence[str]] | None = None,
         drop_invalid: bool = False,
         crowd: str = "keep",
         keypoints: str = "auto",
@@ -85,6 +90,7 @@ class CocoDataset:
         self._settings = dict(
             units=units,
             classes=classes,
+            synonyms=synonyms,
             crowd=crowd,
             keypoints=keypoints,
             keep_empty=keep_empty,
@@ -98,6 +104,7 @@ class CocoDataset:
         if not os.path.isdir(self.image_dir):
             raise DataError(f"{self.image_dir}: there is no such image folder. Check image_dir.")
         records = read_records(self.annotation_file, in_shares=units == "shares")
+        records, classes, remarks = merge_categories(records, classes, synonyms or {})
         chosen = choose_categories(records, classes)
         self.class_names = tuple(category.name for category in chosen)
         self.category_ids = tuple(category.id for category in chosen)
@@ -113,7 +120,7 @@ class CocoDataset:
         self._take(entries if drop_invalid == EXAMINE else whole, keep_empty)
         self.image_ids = tuple(image.id for image in self._images)
         self.keypoint_names, self._keypoint_count = (), None
-        problems = [*records.problems, *problems, *_passed_over(records, chosen)]
+        problems = [*records.problems, *problems, *remarks, *_passed_over(records, chosen)]
         if keypoints == "auto":
             problems += self._set_keypoints(chosen)
         self.problems = tuple(problems)

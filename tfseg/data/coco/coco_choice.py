@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tfseg.data.coco.coco_annotations import require_pixels, shows_nothing
 from tfseg.data.coco.coco_images import find_images
@@ -17,12 +17,13 @@ from tfseg.data.coco.coco_records import (
     RecordError,
 )
 from tfseg.data.images.images import sound_size
+from tfseg.data.reading.labels import require_names
 from tfseg.data.reading.named_files import NamedFiles
 from tfseg.data.reading.orientation import size_mismatch
 from tfseg.data.reading.problem import IMAGE_LEFT_OUT, Problem
 from tfseg.errors import DataError
 
-__all__ = ["Entry", "choose_categories", "gather", "runs_misfit"]
+__all__ = ["Entry", "choose_categories", "gather", "named_category", "runs_misfit"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,20 +58,27 @@ def choose_categories(
     """
     if classes is None:
         return tuple(c for c in records.categories if not (c.is_root or c.is_skeleton))
-    if isinstance(classes, str):
-        raise DataError(f"expected classes as a tuple of names, got {classes!r}: ({classes!r},).")
+    require_names(classes)
     by_name = {category.name: category for category in records.categories}
-    for name in classes:
-        if name not in by_name:
-            near = difflib.get_close_matches(str(name), by_name, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise DataError(
-                f"{records.file}: there is no category {name!r}; the file has "
-                f"{', '.join(by_name)}.{hint}"
-            )
+    chosen = tuple(named_category(records.file, name, by_name) for name in classes)
     if len(set(classes)) != len(classes) or not classes:
         raise DataError(f"expected different class names, at least one, got {tuple(classes)}.")
-    return tuple(by_name[name] for name in classes)
+    return chosen
+
+
+def named_category(file: str, name: str, by_name: Mapping[str, CategoryRecord]) -> CategoryRecord:
+    """Returns the category of a name.
+
+    Raises:
+        DataError: The file has none, with the nearest one.
+    """
+    if name not in by_name:
+        near = difflib.get_close_matches(str(name), by_name, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise DataError(
+            f"{file}: there is no category {name!r}; the file has {', '.join(by_name)}.{hint}"
+        )
+    return by_name[name]
 
 
 def gather(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 
@@ -87,7 +88,7 @@ def diagnose(
     hashes = _look(dataset, count, (statistics, reach), problems, options, progress)
     if against is not None:
         problems += _shared(hashes, data, against, format, options)
-    problems += [*statistics.problems(complete=count == total), *_alike(dataset.class_names)]
+    problems += [*statistics.problems(complete=count == total), *_alike(dataset)]
     problems += _not_reached(reach, "info" if limits is None else "warning")
     remaining = getattr(dataset, "remaining", None)
     return Diagnosis(
@@ -95,18 +96,20 @@ def diagnose(
     )
 
 
-def _alike(names) -> list[Problem]:
+def _alike(dataset) -> list[Problem]:
     """Returns a warning for class names that differ in capitals alone."""
-    return [
-        Problem(
-            "warning",
-            "alike_labels",
-            "",
+    readers = getattr(dataset, "datasets", (dataset,))
+    merges = any("synonyms" in inspect.signature(type(one)).parameters for one in readers)
+    found = []
+    for group in alike_labels(dataset.class_names):
+        listed = ", ".join(group)
+        remedy = f", or merge them: data.synonyms={{{group[0]}: [{listed}]}}" if merges else ""
+        message = (
             f"the classes {', '.join(map(repr, group))} differ in capitals alone and are learnt "
-            "apart. If they are one, correct the labels, or merge them with the option synonyms.",
+            f"apart. If they are one, correct the labels{remedy}."
         )
-        for group in alike_labels(names)
-    ]
+        found.append(Problem("warning", "alike_labels", "", message))
+    return found
 
 
 def _nothing_left(problems: list[Problem], error: DataError) -> Problem:

@@ -14,6 +14,7 @@ import numpy as np
 from tfseg.data.masks.class_maps import ClassMapImages
 from tfseg.data.masks.mask_folder import list_files, list_images
 from tfseg.data.masks.mask_values import ValueRule, read_values
+from tfseg.data.reading.labels import require_names
 from tfseg.data.reading.scan import DROP, ImageRecord, Scan
 from tfseg.errors import DataError
 
@@ -60,8 +61,7 @@ class ImageMaskDataset(ClassMapImages):
         ids: Sequence[str] | None = None,
         drop_invalid: bool = False,
     ):
-        if isinstance(classes, str):
-            raise DataError(f"expected classes as a tuple of names, got {classes!r}.")
+        require_names(classes)
         classes = tuple(classes or ("person",))
         self._settings = dict(masks=masks, classes=classes, values=values, ids=ids)
         self._labels = dict(enumerate(classes, 1))

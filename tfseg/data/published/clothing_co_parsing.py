@@ -18,6 +18,7 @@ from tfseg.data.images.images import read_image
 from tfseg.data.images.mat_files import read_mat
 from tfseg.data.published.pieces import PieceRule
 from tfseg.data.reading.format import Claim, Format
+from tfseg.data.reading.labels import require_names
 from tfseg.data.reading.part_names import MissingPartError
 from tfseg.errors import DataError
 from tfseg.opencv import cv2
@@ -211,8 +212,7 @@ def read_tags(path: str) -> tuple[str, ...]:
 
 def _map_tags(tags, classes, synonyms) -> tuple[tuple[str, ...], np.ndarray]:
     """Returns the class names, and the class id of each tag number, uint8 `(256,)`."""
-    if isinstance(classes, str):
-        raise DataError(f"expected classes as a tuple of names, got {classes!r}: ({classes!r},).")
+    require_names(classes)
     names = tuple(classes)
     if not names or len(set(names)) != len(names):
         raise DataError(f"expected different class names, at least one, got {names}.")

@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 from tfseg.data.reading.problem import Problem
 from tfseg.errors import DataError
 
-__all__ = ["alike_labels", "choose_classes", "clean_label", "one_class", "only_class"]
+__all__ = [
+    "alike_labels",
+    "choose_classes",
+    "clean_label",
+    "one_class",
+    "only_class",
+    "require_names",
+]
 
 _UNSEEN = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")  # of no width
 
@@ -53,8 +60,7 @@ def choose_classes(
         DataError: No class, a class named twice, a label in two classes, or not one of the
             classes among the labels.
     """
-    if isinstance(classes, str):
-        raise DataError(f"expected classes as a tuple of names, got {classes!r}: ({classes!r},).")
+    require_names(classes)
     written = list(dict.fromkeys([*(order or ()), *sorted(counts)]))
     known, counts = list(dict.fromkeys(map(clean_label, written))), _summed(counts)
     synonyms = {
@@ -83,6 +89,15 @@ def choose_classes(
         label: class_of[clean_label(label)] for label in written if clean_label(label) in class_of
     }
     return names, {**class_of, **as_written}, remarks
+
+
+def require_names(classes: Sequence[str] | None) -> None:
+    """Raises DataError if one name stands where a tuple of names is expected."""
+    if isinstance(classes, str):
+        raise DataError(
+            f"expected classes as a tuple of names, got {classes!r}. One class is written "
+            f"({classes!r},), in a command data.classes=[{classes}]."
+        )
 
 
 def _names(source: str, known: list[str], classes, synonyms: Mapping, ordered: bool) -> tuple:
