@@ -101,7 +101,7 @@ def test_a_stage_without_layers_is_refused():
         NoHeads(classes=["square"], train=TRAIN).fit(Squares(4))
 
 
-def test_epochs_cut_or_prolong_the_stages():
+def test_epochs_cut_or_prolong_the_stages(tmp_path):
     config = TrainConfig(stages=(Stage(2, "heads"), Stage(3, "4+"), Stage(1)))
 
     def spans(first, last, config=config, **options):
@@ -115,7 +115,7 @@ def test_epochs_cut_or_prolong_the_stages():
     assert spans(1, 6, slower) == [("heads", 1, 1, 2), ("all", 3, 3, 6)]
     assert spans(5, 8, slower) == [("all", 3, 5, 8)]
     assert spans(3, 6, slower, joined=False) == [("all", 3, 3, 3), ("all", 4, 4, 6)]
-    made = model().fit(Squares(4), epochs=3)
+    made = model().fit(Squares(4), run_dir=tmp_path, epochs=np.int64(3))
     assert len(made.history) == 3
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import numbers
 from collections.abc import Iterable, Iterator, Mapping
 
 import keras
@@ -102,7 +103,7 @@ def give_statistics(layer: keras.layers.BatchNormalization, moments: Moments) ->
 
 def calibrate(estimator, dataset, images: int, every: bool = False) -> tuple[str, ...]:
     """Gives normalisations true statistics, see `Estimator.calibrate_norms`."""
-    if not isinstance(images, int) or images < 1:
+    if not isinstance(images, numbers.Integral) or images < 1:
         raise ConfigError(f"images: expected an integer from 1, got {images!r}.")
     network = estimator.keras_model
     norms = _norms(network) if every else folded(network)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import math
+import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -119,7 +120,7 @@ class PredictVerbs:
             NotFittedError: If no weights were trained or loaded.
         """
         self._check_prediction(batch_size, score_threshold)
-        if not isinstance(workers, int) or workers < 0:
+        if not isinstance(workers, numbers.Integral) or workers < 0:
             raise ConfigError(f"workers: expected an integer from 0, got {workers!r}.")
         each, count = readers(images, self._channels())
         fill = self._filler(extras, count)
@@ -201,11 +202,11 @@ class PredictVerbs:
     ) -> Iterator[tuple[Sample, Prediction]]:
         """Yields samples, with the model's class ids, and their predictions, one by one."""
         dataset = align_classes(dataset, self.class_names)
-        if limit is not None and (not isinstance(limit, int) or limit < 1):
+        if limit is not None and (not isinstance(limit, numbers.Integral) or limit < 1):
             raise ConfigError(f"limit: expected a number of images from 1, got {limit!r}.")
         if score_threshold is None:
             score_threshold = self._evaluation_threshold()
-        count = len(dataset) if limit is None else min(limit, len(dataset))
+        count = len(dataset) if limit is None else min(int(limit), len(dataset))
         truth = {extra.name: TRUTH for extra in self.predict_extras if extra.required}
         fill = self._filler({**truth, **self._evaluation_extras, **extras}, count)
         items = (fill(as_item(dataset[index], self._channels()), index) for index in range(count))
@@ -275,7 +276,7 @@ class PredictVerbs:
         return prediction
 
     def _check_prediction(self, batch_size: int, score_threshold: float | None) -> None:
-        whole = isinstance(batch_size, (int, np.integer)) and not isinstance(batch_size, bool)
+        whole = isinstance(batch_size, numbers.Integral) and not isinstance(batch_size, bool)
         if not whole or batch_size < 1:
             raise ConfigError(f"batch_size: expected an integer from 1, got {batch_size!r}.")
         self._check_threshold(score_threshold)

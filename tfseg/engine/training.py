@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import math
+import numbers
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -171,7 +172,7 @@ def _prepare(
     estimator: Estimator, train, val, epochs, run_dir, resume, augmentation, callbacks
 ) -> Run:
     config = estimator.config.train
-    if epochs is not None and (not isinstance(epochs, int) or epochs < 1):
+    if epochs is not None and (not isinstance(epochs, numbers.Integral) or epochs < 1):
         raise ConfigError(f"epochs: expected an integer from 1, got {epochs!r}.")
     if resume and run_dir is None:
         raise ConfigError("resume=True needs the run_dir of the run that is to be continued.")
@@ -195,7 +196,7 @@ def _prepare(
         "pictures": len(train),
         "steps": steps,
         "backend": keras.backend.backend(),
-        "epochs": epochs or config.epochs,
+        "epochs": int(epochs or config.epochs),
         "augmentation": chosen.text,
         "joined": True,
     }
@@ -207,7 +208,7 @@ def _prepare(
         val_loader,
         steps,
         min(config.validation_steps or whole, whole),
-        epochs or config.epochs,
+        int(epochs or config.epochs),
         None if run_dir is None else Path(run_dir),
         RunState(facts=facts),
         augmentation=chosen,
