@@ -13,6 +13,7 @@ import package_tree
 import tfseg
 
 FLOORS = {
+    "__main__": 9,  # `python -m tfseg`, three lines above all rooms
     "cli": 8,
     "export": 7,
     "models": 6,

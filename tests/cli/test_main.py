@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import runpy
 import subprocess
 import sys
 import types
@@ -232,6 +233,13 @@ def test_the_backend_greets_nobody():
     )
     assert run.stdout.strip() in ("tensorflow", "jax")
     assert run.stderr == ""
+
+
+def test_the_package_itself_is_the_command_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tfseg", "--version"])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_module("tfseg", run_name="__main__")
+    assert left.value.code in (0, None) and "tfseg" in capsys.readouterr().out
 
 
 def test_a_backend_that_is_not_there_is_one_line_and_no_matter_to_an_export(tmp_path):

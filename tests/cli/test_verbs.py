@@ -428,6 +428,20 @@ class TestDoctor:
         assert main(["doctor", str(photos), "--all"]) == 1
         assert "annotation 8 of image 'a.png'" in capsys.readouterr().out
 
+    def test_data_without_objects_and_without_faults_is_not_called_faulty(self, tmp_path, capsys):
+        (tmp_path / "labels").mkdir()
+        (tmp_path / "images").mkdir()
+        Image.effect_noise((80, 60), 40).convert("RGB").save(tmp_path / "images" / "a.png")
+        (tmp_path / "labels" / "a.txt").write_text("")
+        (tmp_path / "classes.txt").write_text("hat\n")
+        words = ["doctor", str(tmp_path), "--format", "yolo"]
+        assert main(words) == 1
+        out = capsys.readouterr().out
+        assert "no image has an object" in out and "faulty" not in out
+        (tmp_path / "labels" / "a.txt").write_text("7 .5 .5 .2 .2\n")
+        assert main(words) == 1
+        assert "Without what is faulty no object would be left" in capsys.readouterr().out
+
     def test_what_cannot_be_opened_at_all_is_wrong_use(self, tmp_path, capsys):
         (tmp_path / "train.json").write_text("{}")
         for name in (tmp_path / "nowhere", tmp_path, tmp_path / "train.json"):

@@ -170,7 +170,10 @@ def _say_what_next(args: argparse.Namespace, diagnosis) -> None:
             f"To go on with the sound rest{rest}: --set data.drop_invalid=true, with train and all "
             "other verbs that read data."
         )
-    elif diagnosis.remaining is not None and not diagnosis.remaining[1] and not diagnosis.ok:
+        return
+    nothing = diagnosis.remaining is not None and not diagnosis.remaining[1]
+    # Where nothing is faulty, there is simply no object, which the findings say.
+    if nothing and any(problem.code != "no_objects" for problem in diagnosis.of("error")):
         print("Without what is faulty no object would be left: correct the faults.")
 
 
