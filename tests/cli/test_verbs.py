@@ -104,6 +104,15 @@ class TestTrain:
         assert verb == "fit"
         assert options["resume"] is True
 
+    def test_resuming_before_the_first_checkpoint_starts_from_the_weights(
+        self, pretend, config_file
+    ):
+        Path("runs/mine/checkpoints").mkdir(parents=True)
+        words = ["--data", "photos", "--resume", "--weights", "coco.h5"]
+        assert main(["train", str(config_file), *words]) == 0
+        assert pretend.model[0] == ("load_weights", "coco.h5", True)
+        assert pretend.model[1][3]["resume"] is True
+
     def test_a_share_is_set_aside_for_validation(self, pretend, config_file):
         words = ["--data", "photos", "--train-split", "all", "--val-fraction", "0.5"]
         assert main(["train", str(config_file), *words]) == 0
@@ -158,9 +167,11 @@ class TestTrain:
 
         monkeypatch.setattr(models.system("mask_rcnn"), "fit", interrupted)
         words = ["train", str(config_file), "--data", "my photos", "--set", "train.seed=3"]
+        words += ["--weights", "coco.h5"]
         assert main(words) == 130
         line = capsys.readouterr().err.splitlines()[-1].strip()
-        expected = f"tfseg train {config_file} --data 'my photos' --set train.seed=3"
+        expected = f"tfseg train {config_file} --data 'my photos' --weights coco.h5"
+        expected += " --set train.seed=3"
         assert line == f"{expected} --run-dir runs/mine --resume"
 
 

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     quiet.import_backend()
     system = models.system(name)
     model = system(files.build(system.config_class, loaded, classes=tuple(train.class_names)))
-    if args.weights and not args.resume:
+    if args.weights and not _goes_on(args):
         print(model.load_weights(args.weights, skip_mismatch=True))
     print(_opening(loaded, train, val, _run_dir(args)))
     model.fit(train, val, epochs=args.epochs, run_dir=_run_dir(args), resume=args.resume)
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 def after_interrupt(args: argparse.Namespace) -> str:
     """Returns how to go on after Ctrl-C."""
     words = ["tfseg", "train", args.config]
-    for name in ("data", "format", "train_split", "val_split", "val_fraction", "epochs"):
+    for name in ("data", "format", "train_split", "val_split", "val_fraction", "epochs", "weights"):
         if getattr(args, name) is not None:
             words += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     for text in args.set:
@@ -77,6 +77,14 @@ def after_interrupt(args: argparse.Namespace) -> str:
 
 def _run_dir(args: argparse.Namespace) -> Path:
     return Path(args.run_dir or Path("runs", Path(args.config).stem))
+
+
+def _goes_on(args: argparse.Namespace) -> bool:
+    """Whether the weights come from the run's checkpoint: a run that was stopped before its first
+    one begins again, from the weights that it was to start from."""
+    from tfseg.engine.checkpoint import run_checkpoint
+
+    return args.resume and run_checkpoint(_run_dir(args)).is_file()
 
 
 def _refuse_to_overwrite(run_dir: Path) -> None:

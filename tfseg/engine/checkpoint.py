@@ -26,6 +26,7 @@ __all__ = [
     "RunState",
     "read_model_json",
     "read_state",
+    "run_checkpoint",
     "save_model",
     "write_state",
 ]
@@ -54,6 +55,11 @@ class RunState:
     best_epoch: int = 0
     stopped: bool = False
     facts: dict = dataclasses.field(default_factory=dict)
+
+
+def run_checkpoint(folder: str | os.PathLike) -> Path:
+    """Returns where the run in a folder keeps what a resume reads, whether it is there or not."""
+    return Path(folder) / "checkpoints" / "last.npz"
 
 
 def save_model(

@@ -84,7 +84,7 @@ class Run:
     @property
     def checkpoint_path(self) -> Path | None:
         """The file that a resume reads."""
-        return None if self.folder is None else self.folder / "checkpoints" / "last.npz"
+        return None if self.folder is None else checkpoint.run_checkpoint(self.folder)
 
     @property
     def best_folder(self) -> Path | None:

@@ -17,7 +17,7 @@ import keras
 from tfseg import files
 from tfseg.config import Config
 from tfseg.engine import runtime
-from tfseg.engine.checkpoint import WEIGHTS_FILE
+from tfseg.engine.checkpoint import WEIGHTS_FILE, run_checkpoint
 from tfseg.engine.resume import flat_settings
 from tfseg.errors import ConfigError, TrainingError, WeightsError
 from tfseg.structures.measures import Measure
@@ -131,7 +131,7 @@ def _run_all(jobs: Sequence[_Job], make, train, val, out, about: Mapping) -> lis
 def _run(job: _Job, make, train, val) -> Outcome:
     _write(job.outcome())
     estimator = make(job.experiment)
-    if job.start is not None and not (job.folder / "checkpoints" / "last.npz").is_file():
+    if job.start is not None and not run_checkpoint(job.folder).is_file():
         path = _path_for(job.experiment.name, job.start["path"])
         loaded = estimator.load_weights(path, skip_mismatch=True)
         counts = len(loaded.loaded), path, len(loaded.skipped)
