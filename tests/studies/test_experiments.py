@@ -234,6 +234,24 @@ def test_all_start_from_the_same_weights(folder, tmp_path, monkeypatch):
         call(folder, tmp_path / "out", weights=tmp_path / "gone.h5")
 
 
+def test_a_model_that_has_a_name_is_a_start(folder, tmp_path, monkeypatch):
+    start = make(read_all([folder / "base.yaml"], ["train.seed=5"])[0])
+    start.save(tmp_path / "models" / "mine")
+    monkeypatch.setenv("TFSEG_MODELS", str(tmp_path / "models"))
+    begun = []
+
+    def fit(self, *args, **options):
+        begun.append(self.keras_model.box.weights[0].numpy())
+        raise TrainingError("far enough")
+
+    monkeypatch.setattr(ToyEstimator, "fit", fit)
+    (outcome,) = call(folder, tmp_path / "out", names=["base"], weights="mine")
+    np.testing.assert_array_equal(begun[0], start.keras_model.box.weights[0].numpy())
+    assert outcome.facts["weights"]["path"] == "mine"
+    (again,) = call(folder, tmp_path / "out", names=["base"], weights=tmp_path / "models" / "mine")
+    assert again.facts["weights"]["digest"] == outcome.facts["weights"]["digest"]
+
+
 def test_each_may_go_on_from_its_namesake(folder, tmp_path, monkeypatch):
     own = {}
     for seed, name in enumerate(FILES):

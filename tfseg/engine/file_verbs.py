@@ -11,7 +11,6 @@ from pathlib import Path
 
 import keras
 
-from tfseg import files
 from tfseg.config.base import nearest
 from tfseg.config.start import is_path
 from tfseg.engine import checkpoint, named_models, weights
@@ -133,9 +132,7 @@ class FileVerbs:
         Raises:
             WeightsError: Naming the layers that do not fit, or what the file is.
         """
-        path, digest = files.recovered(path, error=WeightsError), None
-        if not path.exists():
-            path = named_models.known_models().get(str(path), path)
+        path, digest = named_models.find_weights(path), None
         if path.is_dir():
             digest = digest_of_weights(checkpoint.read_model_json(path))
             path = path / checkpoint.WEIGHTS_FILE

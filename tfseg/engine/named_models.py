@@ -10,7 +10,7 @@ from tfseg.engine.checkpoint import MODEL_FILE
 from tfseg.errors import WeightsError
 from tfseg.files import recovered
 
-__all__ = ["find_model", "known_models", "shipped_folders"]
+__all__ = ["find_model", "find_weights", "known_models", "shipped_folders"]
 
 
 def shipped_folders() -> list[Path]:
@@ -30,6 +30,13 @@ def known_models() -> dict[str, Path]:
         for entry in sorted(folder.glob(f"*/{MODEL_FILE}")):
             known.setdefault(entry.parent.name, entry.parent)
     return known
+
+
+def find_weights(name_or_path: str | os.PathLike) -> Path:
+    """Returns the weight file or model folder that is meant: a path that exists, else the folder of
+    the model of that name, else the path as it came, whether it is there or not."""
+    path = recovered(name_or_path, error=WeightsError)
+    return path if path.exists() else known_models().get(str(path), path)
 
 
 def find_model(name_or_dir: str | os.PathLike) -> Path:

@@ -18,6 +18,7 @@ from tfseg import files
 from tfseg.config import Config
 from tfseg.engine import runtime
 from tfseg.engine.checkpoint import WEIGHTS_FILE, run_checkpoint
+from tfseg.engine.named_models import find_weights
 from tfseg.engine.resume import flat_settings
 from tfseg.errors import ConfigError, TrainingError, WeightsError
 from tfseg.structures.measures import Measure
@@ -224,14 +225,14 @@ def _path_for(name: str, weights: str) -> str:
 
 def _digest(weights: str | os.PathLike) -> str:
     """Returns a short text that tells starting weights apart."""
-    path = Path(weights)
+    path = find_weights(weights)
     path = path / WEIGHTS_FILE if path.is_dir() else path
     try:
         return files.sha256(path)[:16]
     except OSError as error:
         raise WeightsError(
             f"{weights}: the starting weights cannot be read ({error.strerror or error}). Expected "
-            "a weight file or the folder of a saved model, such as runs/NAME/final."
+            "a weight file, the folder of a saved model (runs/NAME/final), or a model's name."
         ) from None
 
 
