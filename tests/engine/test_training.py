@@ -268,6 +268,12 @@ def test_wrong_arguments(tmp_path):
         (dict(epochs=0), "epochs"),
         (dict(epochs=1.5), "epochs"),
         (dict(callbacks=[print]), "keras.callbacks.Callback"),
+        (dict(callbacks=7), "keras.callbacks.Callback, got 7"),
+        (
+            dict(callbacks=keras.callbacks.ReduceLROnPlateau()),
+            r"ReduceLROnPlateau.*train\.schedule",
+        ),
+        (dict(callbacks=[keras.callbacks.LearningRateScheduler(float)]), r"train\.schedule"),
     ):
         with pytest.raises(ConfigError, match=word):
             model().fit(Squares(4), **options)
@@ -342,10 +348,11 @@ def test_further_callbacks_see_losses_and_measures_and_may_stop():
             self.seen.append(dict(logs))
             self.model.stop_training = True
 
-    made = model(stages=(Stage(1, "heads"), Stage(5))).fit(
-        Squares(4), Squares(2), callbacks=[Stop()]
-    )
+    stages = (Stage(1, "heads"), Stage(5))
+    made = model(stages=stages).fit(Squares(4), Squares(2), callbacks=[Stop()])
     assert len(made.history) == 1 and {"loss", "val_loss", "segm/AP"} <= set(Stop.seen[0])
+    for one in (Stop(), iter([Stop()])):  # a single one, and any iterable
+        assert len(model(stages=stages).fit(Squares(4), callbacks=one).history) == 1
 
 
 def test_fitting_again_goes_on_from_the_weights():

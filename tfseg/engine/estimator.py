@@ -278,7 +278,7 @@ class Estimator(PredictVerbs, FileVerbs):
         run_dir: str | os.PathLike | None = None,
         resume: bool = False,
         augmentation=None,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] = (),
     ) -> Estimator:
         """Trains on a dataset and returns the estimator.
 
@@ -295,13 +295,15 @@ class Estimator(PredictVerbs, FileVerbs):
                 as `imgaug.augmenters.Fliplr(0.5)`, a list of them, the name of a set, or a
                 function `(sample, seed) -> Sample`. Masks always move with the image, and equal
                 `config.train.seed` gives equal images. None: `config.train.augmentation`.
-            callbacks: Further Keras callbacks.
+            callbacks: Further Keras callbacks, or one. Those that set the learning rate are
+                refused: `config.train.schedule` says how it changes.
 
         With `val`, the weights of the best epoch by `config.train.monitor` remain.
 
         Raises:
             ConfigError: For a folder that cannot be written, a resume with other settings or
-                another augmentation, or an augmentation that cannot be applied.
+                another augmentation, an augmentation that cannot be applied, or a callback that
+                sets the learning rate.
             DataError: Naming the image.
             TrainingError: For a loss that is not finite, naming terms and images.
         """

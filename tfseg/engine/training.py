@@ -18,7 +18,7 @@ import keras
 from tfseg import files
 from tfseg.config import TrainConfig, dump_config
 from tfseg.data.augment.choice import Augmentation, choose
-from tfseg.engine import checkpoint, norm_statistics, opening, runtime, training_stages
+from tfseg.engine import checkpoint, norm_statistics, opening, preflight, runtime, training_stages
 from tfseg.engine.callbacks import Best, FiniteLoss, Keeper, Logs, Validation
 from tfseg.engine.checkpoint import RunState
 from tfseg.engine.inputs import align_classes
@@ -101,12 +101,13 @@ def run(
     run_dir: str | os.PathLike | None = None,
     resume: bool = False,
     augmentation=None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Trains an estimator; see `Estimator.fit`."""
     runtime.require_training()
     runtime.require_process()
-    job = _prepare(estimator, train, val, epochs, run_dir, resume, augmentation, callbacks)
+    callbacks = preflight.callback_list(callbacks)
+    job = _prepare(estimator, train, val, epochs, run_dir, resume, augmentation)
     with _alone(job):
         _run(job, resume, callbacks)
 
@@ -168,19 +169,12 @@ def _begin(job: Run, network, freezer, segment: training_stages.Segment, arrays)
         checkpoint.restore(network.optimizer.variables, arrays["optimizer"], where)
 
 
-def _prepare(
-    estimator: Estimator, train, val, epochs, run_dir, resume, augmentation, callbacks
-) -> Run:
+def _prepare(estimator: Estimator, train, val, epochs, run_dir, resume, augmentation) -> Run:
     config = estimator.config.train
     if epochs is not None and (not isinstance(epochs, numbers.Integral) or epochs < 1):
         raise ConfigError(f"epochs: expected an integer from 1, got {epochs!r}.")
     if resume and run_dir is None:
         raise ConfigError("resume=True needs the run_dir of the run that is to be continued.")
-    for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise ConfigError(
-                f"callbacks: expected objects of keras.callbacks.Callback, got {callback!r}."
-            )
     train = align_classes(train, estimator.class_names, "training dataset")
     chosen = _augmentation(estimator, train, augmentation)
     loader = estimator._loader(train, training=True, augment=chosen)
