@@ -263,6 +263,17 @@ def test_what_is_monitored():
         model(monitor="segm/PA").fit(Squares(4), Squares(2))
 
 
+def test_without_validation_data_there_is_no_best_epoch(tmp_path, caplog):
+    with pytest.raises(ConfigError, match=r"early_stopping_patience: without validation data"):
+        model(early_stopping_patience=2).fit(Squares(4), run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    model().fit(Squares(4), epochs=1)
+    assert "monitor" not in caplog.text
+    model(monitor="segm/AP50").fit(Squares(4), run_dir=tmp_path / "run", epochs=1)
+    assert "train.monitor is 'segm/AP50', but without validation data" in caplog.text
+    assert "the last epoch are kept" in (tmp_path / "run" / "notes.txt").read_text()
+
+
 def test_wrong_arguments(tmp_path):
     for options, word in (
         (dict(epochs=0), "epochs"),

@@ -49,6 +49,11 @@ def say(job: Run) -> bool:
                 "validation data: no image has an object, so average precision cannot be measured, "
                 "and the best epoch is chosen by val_loss. Add images with objects to it."
             )
+    elif job.config.monitor != type(job.estimator.config).defaults()["train"]["monitor"]:
+        notes.append(
+            f"train.monitor is {job.config.monitor!r}, but without validation data no epoch is the "
+            "best one: the weights of the last epoch are kept."
+        )
     for note in notes:
         log.warning("%s", note)
     if notes and job.folder is not None:

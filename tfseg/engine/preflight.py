@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import keras
 
 from tfseg.errors import ConfigError
 
-__all__ = ["callback_list"]
+if TYPE_CHECKING:
+    from tfseg.engine.training import Run
+
+__all__ = ["callback_list", "check_choice_of_best"]
 
 _SET_RATES = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 
@@ -37,3 +42,13 @@ def callback_list(given) -> list[keras.callbacks.Callback]:
                 "train.stages say how the rate changes."
             )
     return callbacks
+
+
+def check_choice_of_best(job: Run) -> None:
+    """Raises ConfigError where the best epoch cannot be told as the settings ask for it."""
+    if job.val is None and job.config.early_stopping_patience is not None:
+        raise ConfigError(
+            "train.early_stopping_patience: without validation data no epoch is better than "
+            "another, so training cannot stop early. Give validation data (`val` of fit, "
+            "--val-split or --val-fraction of `tfseg train`), or set it to null (None)."
+        )

@@ -108,6 +108,7 @@ def run(
     runtime.require_process()
     callbacks = preflight.callback_list(callbacks)
     job = _prepare(estimator, train, val, epochs, run_dir, resume, augmentation)
+    preflight.check_choice_of_best(job)
     with _alone(job):
         _run(job, resume, callbacks)
 
