@@ -181,6 +181,20 @@ def test_settings_that_only_change_the_speed_may_differ(begun):
     assert len(again.history) == 1
 
 
+def test_another_monitor_forgets_the_best_epoch(tmp_path):
+    train = dict(stages=(Stage(2),), schedule="lr_const", early_stopping_patience=1)
+    data = Squares(8), Squares(4)
+    path = tmp_path / "checkpoints" / "last.npz"
+    model(**train, monitor="segm/AP").fit(*data, run_dir=tmp_path, epochs=1)
+    assert checkpoint.read_state(path)[0].best == 0
+    kept = model(**train, monitor="val_loss").fit(*data, run_dir=tmp_path, epochs=1, resume=True)
+    assert len(kept.history) == 1  # nothing is left to be better
+    made = model(**train, monitor="val_loss").fit(*data, run_dir=tmp_path, resume=True)
+    state, _ = checkpoint.read_state(path)
+    assert (state.best, state.best_epoch) == (made.history[1]["val_loss"], 2)
+    assert checkpoint.read_model_json(tmp_path / "best")["metrics"]["epoch"] == 2
+
+
 def test_a_setting_that_an_older_version_did_not_have_is_at_its_default(begun):
     def forget(facts):
         del facts["config"]["min_score"], facts["config"]["train"]["clip_mode"]

@@ -12,8 +12,9 @@ import pytest
 from toy_estimator import Squares, ToyEstimator
 
 from tfseg.config import Stage, TrainConfig, load_config
-from tfseg.engine import checkpoint, optimizers, training_stages, weights
+from tfseg.engine import checkpoint, optimizers, preflight, training_stages, weights
 from tfseg.errors import ConfigError, DataError, TrainingError, WeightsError
+from tfseg.metrics import person_masks
 
 TRAIN = TrainConfig(
     batch_size=4, stages=(Stage(1, "heads"), Stage(1)), learning_rate=0.02, workers=1
@@ -259,8 +260,53 @@ def test_what_is_monitored():
     assert again == pytest.approx(min(losses), rel=1e-4)
     rows = model(evaluate_every=2, stages=(Stage(3),)).fit(Squares(4), Squares(2)).history
     assert ["segm/AP" in row for row in rows] == [False, True, True]
-    with pytest.raises(ConfigError, match=r"monitor: there is no 'segm/PA'.*segm/AP"):
-        model(monitor="segm/PA").fit(Squares(4), Squares(2))
+
+
+def test_a_wrong_monitor_is_told_before_anything_is_compiled(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_stages, "compile_stage", None)
+    for wrong, right in (
+        ("segm/PA", "segm/AP"),
+        ("segm/APP", "segm/AP"),
+        ("val_los", "val_loss"),
+        ("val_boks_loss", "val_box_loss"),
+        ("learning_rate", "val_loss"),
+    ):
+        with pytest.raises(ConfigError, match=rf"monitor: there is no '{wrong}'.*{right}"):
+            model(monitor=wrong).fit(Squares(4), Squares(2), run_dir=tmp_path / "run")
+    with pytest.raises(ConfigError, match="no 'val_los_loss'"):
+        model(monitor="val_los_loss", evaluate_every=0).fit(Squares(4), Squares(2))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_monitor_that_only_the_data_can_tell_passes():
+    class Own(ToyEstimator):
+        def evaluate(self, dataset, **options):
+            return {"mine": 0.5}
+
+    class People(ToyEstimator):
+        def _evaluator(self):
+            return person_masks.PersonMaskEvaluator(self.class_names)
+
+    def check(kind, name):
+        made = kind(classes=["square"], train=TRAIN.replace(monitor=name))
+        job = SimpleNamespace(config=made.config.train, estimator=made, val=Squares(2))
+        preflight.check_choice_of_best(job)
+
+    for name in ("segm/APml", "occluded/segm/AP", "bound/occluded/segm/AP75", "bbox/AP"):
+        check(People, name)
+    for kind, name in (
+        (People, "segm/APP"),
+        (People, "bound/AP"),
+        (People, "x/segm/AR1"),
+        (ToyEstimator, "a/segm/AP"),
+    ):
+        with pytest.raises(ConfigError, match=f"there is no '{name}'"):
+            check(kind, name)
+    train = TRAIN.replace(monitor="mine", stages=(Stage(1),))
+    made = Own(classes=["square"], train=train).fit(Squares(4), Squares(2))
+    assert made.history[0]["mine"] == 0.5
+    with pytest.raises(ConfigError, match=r"monitor: there is no 'yours'. Measured: .*mine"):
+        made.set_params(train__monitor="yours").fit(Squares(4), Squares(2))
 
 
 def test_without_validation_data_there_is_no_best_epoch(tmp_path, caplog):

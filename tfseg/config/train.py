@@ -70,7 +70,8 @@ class TrainConfig(Config):
         evaluate_every: Epochs between two evaluations on the validation data; 0: never.
         evaluate_limit: Images in such an evaluation; None: all.
         monitor: What the best checkpoint is chosen by: a measure such as "segm/AP" (higher is
-            better) or a loss such as "val_loss" (lower is better).
+            better) or a loss such as "val_loss" (lower is better). A resumed run may have another
+            one, and then seeks the best epoch among those that are left.
         norm_images: Images that batch normalisations without statistics of their own, as weights
             from `.tflite` files have them, are given true ones from before they learn; 0: as
             loaded. It does not concern frozen ones.

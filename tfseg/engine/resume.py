@@ -20,13 +20,15 @@ __all__ = ["flat_settings", "take_up"]
 
 log = logging.getLogger(__name__)
 
-# What may differ when a run is resumed: it changes how fast or how often, not what is learnt.
+# What may differ when a run is resumed: it changes how fast or how often, or which epoch is kept,
+# not what is learnt.
 _FREE = (
     "workers",
     "jit",
     "evaluate_every",
     "validation_steps",
     "early_stopping_patience",
+    "monitor",
 )
 
 
@@ -48,6 +50,7 @@ def take_up(job: Run, network: keras.Model) -> dict:
             "same ones to resume, or start a new run in another folder."
         )
     checkpoint.restore(network.variables, arrays["network"], str(path))
+    _forget_best(job, state)
     longer = job.epochs - state.facts["epochs"]
     # A run of an older version made an optimizer for every stage, and goes on that way.
     state.facts = {**job.state.facts, "joined": state.facts.get("joined", False)}
@@ -57,6 +60,20 @@ def take_up(job: Run, network: keras.Model) -> dict:
     job.estimator.fitted = True
     log.info("resuming after epoch %d of %d", state.epoch, job.epochs)
     return arrays
+
+
+def _forget_best(job: Run, state: RunState) -> None:
+    """Has the best epoch sought among those to come where another number now tells which it is:
+    values of two numbers cannot be compared. A finished run keeps the one that it has."""
+    settings = flat_settings(state.facts["config"], type(job.estimator.config))
+    before, now = settings.get("train.monitor"), job.config.monitor
+    if before == now or state.epoch >= job.epochs:
+        return
+    log.warning(
+        "train.monitor was %s and is %s now: the best epoch is sought anew, from epoch %d on",
+        *(before, now, state.epoch + 1),
+    )
+    state.best, state.best_epoch, state.stopped = None, 0, False
 
 
 def _differences(job: Run, state: RunState) -> list[str]:

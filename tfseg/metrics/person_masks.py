@@ -18,6 +18,7 @@ from tfseg.structures.measures import Measure
 __all__ = ["MEASURES", "Compared", "PersonMaskEvaluator"]
 
 _TABLE = ("report", "table")
+_KEPT = "segm/AP"  # what begins so is measured of each set of people
 MEASURES = (
     *instances.MEASURES,
     Measure("segm/APml", "AP m+l", "Mask AP of people from 32 x 32 pixels", _TABLE),
@@ -90,12 +91,19 @@ class PersonMaskEvaluator(InstanceEvaluator):
     def _set(self, name: str) -> CocoAP:
         return self._sets.setdefault(name, CocoAP(self.class_names, medium_and_large=True))
 
+    def may_measure(self, name: str) -> bool:
+        """Whether there may be a measure of this name: of people who overlap, and of predictions
+        beside, there are some where images have them."""
+        known = CocoAP(self.class_names, medium_and_large=True).compute().metrics
+        kept = [key for key in known if key.startswith(_KEPT)]
+        return name in kept or any(name.endswith(f"/{key}") for key in kept)
+
     def compute(self, details: Mapping | None = None) -> Report:
         """Returns the report."""
         report = super().compute({**self._people, **(details or {})})
         metrics = dict(report.metrics)
         for name, one in self._sets.items():
             found = one.compute().metrics
-            kept = {f"{name}{key}": v for key, v in found.items() if key.startswith("segm/AP")}
+            kept = {f"{name}{key}": v for key, v in found.items() if key.startswith(_KEPT)}
             metrics.update(kept)
         return dataclasses.replace(report, metrics=metrics, measures=MEASURES)
