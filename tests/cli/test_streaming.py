@@ -66,6 +66,86 @@ def test_a_list_counts_its_paths_from_its_folder(pretend, many, capsys):
     assert main(words) == 2 and "the list is empty" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "replaced"),
+    [
+        (["photos", "--out", "photos"], "photos/a.png"),
+        (["photos", "--out", "photos", "--json"], "photos/a.png"),
+        (["linked", "--out", "photos"], "photos/a.png"),
+        (["photos/a.png", "--out", "linked"], "linked/a.png"),
+        (["list.jsonl.txt", "--out", "list.jsonl", "--format", "jsonl"], "list.jsonl"),
+        (["val.json", "--out", "val.json", "--format", "coco"], "val.json"),
+        (["val.json", "--out", "val", "--format", "coco", "--json"], "val/predictions.json"),
+        (["val.json", "--out", "images"], "images/1.png"),
+    ],
+)
+def test_files_that_are_read_are_not_written(pretend, photos, monkeypatch, capsys, words, replaced):
+    (photos / "c.jpg").unlink()
+    os.symlink("photos", "linked")
+    Path("list.jsonl").write_text("photos/a.png\n")
+    os.symlink("list.jsonl", "list.jsonl.txt")
+    Path("images").mkdir()
+    shutil.copy(photos / "a.png", "images/1.png")
+    monkeypatch.setattr("tfseg.cli.datasets.open_split", lambda *args: PretendFiles())
+    Path("val.json").write_text("{}")
+    Path("val").mkdir()
+    os.link("val.json", "val/predictions.json")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    assert main(["predict", "model", *words]) == 2
+    error = capsys.readouterr().err
+    assert f"--out: {replaced} would replace" in error and "Name another place" in error
+    assert before == {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+class PretendFiles:
+    """A dataset that says where its images lie."""
+
+    class_names = ("suit", "dress")
+
+    def __len__(self):
+        return 2
+
+    def image_path(self, index):
+        return (None, "images/1.png")[index]
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_label_map_does_not_take_the_place_of_an_image(pretend, photos, monkeypatch, more):
+    def parsed(self, outputs, item, *, path, **told):
+        maps = {"colors": np.ones(item.image.shape[:2], np.uint8)}
+        return Prediction.from_masks(
+            np.ones((1, *item.image.shape[:2]), bool),
+            boxes=[[1, 2, 4, 5]],
+            class_ids=[1],
+            scores=[0.9],
+            class_names=self.class_names,
+            path=path,
+            label_maps=maps,
+            label_names={"colors": ("red",)},
+        )
+
+    monkeypatch.setattr(models.system("any"), "_decode", parsed)
+    save_png("out/a_colors.png", np.full((9, 9, 3), 7, np.uint8))
+    os.symlink("out/a_colors.png", "linked.png")
+    before = Path("out/a_colors.png").read_bytes()
+    assert main(["predict", "model", "photos/a.png", "linked.png", "--out", "out", *more]) == 0
+    assert Path("out/a_colors.png").read_bytes() == before
+    assert Path("out/a_colors_2.png").is_file() and Path("out/linked_colors.png").is_file()
+
+
+def test_a_video_is_not_replaced_by_its_drawing(pretend, capsys):
+    write_clip("clip.avi", 3)
+    shutil.move("clip.avi", "clip.mp4")
+    os.symlink("clip.mp4", "linked.mp4")
+    before = Path("clip.mp4").read_bytes()
+    for given, out in (("clip.mp4", "clip.mp4"), ("linked.mp4", "clip.mp4"), ("clip.mp4", ".")):
+        if out == ".":
+            os.link("clip.mp4", "predictions.mp4")
+        assert main(["predict", "model", given, "--format", "video", "--out", out]) == 2
+        assert "would replace a file of yours" in capsys.readouterr().err
+    assert Path("clip.mp4").read_bytes() == before
+
+
 def write_clip(path, frames, step=2):
     """Writes a video whose frames are ever lighter."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (48, 32))

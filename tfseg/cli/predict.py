@@ -35,7 +35,7 @@ import os
 import sys
 from pathlib import Path
 
-from tfseg.cli import cutouts, datasets, engines, extras, people, streaming
+from tfseg.cli import cutouts, datasets, engines, extras, inputs, people, streaming
 from tfseg.data.images.image_files import SUFFIXES, images_in
 from tfseg.errors import ConfigError, DataError
 from tfseg.results import coco, places
@@ -184,7 +184,7 @@ def _files(args, model, cutter: Cutter, named, dataset):
     if args.out is None and not args.json:
         return _Counted()
     form = args.format
-    names, inputs = [name for _, name in named], [path for path, _ in named]
+    names, read = [name for _, name in named], inputs.files_read(args, named, dataset)
     if not getattr(model, "cuts_out", False):
         for word in cutouts.words(args):
             raise ConfigError(
@@ -193,19 +193,21 @@ def _files(args, model, cutter: Cutter, named, dataset):
             )
         form = form or "drawn"
     if form == "coco":
-        places.check_place(args.out, option="--out")
+        inputs.coco_file(args.out, read)  # a place that can be written
         coco.unlisted_categories(dataset, model.class_names)  # before the work
         return CocoOutput(args.out, dataset, args.json)
     if form == "drawn" or args.out is None:
-        places.check_place(args.out, option="--out")
+        names = inputs.names_of_drawings(args.out, read, names)
         return Drawings(args.out, args.model_dir, names)
     if args.score_threshold is not None and not args.instances:
         raise ConfigError("--score-threshold: a cut-out has no score; it is for --instances.")
     drawn = form is None and args.instances
     file = places.one_file(args.out, len(named), cutter.transparent and not drawn, "--out")
     folder = Path(args.out)
-    targets = [file] if file else [folder / name for name in names]
-    places.check_inputs_stay(inputs, targets, "--out")
+    made = [*names, "predictions.json"] if drawn else names
+    targets = [file] if file else [folder / name for name in made]
+    places.check_inputs_stay(read, targets, "--out")
+    names += places.inputs_inside(read, folder)
     if not drawn:
         if args.instances and file is not None:
             raise ConfigError(f"--out {args.out}: people are cut out one by one; name a folder.")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tfseg
 from tfseg import models
-from tfseg.cli import cutouts, extras
+from tfseg.cli import cutouts, extras, inputs
 from tfseg.errors import ConfigError, DataError, TFSegError
 from tfseg.results import endless, places, streams
 from tfseg.results.records import summary
@@ -121,17 +121,16 @@ def run(args: argparse.Namespace, model, named: list[tuple[str, str]], video=Non
 def _stream(args: argparse.Namespace, model, named: list[tuple[str, str]], video) -> streams.Stream:
     """Returns what writes the results; places are checked before the work."""
     form = args.format or ("video" if video is not None and args.out.endswith(".mp4") else "drawn")
+    read = inputs.files_read(args, named)
     if form == "drawn":
-        places.check_place(args.out, option="--out")
-        return streams.DrawnImages(args.out, args.model_dir, [name for _, name in named])
+        names = inputs.names_of_drawings(args.out, read, [name for _, name in named])
+        return streams.DrawnImages(args.out, args.model_dir, names)
     if form == "coco":
-        places.check_place(args.out, option="--out")
-        is_file = args.out.lower().endswith(".json")
-        out = args.out if is_file else os.path.join(args.out, "predictions.json")
-        return streams.Coco(out, model.class_names)
+        return streams.Coco(inputs.coco_file(args.out, read), model.class_names)
     ending = ENDINGS[FORMATS.index(form)]
     places.check_place(args.out, (ending,), "--out")
     out = args.out if args.out.lower().endswith(ending) else f"{args.out}/predictions{ending}"
+    places.check_inputs_stay(read, [Path(out)], "--out")
     if form == "video":
         return streams.DrawnVideo(out, video)
     return streams.JsonLines(out) if form == "jsonl" else streams.Parquet(out)

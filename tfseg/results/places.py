@@ -13,7 +13,9 @@ from tfseg.errors import ConfigError
 __all__ = [
     "check_inputs_stay",
     "check_place",
+    "coco_files",
     "free_name",
+    "inputs_inside",
     "names_of",
     "one_file",
     "write_text",
@@ -86,11 +88,46 @@ def free_name(stem: str, taken: set[str]) -> str:
 
 
 def check_inputs_stay(inputs: Iterable[str], targets: Iterable[Path], option: str = "out") -> None:
-    """Raises ConfigError if a file that is to be written is one that is to be read."""
-    read = {os.path.realpath(path) for path in inputs}
+    """Raises ConfigError if a file that is to be written is one that is to be read, be it through
+    links or, where the disk does not tell them apart, in other letters."""
+    read = _files_of(inputs)
     for target in targets:
-        if os.path.realpath(target) in read:
-            raise ConfigError(f"{option}: {target} would replace an image of yours. Name a folder.")
+        if _file_of(target) in read:
+            kind = "an image" if Path(target).suffix.lower() in SUFFIXES else "a file"
+            raise ConfigError(
+                f"{option}: {target} would replace {kind} of yours, which is read here. Name "
+                "another place, such as a new folder."
+            )
+
+
+def inputs_inside(inputs: Iterable[str], folder: str | os.PathLike) -> set[str]:
+    """Returns the names in a folder that are files which are to be read: no label map and no
+    cut-out, whose names are only known with the prediction, may take one."""
+    if not os.path.isdir(folder):
+        return set()
+    read = _files_of(inputs)
+    return {name for name in os.listdir(folder) if _file_of(Path(folder, name)) in read}
+
+
+def coco_files(file: str | os.PathLike) -> tuple[Path, Path, Path]:
+    """Returns the COCO result files of `NAME.json`: itself, `NAME.segm.json` and
+    `NAME.images.json`."""
+    path = Path(file)
+    stem = path.with_suffix("") if path.suffix.lower() == ".json" else path
+    return path, Path(f"{stem}.segm.json"), Path(f"{stem}.images.json")
+
+
+def _files_of(paths: Iterable[str | os.PathLike]) -> set[tuple[int, int]]:
+    return {_file_of(path) for path in paths} - {None}
+
+
+def _file_of(path: str | os.PathLike) -> tuple[int, int] | None:
+    """Returns what tells a file from all others, whatever its names; None if there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):  # ValueError: a word that can be no path
+        return None
+    return found.st_dev, found.st_ino
 
 
 def write_text(path: Path, text: str) -> None:

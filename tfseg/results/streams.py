@@ -20,6 +20,7 @@ import numpy as np
 from tfseg import files
 from tfseg.data.coco.coco_writer import category_records, image_numbers
 from tfseg.errors import ConfigError, DataError
+from tfseg.results import places
 from tfseg.results.drawings import Drawings
 from tfseg.results.journal import Journal
 from tfseg.results.records import counted
@@ -89,8 +90,7 @@ class Coco(Stream):
         ids = [record["prediction"]["image_id"] for record in _answered(journal)]
         numbers = image_numbers(ids)
         del ids
-        stem = self.out.with_suffix("") if self.out.suffix.lower() == ".json" else self.out
-        paths = [self.out, Path(f"{stem}.segm.json"), Path(f"{stem}.images.json")]
+        paths = list(places.coco_files(self.out))
         with contextlib.ExitStack() as stack:
             both, masks, images = (stack.enter_context(_text(stack, path)) for path in paths)
             both.write("[")
