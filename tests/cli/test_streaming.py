@@ -55,6 +55,43 @@ def test_what_was_interrupted_goes_on_with_the_same_command(pretend, many, capsy
     assert Path("part.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("change", ["size", "time", "poses"])
+def test_an_input_that_was_replaced_meanwhile_is_not_gone_on_with(
+    pretend, many, capsys, monkeypatch, change
+):
+    from tfseg.cli import extras
+    from tfseg.results import endless
+
+    record, count = endless._record, iter(range(1000))
+
+    def stop(*args):
+        if next(count) == 70:
+            raise KeyboardInterrupt
+        return record(*args)
+
+    monkeypatch.setattr(endless, "_record", stop)
+    monkeypatch.setattr(extras, "of_files", lambda *args: {})
+    Path("poses.json").write_text("[]")
+    words = ["predict", "model", str(many), "--format", "jsonl", "--out", "found.jsonl"]
+    words += ["--poses", "poses.json"] if change == "poses" else []
+    assert main(words) == 130
+    first, state = many / "000.png", (many / "000.png").stat()
+    if change == "size":
+        save_png(first, np.random.default_rng(0).integers(0, 255, (6, 9, 3), np.uint8))
+        os.utime(first, ns=(state.st_atime_ns, state.st_mtime_ns))
+    elif change == "time":
+        os.utime(first, ns=(state.st_atime_ns, state.st_mtime_ns + 1_000_000_000))
+    else:
+        Path("poses.json").write_text("[ ]")
+    capsys.readouterr()
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    meant = "poses, boxes or such" if change == "poses" else "inputs, or one that was changed since"
+    assert f"something else (other {meant}) lies there" in error and "remove that file" in error
+    Path(".predictions.journal.found.jsonl").unlink()
+    assert main(words) == 1 and len(Path("found.jsonl").read_text().splitlines()) == 90
+
+
 def test_a_list_counts_its_paths_from_its_folder(pretend, many, capsys):
     (many / "list.txt").write_text("001.png\n\n003.png\n")
     words = ["predict", "model", "many/list.txt", "--format", "coco", "--out", "found.json"]
@@ -222,9 +259,9 @@ def test_a_video_that_was_interrupted_goes_on_and_has_each_frame_once(
     assert main(words) == 130
     assert not Path(out).is_file() and not list(Path().rglob("predictions*.json"))
     write_clip("other.avi", 99)
-    shutil.copy("clip.avi", "kept.avi")
+    shutil.copy2("clip.avi", "kept.avi")
     shutil.move("other.avi", "clip.avi")
-    assert main(words) == 2 and "something else (other inputs)" in capsys.readouterr().err
+    assert main(words) == 2 and "something else (other inputs" in capsys.readouterr().err
     shutil.move("kept.avi", "clip.avi")
     assert main(words) == 0
     assert "going on behind 64 images" in capsys.readouterr().out

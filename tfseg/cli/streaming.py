@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tfseg
-from tfseg import models
 from tfseg.cli import cutouts, extras, inputs
 from tfseg.errors import ConfigError, DataError, TFSegError
 from tfseg.results import endless, places, streams
@@ -148,20 +147,35 @@ def _frames(video, start: int) -> Iterator[tuple]:
 
 def _task(args: argparse.Namespace, named, video, threshold) -> dict:
     """Returns what must be the same for a prediction to go on."""
-    inputs = [path for path, _ in named]
-    if video is not None:  # another one of the same name has other frames
-        inputs = [video.path, str(os.path.getsize(video.path))]
-    given = {name: getattr(args, name) for name in models.declared_extras() if getattr(args, name)}
+    read = [path for path, _ in named] if video is None else [video.path]
+    given = {name: [file, _state(file)] for name, file in inputs.extra_files(args).items()}
     return {
         "model": args.model_dir,
         "weights": _stamp(args.model_dir),
-        "inputs": hashlib.sha256("\n".join(inputs).encode()).hexdigest(),
+        "inputs": _digest(read),
         "format": args.format,
         "score_threshold": threshold,
         "engine": args.engine,
         "extras": given,
         "tfseg": tfseg.__version__,
     }
+
+
+def _digest(paths: list[str]) -> str:
+    """Returns what changes when the files do: others, in another order, or with other contents."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path}\0{_state(path)}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _state(path: str) -> str:
+    """Returns a file's size and time of change, which differ once another takes its name."""
+    try:
+        found = os.stat(path)
+    except OSError:  # its reading says what is wrong
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _stamp(model_dir: str) -> str:

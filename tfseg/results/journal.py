@@ -111,10 +111,13 @@ class Journal:
         os.fsync(self._file.fileno())
 
 
+_MEANT = {"inputs": "inputs, or one that was changed since", "extras": "poses, boxes or such"}
+
+
 def _other_task(path: Path, line: bytes, task: Mapping) -> str:
     try:
         before = json.loads(line)["task"]
-        differs = [name for name in task if before.get(name) != task[name]]
+        differs = [_MEANT.get(name, name) for name in task if before.get(name) != task[name]]
     except (ValueError, KeyError, AttributeError):
         differs = []
     what = f" (other {', '.join(differs)})" if differs else ""
