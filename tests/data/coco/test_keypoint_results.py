@@ -48,9 +48,27 @@ def test_annotations_keep_what_is_hidden(tmp_path):
     assert (found[1].keypoints[..., 2] == 1).all()
 
 
+def test_annotations_without_keypoints_are_left_out_and_counted(tmp_path, caplog):
+    people = [
+        {"image_id": 1, "id": 4},
+        {"image_id": 1, "id": 5, "keypoints": row(10, 2), "num_keypoints": 17},
+        {"image_id": 2, "id": 6, "keypoints": None, "num_keypoints": 0},
+        {"image_id": 2, "id": 7, "keypoints": row(20, 2), "num_keypoints": 0},
+        {"image_id": 3, "id": 8, "keypoints": [0] * 51},
+        {"image_id": 3, "id": 9, "iscrowd": 1},
+    ]
+    file = write(tmp_path / "truth.json", {"annotations": people})
+    assert list(read_keypoint_results(file)) == [1]
+    assert f"{file}: 4 of its 5 annotations have no keypoints" in caplog.text
+    people.append({"image_id": 4, "keypoints": [1, 2, 3]})
+    with pytest.raises(DataError, match=r"record 6 \(image 4\).*got 3 entries"):
+        read_keypoint_results(write(file, {"annotations": people}))
+
+
 @pytest.mark.parametrize(
     ("told", "message"),
     [
+        ({"annotations": [{"image_id": 1, "bbox": [1, 2, 3, 4]}]}, "Name the file that has them"),
         ({"images": []}, "expected COCO keypoint results"),
         ([3], "record 0 is 3"),
         ([{"keypoints": row(1)}], "record 0 names no image"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 
@@ -14,6 +15,8 @@ from tfseg.structures.poses import Poses, coco_poses
 
 __all__ = ["keypoint_results", "read_keypoint_results"]
 
+_LOG = logging.getLogger(__name__)
+
 _NUMBERS = 3 * len(COCO_KEYPOINTS)
 
 
@@ -24,7 +27,8 @@ def read_keypoint_results(
 
     Two kinds of file are read: results, a list of `image_id`, `keypoints` (51 numbers) and
     `score`, and annotation files, whose people get the score 1, but for crowds and people without
-    a joint. A record may name its image by `file_name` in place of `image_id`.
+    a joint, whose number is logged. A record may name its image by `file_name` in place of
+    `image_id`.
 
     The third numbers are what `tfseg.structures.poses.coco_poses` takes them for, one file at a
     time: where 2 never occurs they are confidences, and a 1 means visible, for estimators do not
@@ -35,7 +39,8 @@ def read_keypoint_results(
         min_confidence: Joints below it are missing.
 
     Raises:
-        DataError: If the file is missing, damaged or of another form, naming the record.
+        DataError: If the file is missing, damaged or of another form, naming the record; or if
+            none of its annotations has keypoints.
     """
     return keypoint_results(read_json(path, "keypoint file"), os.fspath(path), min_confidence)
 
@@ -49,14 +54,29 @@ def keypoint_results(told, where: str, min_confidence: float = 0.3) -> dict[int 
             f"{where}: expected COCO keypoint results (a list of records with image_id, keypoints "
             "and score) or a COCO annotation file."
         )
-    images, rows, scores = [], [], []
+    if annotated:
+        _check_keypoints(records, where)
+    images, rows, scores, left_out = [], [], [], 0
     for number, record in enumerate(records):
+        if annotated and _is_crowd(record):
+            continue
+        if annotated and _lacks_keypoints(record):
+            left_out += 1
+            continue
         image, row, score = _record(record, number, where)
-        if annotated and (record.get("iscrowd") or not any(row[2::3])):
+        if annotated and not any(row[2::3]):
+            left_out += 1
             continue
         images.append(image)
         rows.append(row)
         scores.append(score)
+    if left_out:
+        _LOG.warning(
+            "%s: %d of its %d annotations have no keypoints and are left out.",
+            where,
+            left_out,
+            left_out + len(rows),
+        )
     points = np.array(rows, np.float64).reshape(-1, len(COCO_KEYPOINTS), 3)
     third = "visibility" if annotated else "auto"
     poses = coco_poses(
@@ -74,6 +94,26 @@ def keypoint_results(told, where: str, min_confidence: float = 0.3) -> dict[int 
         image: Poses(poses.keypoints[indices], poses.scores[indices])
         for image, indices in found.items()
     }
+
+
+def _check_keypoints(records: list, where: str) -> None:
+    """Raises DataError for annotations of which none has keypoints: they are another file's."""
+    told = [isinstance(record, Mapping) and "keypoints" in record for record in records]
+    if told and not any(told):
+        raise DataError(
+            f"{where}: none of its {len(told)} annotations has 'keypoints'. Name the file that has "
+            "them, such as COCO's person_keypoints_val2017.json, or an estimator's results."
+        )
+
+
+def _is_crowd(record) -> bool:
+    return isinstance(record, Mapping) and bool(record.get("iscrowd"))
+
+
+def _lacks_keypoints(record) -> bool:
+    if not isinstance(record, Mapping):
+        return False  # refused where it is read
+    return record.get("keypoints") in (None, []) or record.get("num_keypoints") == 0
 
 
 def _record(record, number: int, where: str) -> tuple[int | str, list[float], float]:
