@@ -68,3 +68,27 @@ def test_without_a_model_the_remedy_is_named(place, capsys, monkeypatch):
     assert main(["search", "woman", "photos", "--model", "model"]) == 2
     assert "'woman' is nothing" in capsys.readouterr().err
     assert Parser(Path("photos")).asked == []
+
+
+def test_a_folder_without_images_leaves_nothing_behind(place, capsys):
+    Path("empty", "inner").mkdir(parents=True)
+    Path("empty", "a.heic").write_bytes(b"no")
+    assert main(["search", "red skirt", "empty", "--model", "model"]) == 2
+    said = capsys.readouterr().err
+    assert "empty: no images in this folder" in said and "1 file is passed over" in said
+    assert main(["search", "red skirt", "nowhere", "--model", "model"]) == 2
+    assert "expected a folder of images" in capsys.readouterr().err
+    assert not place and not Path("search.html").exists()
+    assert sorted(path.name for path in Path("empty").iterdir()) == ["a.heic", "inner"]
+
+
+def test_damaged_images_are_told_and_not_counted(place, capsys):
+    Path("photos", "broken.png").write_bytes(b"no")
+    words = ["search", "red skirt", "photos", "--model", "model"]
+    for more in ([], [], ["--json"]):  # the second time what is wrong stands in the index
+        assert main([*words, *more]) == 1
+        said = capsys.readouterr()
+        assert "broken.png: it is broken" in said.err and "1 of 4 images failed" in said.err
+        assert more or "2 people in 3 images" in said.out
+    Path("photos", "broken.png").unlink()
+    assert main(words) == 0

@@ -6,6 +6,9 @@ forgotten. Later searches look into the file alone, which takes no time.
 
 QUERY names what one person wears: "red skirt", "long dark coat and white shoes", "striped shirt".
 Plurals and synonyms are understood (jeans are pants, black is dark).
+
+An image that cannot be read is named and the others are searched; the exit code is then 1, as it is
+where nobody is found.
 """
 
 from __future__ import annotations
@@ -56,9 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Parses what is new, searches, and writes the page; 1 if nobody was found."""
-    from tfseg.search import ParsingIndex, save_gallery, understand
+    """Parses what is new, searches, and writes the page; 1 if nobody was found, or if images could
+    not be read."""
+    from tfseg.search import ParsingIndex, check_images, save_gallery, understand
 
+    check_images(args.folder)  # before the index is made
     folder, identity = _model(args.model)
     with ParsingIndex(args.index or Path(args.folder, _INDEX), args.folder) as index:
         if args.rebuild:
@@ -67,15 +72,17 @@ def run(args: argparse.Namespace) -> int:
             understand(args.query, index.vocabulary)  # before the work
         _update(index, folder, identity, args.query)
         hits = index.search(understand(args.query, index.vocabulary), limit=args.limit)
-        for path, fault in index.faults.items():
-            print(f"tfseg: {path}: {fault}", file=sys.stderr)
-        images = len(index)
+        faults, images = index.faults, len(index)
     page = save_gallery(args.out, args.query, hits, args.folder)
     if args.json:
         print(json.dumps([_record(hit) for hit in hits]))
     else:
-        _tell(hits, images, page)
-    return 0 if hits else 1
+        _tell(hits, images - len(faults), page)
+    for path, fault in faults.items():
+        print(f"tfseg: {path}: {fault}", file=sys.stderr)
+    if faults:
+        print(f"tfseg: {len(faults)} of {images} images failed", file=sys.stderr)
+    return 0 if hits and not faults else 1
 
 
 def after_interrupt(args: argparse.Namespace) -> str:

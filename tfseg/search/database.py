@@ -8,10 +8,10 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfseg.data.images.image_files import is_image_file
+from tfseg.data.images.image_files import SUFFIXES, is_image_file, passed_over
 from tfseg.errors import DataError
 
-__all__ = ["images_below", "opened"]
+__all__ = ["check_images", "images_below", "opened"]
 
 _FORM = 1
 _KIND = "tfseg parsings"
@@ -67,6 +67,19 @@ def opened(file: Path) -> sqlite3.Connection:
             "name another one."
         )
     return database
+
+
+def check_images(folder: str | os.PathLike) -> None:
+    """Raises DataError if there is no such folder, or no image in it and in those inside."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: expected a folder of images; there is none.")
+    if next(images_below(folder), None) is None:
+        others = passed_over(path.name for path in folder.iterdir() if path.is_file())
+        raise DataError(
+            f"{folder}: no images in this folder or in those inside (looked for "
+            f"{', '.join(SUFFIXES)}).{f' {others}' if others else ''}"
+        )
 
 
 def images_below(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -92,7 +92,7 @@ class ParsingIndex:
         self.close()
 
     def __len__(self) -> int:
-        """The number of images that were parsed or found faulty."""
+        """The number of images that were parsed or found faulty; `faults` has the latter."""
         return self._database.execute("SELECT count(*) FROM images").fetchone()[0]
 
     @property
