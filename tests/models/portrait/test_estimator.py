@@ -93,6 +93,13 @@ def test_boxes_of_one_picture_in_every_form(person_everywhere):
         assert len(person_everywhere.predict(PICTURE, boxes=nobody)[0]) == 0
 
 
+def test_a_box_in_which_nobody_is_found_is_told(person_everywhere, caplog):
+    boxes = [HALVES[1], (10, 10, 10, 30), HALVES[0]]  # the second has no pixel
+    (found,) = person_everywhere.predict(PICTURE, boxes=boxes)
+    np.testing.assert_array_equal(found.boxes, boxes[::2])
+    assert "nobody was found in box 1; the others are in their order" in caplog.text
+
+
 def test_only_detected_boxes_are_doubles(person_everywhere, caplog):
     height, width = PICTURE.shape[:2]
     close = [(0, 0, height, width - 2), (0, 2, height, width)]
