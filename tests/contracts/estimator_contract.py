@@ -36,6 +36,17 @@ LEARNING = dict(
 )
 
 
+class Killed(keras.callbacks.Callback):
+    """Ends a training as Ctrl-C does, when its second epoch begins."""
+
+    begun = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begun += 1
+        if self.begun == 2:
+            raise KeyboardInterrupt
+
+
 class EstimatorContract:
     """The checks. A subclass says of which system, with which settings and data.
 
@@ -302,7 +313,9 @@ class EstimatorContract:
 
     def test_a_resumed_training_is_the_uninterrupted_one(self, run, tmp_path):
         whole, _ = run
-        self.fresh().fit(self.data(), self.data(), run_dir=tmp_path / "run", epochs=1)
+        with pytest.raises(KeyboardInterrupt):
+            options = dict(run_dir=tmp_path / "run", callbacks=Killed())
+            self.fresh().fit(self.data(), self.data(), **options)
         resumed = self.fresh().fit(self.data(), self.data(), run_dir=tmp_path / "run", resume=True)
         assert len(resumed.history) == 2
         assert resumed.history[1]["loss"] == pytest.approx(whole.history[1]["loss"], rel=1e-3)
