@@ -31,11 +31,8 @@ def many(tmp_path):
     return folder
 
 
-def test_what_was_interrupted_goes_on_with_the_same_command(pretend, many, capsys, monkeypatch):
-    words = ["predict", "model", str(many), "--format", "jsonl", "--out"]
-    assert main([*words, "whole.jsonl"]) == 1
-    err = capsys.readouterr().err
-    assert "1 of 90 images failed\n  " in err and "040.png" in err
+def stop_after_70(monkeypatch):
+    """Has the writing end as after Ctrl-C when 70 images are done."""
     from tfseg.results import endless
 
     record, count = endless._record, iter(range(1000))
@@ -46,6 +43,14 @@ def test_what_was_interrupted_goes_on_with_the_same_command(pretend, many, capsy
         return record(*args)
 
     monkeypatch.setattr(endless, "_record", stop)
+
+
+def test_what_was_interrupted_goes_on_with_the_same_command(pretend, many, capsys, monkeypatch):
+    words = ["predict", "model", str(many), "--format", "jsonl", "--out"]
+    assert main([*words, "whole.jsonl"]) == 1
+    err = capsys.readouterr().err
+    assert "1 of 90 images failed\n  " in err and "040.png" in err
+    stop_after_70(monkeypatch)
     assert main([*words, "part.jsonl"]) == 130
     assert not Path("part.jsonl").exists()
     assert main([*words[:-1], "--score-threshold", "0.9", "--out", "part.jsonl"]) == 2
@@ -60,16 +65,8 @@ def test_an_input_that_was_replaced_meanwhile_is_not_gone_on_with(
     pretend, many, capsys, monkeypatch, change
 ):
     from tfseg.cli import extras
-    from tfseg.results import endless
 
-    record, count = endless._record, iter(range(1000))
-
-    def stop(*args):
-        if next(count) == 70:
-            raise KeyboardInterrupt
-        return record(*args)
-
-    monkeypatch.setattr(endless, "_record", stop)
+    stop_after_70(monkeypatch)
     monkeypatch.setattr(extras, "of_files", lambda *args: {})
     Path("poses.json").write_text("[]")
     words = ["predict", "model", str(many), "--format", "jsonl", "--out", "found.jsonl"]

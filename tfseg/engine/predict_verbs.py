@@ -219,6 +219,12 @@ class PredictVerbs:
     def _filler(self, extras: Mapping, count: int | None) -> Filler:
         return filler(type(self).__name__, self.predict_extras, extras, count, self.config)
 
+    def _view(self, **own):
+        """Returns this model, sharing its weights, with other attributes of its own."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__, **own)
+        return view
+
     def _channels(self) -> int:
         return getattr(self.config, "channels", 3)
 

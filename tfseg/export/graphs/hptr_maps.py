@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfseg.models.hptr.config import MAP_STRIDE
+
 __all__ = ["Blend", "boxes_of", "owners_of", "sigmoid"]
 
-_STRIDE = 4  # of the network's maps, as in the system's own decoding
 _LARGEST = 80.0  # e^80 is within float32
 
 
@@ -20,12 +21,12 @@ class Blend:
     """
 
     def __init__(self, size: tf.Tensor, inside: tf.Tensor):
-        self.size, self.cells = size, (inside + _STRIDE - 1) // _STRIDE
+        self.size, self.cells = size, (inside + MAP_STRIDE - 1) // MAP_STRIDE
         self.weights = [self._weights(axis, inside) for axis in (0, 1)]
 
     def _weights(self, axis: int, inside: tf.Tensor) -> tf.Tensor:
         length, cells = (tf.cast(x[axis], tf.float64) for x in (self.size, self.cells))
-        end = length * cells * _STRIDE / tf.cast(inside[axis], tf.float64)
+        end = length * cells * MAP_STRIDE / tf.cast(inside[axis], tf.float64)
         place = (tf.range(length, dtype=tf.float64) + 0.5) * (cells / end) - 0.5
         place = tf.clip_by_value(place, 0.0, cells - 1)
         distance = tf.abs(place[:, None] - tf.range(cells, dtype=tf.float64))

@@ -92,6 +92,4 @@ class CoMask(TwoStageEstimator):
     def _predict_dataset(self, *args, **options) -> Iterator[tuple[Sample, Prediction]]:
         """Yields predictions that remember what they were before collaboration."""
         _ = self.keras_model  # built before it is shared
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__, _remembers=True)
-        yield from super(CoMask, view)._predict_dataset(*args, **options)
+        yield from super(CoMask, self._view(_remembers=True))._predict_dataset(*args, **options)

@@ -19,6 +19,8 @@ from tfseg.structures.labels import (
 
 __all__ = ["TASKS", "HPTRConfig"]
 
+MAP_STRIDE = 4
+"""Pixels of the network's input a cell of all label maps and masks, in each direction."""
 TASKS = ("attributes", "sizes", "patterns", "colors")
 """The label maps that HPTR can learn and predict, in the order of its losses."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfseg.geometry.resize import ResizePlan
-from tfseg.models.hptr.config import HPTRConfig
+from tfseg.models.hptr.config import MAP_STRIDE, HPTRConfig
 from tfseg.structures import Prediction, rle
 from tfseg.structures.attributes import Attribute, Trait
 from tfseg.structures.pasting import linear_weights
@@ -17,7 +17,6 @@ __all__ = ["TRAITS", "Regions", "decode", "pixel_boxes"]
 
 TRAITS = {"sizes": "size", "patterns": "pattern", "colors": "color"}
 """Label map to the respect in which an `Attribute` has its traits."""
-_STRIDE = 4  # of all maps
 _OTHERS = "attributes"
 
 
@@ -109,8 +108,8 @@ def _weights(plan: ResizePlan, axis: int, first: int = 0, last: int | None = Non
     """Returns `(weights, cells)`: float32 `(last - first, cells)`, how the pixels of the image
     blend the cells of a map along an axis. Cells that show nothing but padding take no part."""
     side, resized = plan.original[axis], plan.resized[axis]
-    cells = -(-resized // _STRIDE)
-    end = side * cells * _STRIDE / resized  # where the last cell ends, in pixels of the image
+    cells = -(-resized // MAP_STRIDE)
+    end = side * cells * MAP_STRIDE / resized  # where the last cell ends, in pixels of the image
     last = side if last is None else last
     return linear_weights(first, last, 0, end, cells), cells
 
@@ -118,7 +117,7 @@ def _weights(plan: ResizePlan, axis: int, first: int = 0, last: int | None = Non
 def _owners(logits, scores, kept, plan: ResizePlan) -> np.ndarray:
     """Returns the person of each pixel, int32 `(H, W)`: 1 + place in `kept`, 0 for nobody."""
     owners, best = np.zeros(plan.original, np.int32), np.zeros(plan.original, np.float32)
-    cells = [-(-side // _STRIDE) for side in plan.resized]
+    cells = [-(-side // MAP_STRIDE) for side in plan.resized]
     for place, row in enumerate(kept.tolist(), start=1):
         chances = _sigmoid(logits[row, : cells[0], : cells[1]])
         over = chances > 0.5  # between cells none of which is above, no pixel is
@@ -140,7 +139,7 @@ def _owners(logits, scores, kept, plan: ResizePlan) -> np.ndarray:
 def _reach(over: np.ndarray, plan: ResizePlan, axis: int) -> tuple[int, int]:
     """Returns the pixels, first and behind the last, that some cells have a share in."""
     places, side = np.flatnonzero(over), plan.original[axis]
-    pixels = _STRIDE * side / plan.resized[axis]  # of a cell
+    pixels = MAP_STRIDE * side / plan.resized[axis]  # of a cell
     first, last = (places[0] - 0.5) * pixels, (places[-1] + 1.5) * pixels
     return max(0, int(np.floor(first))), min(side, int(np.ceil(last)) + 1)
 

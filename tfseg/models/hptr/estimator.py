@@ -150,6 +150,4 @@ class HPTR(Estimator):
     def _predict_dataset(self, *args, **options) -> Iterator[tuple[Sample, Prediction]]:
         """Yields predictions that remember their regions."""
         _ = self.keras_model  # built before it is shared
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__, _remembers=True)
-        yield from super(HPTR, view)._predict_dataset(*args, **options)
+        yield from super(HPTR, self._view(_remembers=True))._predict_dataset(*args, **options)

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from tfseg.engine.inputs import as_item
+from tfseg.models.hptr.config import MAP_STRIDE
 from tfseg.models.hptr.decode import pixel_boxes
 from tfseg.structures import Prediction
 from tfseg.visualize.boxes import as_picture, draw_boxes, draw_heat, enlarge
@@ -22,7 +23,6 @@ __all__ = ["Inspection", "inspect"]
 
 _MIN_SIDE = 256
 _SHOWN = 6  # queries that are drawn
-_STRIDE = 4  # of the maps
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -182,7 +182,7 @@ def _masks(seen: Inspection) -> Plate:
 
 def _map(seen: Inspection, task: str) -> Plate:
     """Returns the plate of one map: the classes that some pixel is likeliest to have."""
-    height, width = (-(-side // _STRIDE) for side in seen.inside)
+    height, width = (-(-side // MAP_STRIDE) for side in seen.inside)
     inner = seen.maps[task][:height, :width]
     sizes = np.bincount(inner.argmax(axis=2).ravel(), minlength=inner.shape[2])
     shown = [k for k in np.argsort(-sizes, kind="stable").tolist() if sizes[k]][: 2 * _SHOWN]

@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers, ops
 
 from tfseg.errors import ConfigError
-from tfseg.models.hptr.config import HPTRConfig
+from tfseg.models.hptr.config import MAP_STRIDE, HPTRConfig
 from tfseg.models.hptr.heads import BranchHead, ImageHints, concat_levels, features_of_heads
 from tfseg.models.hptr.losses import TERMS, loss_terms, term_weights
 from tfseg.models.hptr.ranking import ranked
@@ -35,7 +35,6 @@ __all__ = ["HPTRNetwork", "build", "layer_group"]
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's, of RGB / 255
 _DETECTORS = {"codes": Detector, "anchors": AnchorDetector, "proposals": ProposalDetector}
-_MAP_STRIDE = 4  # of all maps and masks
 _CAFFE_MEAN = (123.68, 116.779, 103.939)  # with which Keras Applications' ResNets were trained
 
 
@@ -107,7 +106,7 @@ class HPTRNetwork(keras.Model):
             channels,
             heads=self.mask_attention.heads + (HINTS if config.mask_hints == "boxes" else 0),
             fuse=config.fuse,
-            growth=config.memory_stride // _MAP_STRIDE,
+            growth=config.memory_stride // MAP_STRIDE,
             name="mask_head",
             dtype=dtype,
         )

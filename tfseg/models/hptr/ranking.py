@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from keras import ops
 
-from tfseg.models.hptr.config import HPTRConfig
+from tfseg.models.hptr.config import MAP_STRIDE, HPTRConfig
 from tfseg.nn.losses.set_loss import gather_queries
 from tfseg.nn.ops.nms import mask_nms
 
 __all__ = ["ranked"]
-
-_MAP_STRIDE = 4  # of masks and maps
 
 
 def ranked(people: dict, maps: dict, padding, config: HPTRConfig) -> dict:
@@ -24,7 +22,7 @@ def ranked(people: dict, maps: dict, padding, config: HPTRConfig) -> dict:
         config: The model's settings.
     """
     if config.score_kind != "class":
-        inside = ~ops.cast(padding, "bool")[:, ::_MAP_STRIDE, ::_MAP_STRIDE]
+        inside = ~ops.cast(padding, "bool")[:, ::MAP_STRIDE, ::MAP_STRIDE]
         seen = maps["attributes"] if config.score_kind == "maps" else None
         people = _scored_by_masks(people, inside, seen, config.background_channel)
     if config.mask_nms_threshold is not None:

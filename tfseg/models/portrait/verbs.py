@@ -138,11 +138,8 @@ class PortraitVerbs(PredictVerbs):
     def as_on_phones(self, fit: ImageFit) -> PortraitVerbs:
         """Returns this model, sharing its weights, as one that fits images as a phone's file has
         them and leaves edges as they come."""
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)
         plain = {"image_size": tuple(fit.canvas), "image_fit": fit.kind, "refine_edges": False}
-        view._config = self.config.replace(**plain)
-        return view
+        return self._view(_config=self.config.replace(**plain))
 
     def with_people(self, boxes=None, detector=None) -> PortraitVerbs:
         """Returns this model, sharing its weights, as one whose evaluations tell people apart.
@@ -156,11 +153,8 @@ class PortraitVerbs(PredictVerbs):
                 "boxes: a dataset is measured with boxes='truth', which takes its own boxes, or "
                 f"with detector=...; got {boxes!r}."
             )
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)
         source = _one_of(boxes, detector)
-        view._evaluation_extras = {} if source is None else {"boxes": source}
-        return view
+        return self._view(_evaluation_extras={} if source is None else {"boxes": source})
 
 
 def _one_of(boxes, detector):

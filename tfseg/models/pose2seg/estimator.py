@@ -167,6 +167,4 @@ class Pose2Seg(Estimator):
         network = self.keras_model
         # Built and compiled before it is shared: an evaluation after each epoch compiles once.
         self._infer = self._infer or runtime.compile_inference(network)
-        view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__, _compares=True)
-        yield from super(Pose2Seg, view)._predict_dataset(*args, **options)
+        yield from super(Pose2Seg, self._view(_compares=True))._predict_dataset(*args, **options)
